@@ -1,0 +1,14 @@
+import { otherMethods } from '#lib/methods'
+import { withRequest } from '#lib/with-request'
+import packageJson from '../package.json' with { type: 'json' }
+
+/** What this service is, and where its parts are. */
+export const GET = withRequest(() =>
+  Response.json({
+    name: 'todo-backend',
+    version: packageJson.version,
+    links: { tasks: '/api/tasks', health: '/health', ready: '/health/ready' },
+  }),
+)
+
+export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -1,0 +1,59 @@
+import { proveIsolation } from '#db/isolation'
+import { migrate } from '#db/migrate'
+import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
+import type { TableName } from '#db/table-name'
+import type { Transport, TransportOptions } from '#db/transports/transport'
+
+export interface DatabaseOptions extends TransportOptions {
+  /** Chooses the transport where the URL alone does not. */
+  readonly driver?: Transport['name'] | undefined
+  readonly usersTable: TableName
+  readonly limits: TimeLimits
+}
+
+/** A database that the service can use; see `openDatabase`. */
+export interface OpenDatabase {
+  readonly transport: Transport
+  forUser(userId: string): CallerDatabase
+  /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
+  prepare(): Promise<void>
+  /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
+  isReady(): Promise<boolean>
+  close(): Promise<void>
+}
+
+/** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
+  const transport = await openTransport(options)
+  const { limits, usersTable } = options
+  return {
+    transport,
+    forUser: (userId) => databaseFor(transport, userId, limits),
+    async prepare() {
+      if (await proveIsolation(transport, limits)) return
+      await migrate(transport, usersTable)
+      if (!(await proveIsolation(transport, limits))) {
+        throw new Error('The migrations ran, and the database still lacks the latest one.')
+      }
+    },
+    isReady: () => proveIsolation(transport, limits),
+    close: () => transport.close(),
+  }
+}
+
+/** Each driver is loaded only where it is used: PGlite alone is 20 MB of WebAssembly. */
+async function openTransport(options: DatabaseOptions): Promise<Transport> {
+  switch (options.driver ?? driverOf(options.url)) {
+    case 'pglite':
+      return (await import('#db/transports/pglite')).openPglite(options)
+    case 'neon':
+      return (await import('#db/transports/neon')).openNeon(options)
+    case 'postgres':
+      return (await import('#db/transports/postgres')).openPostgres(options)
+  }
+}
+
+function driverOf(url: string): Transport['name'] {
+  if (url.startsWith('pglite://')) return 'pglite'
+  return new URL(url).hostname.endsWith('.neon.tech') ? 'neon' : 'postgres'
+}

@@ -1,0 +1,107 @@
+/** What a failure means for the caller; `lib/errors.ts` gives each its HTTP status. */
+export type DatabaseErrorKind =
+  /** The database cannot be reached or cannot answer now. */
+  | 'unavailable'
+  /** More requests wait for a connection than the queue takes. */
+  | 'overloaded'
+  /** The token's user has no account, or an id that the users table cannot hold. */
+  | 'unknown_user'
+  /** A mistake of ours. */
+  | 'internal'
+
+interface Meaning {
+  readonly kind: DatabaseErrorKind
+  /** Whether the same statement may succeed in a moment. */
+  readonly transient: boolean
+}
+
+const retryable: Meaning = { kind: 'unavailable', transient: true }
+const unavailable: Meaning = { kind: 'unavailable', transient: false }
+const unknownUser: Meaning = { kind: 'unknown_user', transient: false }
+const internal: Meaning = { kind: 'internal', transient: false }
+
+/**
+ * SQLSTATE, or its class of two characters, to meaning. Documented in `docs/database.md`.
+ * Validation has refused every other bad value before the database is asked, so 22P02 and 22003
+ * can only come from a user id that the column's type does not take.
+ */
+export const sqlStates: Readonly<Record<string, Meaning>> = {
+  '08': retryable, // connection exception
+  '53': unavailable, // insufficient resources
+  '53300': retryable, // too many connections
+  '57': retryable, // operator intervention: shutdown, crash, starting up
+  '57014': unavailable, // statement timeout
+  '40001': retryable, // serialization failure
+  '40P01': retryable, // deadlock
+  '55P03': retryable, // lock not available
+  '25006': retryable, // read-only: a standby during failover
+  '28': unavailable, // the login was refused
+  '3D000': unavailable, // the database does not exist
+  '22P02': unknownUser, // invalid text representation
+  '22003': unknownUser, // numeric value out of range
+  '23502': unknownUser, // not null: somebody else's users table
+  '23503': unknownUser, // foreign key: no such user
+}
+
+const networkCodes = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'],
+  ...['ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'],
+])
+
+const networkMessages =
+  /connection terminated|connection error|client was closed|query read timeout|timeout exceeded|couldn't connect to compute node|error connecting to database|server error \(http status 5/i
+
+/** A failure of the database, with what it means. The original error is the `cause`. */
+export class DatabaseError extends Error {
+  override readonly name = 'DatabaseError'
+  readonly kind: DatabaseErrorKind
+  readonly transient: boolean
+  readonly sqlState: string | undefined
+  /** False when the statements have certainly had no effect, so that they may be sent again. */
+  readonly mayHaveRun: boolean
+
+  constructor(
+    message: string,
+    fields: Meaning & { sqlState?: string | undefined; mayHaveRun: boolean; cause?: unknown },
+  ) {
+    super(message, { cause: fields.cause })
+    this.kind = fields.kind
+    this.transient = fields.transient
+    this.sqlState = fields.sqlState
+    this.mayHaveRun = fields.mayHaveRun
+  }
+}
+
+/** The SQLSTATE of an error that Postgres itself sent, whichever driver carried it. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !networkCodes.has(code)
+    ? code
+    : undefined
+}
+
+/**
+ * Gives any error of a driver its meaning.
+ *
+ * @param mayHaveRun whether the statements may have taken effect although they failed
+ */
+export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseError {
+  if (error instanceof DatabaseError) return error
+  const sqlState = sqlStateOf(error)
+  const meaning =
+    sqlState === undefined
+      ? isNetworkError(error)
+        ? retryable
+        : internal
+      : (sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal)
+  const message = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
+  return new DatabaseError(message, { ...meaning, sqlState, mayHaveRun, cause: error })
+}
+
+function isNetworkError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return true
+  if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true
+  if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true
+  return networkMessages.test(error.message) || isNetworkError(error.cause)
+}

@@ -1,0 +1,82 @@
+import { DatabaseError } from '#db/errors'
+import { latestMigration } from '#db/migrate'
+import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
+import type { Transport } from '#db/transports/transport'
+
+/** The wall does not hold, or the role that it needs cannot be taken. */
+export class IsolationError extends Error {
+  override readonly name = 'IsolationError'
+}
+
+/** A user that nobody is: the id is no UUID and no id of Better Auth's. */
+const probe = 'isolation-probe'
+
+const isMigrated = {
+  sql: 'select exists (select from kysely_migration where name = $1) as migrated',
+  parameters: [latestMigration],
+}
+
+/** Asked as the caller's role: what stands between it and other users' rows? */
+const wall = {
+  sql: `select current_user::text as "role", current_setting('app.user_id', true) as "user",
+      role.rolsuper or role.rolbypassrls as "bypasses",
+      pg_has_role(current_user, tasks.relowner, 'member') as "owns",
+      tasks.relrowsecurity and tasks.relforcerowsecurity as "forced",
+      row_security_active(tasks.oid) as "active",
+      (select coalesce(string_agg(concat_ws(' ', policy.polcmd, pg_get_expr(polqual, polrelid),
+        'check', pg_get_expr(polwithcheck, polrelid)), ';'), 'none')
+        from pg_policy as policy where policy.polrelid = tasks.oid and policy.polpermissive) as "policies"
+    from pg_class as tasks, pg_roles as role
+    where tasks.oid = 'tasks'::regclass and role.rolname = current_user`,
+  parameters: [],
+}
+
+const owned = String.raw`\(\(?user_id\)?(::text)? = \( SELECT NULLIF\(current_setting\('app.user_id'::text, true\), ''::text\) AS "nullif"\)\)`
+const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
+
+/**
+ * Proves, in one round trip, that the database is migrated and that the second wall stands.
+ *
+ * @returns false where the database is not migrated
+ * @throws IsolationError where the wall does not hold, with what to run
+ * @throws DatabaseError where the database cannot be asked
+ */
+export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
+  const statements = [isMigrated, bindCaller(probe, limits.statementTimeoutMs), wall]
+  try {
+    const [migration, , found] = await transport.transaction(statements, limits.deadlineMs)
+    if (migration?.[0]?.['migrated'] !== true) return false
+    const fault = faultIn(found?.[0] ?? {})
+    if (fault !== undefined) throw new IsolationError(fault)
+    return true
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    if (error.sqlState === '42P01') return false
+    if (error.sqlState === '42501' || error.sqlState === '22023') {
+      throw new IsolationError(
+        `The login may not take the role ${callerRole}. Run as an administrator: CREATE ROLE ${callerRole} NOLOGIN; GRANT ${callerRole} TO <the login in DATABASE_URL>; then start again.`,
+        { cause: error },
+      )
+    }
+    throw error
+  }
+}
+
+function faultIn(wall: Record<string, unknown>): string | undefined {
+  if (wall['role'] !== callerRole || wall['user'] !== probe) {
+    return 'The role and the user of a request do not reach its statement: is a pooler in statement mode between? Use transaction mode.'
+  }
+  if (wall['bypasses'] === true) {
+    return `The role ${callerRole} bypasses row-level security. Run: ALTER ROLE ${callerRole} NOSUPERUSER NOBYPASSRLS;`
+  }
+  if (wall['owns'] === true) {
+    return `The role ${callerRole} is a member of the owner of tasks. Run: REVOKE <the owner> FROM ${callerRole};`
+  }
+  if (wall['forced'] !== true || wall['active'] !== true) {
+    return 'Row-level security on tasks is off. Run: ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;'
+  }
+  if (!onlyPolicy.test(String(wall['policies']))) {
+    return `The policies on tasks are not the one that the migrations made: ${String(wall['policies'])}. Drop the others, and restore tasks_of_caller from db/migrations.`
+  }
+  return undefined
+}

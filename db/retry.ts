@@ -1,0 +1,42 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DatabaseError } from '#db/errors'
+
+export interface RetryOptions {
+  /** Whether running the statement twice has the effect of running it once. */
+  readonly repeatable: boolean
+  /** How long all attempts together may take. */
+  readonly deadlineMs: number
+  /** How long one attempt may take. */
+  readonly attemptMs: number
+}
+
+const attempts = 3
+const firstPauseMs = 50
+const longestPauseMs = 400
+
+/**
+ * Repeats an attempt that failed in passing, until the deadline.
+ *
+ * A write whose first attempt may have taken effect is not sent again: its second application could
+ * undo what somebody else wrote in between, flip a flag back, or answer 404 to a delete that worked.
+ *
+ * @throws DatabaseError the last attempt's
+ */
+export async function withRetries<T>(
+  attempt: (timeoutMs: number) => Promise<T>,
+  { repeatable, deadlineMs, attemptMs }: RetryOptions,
+): Promise<T> {
+  const end = performance.now() + deadlineMs
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await attempt(Math.min(attemptMs, end - performance.now()))
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || !error.transient || tried === attempts) throw error
+      if (error.mayHaveRun && !repeatable) throw error
+      const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** tried)
+      const pauseMs = firstPauseMs + Math.random() * (longest - firstPauseMs)
+      if (performance.now() + pauseMs >= end) throw error
+      await sleep(pauseMs)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { ColumnType, Generated } from 'kysely'
+
+/**
+ * `tasks`, keyed by `(user_id, id)`: the owner is part of a task's identity. A `never` marks what
+ * a statement may not write. The second wall hides every row whose owner is not the caller.
+ */
+export interface TasksTable {
+  user_id: ColumnType<string, string, never>
+  id: ColumnType<string, string, never>
+  title: string
+  description: string | null
+  completed: boolean
+  /** Goes up by one with each change; it is the task's `ETag`. */
+  version: ColumnType<number, never, number>
+  created_at: ColumnType<string, never, never>
+  updated_at: ColumnType<string, never, string>
+}
+
+/** Kysely's own list of the migrations that have run. */
+export interface MigrationTable {
+  name: string
+  timestamp: Generated<string>
+}
+
+/** The tables that statements may name. The users table is left to `todo_owner()`. */
+export interface Database {
+  tasks: TasksTable
+  kysely_migration: MigrationTable
+}

@@ -1,0 +1,112 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  type RootOperationNode,
+} from 'kysely'
+import { withRetries } from '#db/retry'
+import type { Database } from '#db/schema'
+import type { Statement, Transport } from '#db/transports/transport'
+
+/** A Kysely that can see and change one user's rows only. */
+export type CallerDatabase = Kysely<Database>
+
+/** How long one request's work in the database may take, all attempts together. */
+export interface TimeLimits {
+  readonly deadlineMs: number
+  readonly statementTimeoutMs: number
+}
+
+/** The role without rights of its own that every request runs as; see the first migration. */
+export const callerRole = 'todo_app'
+
+/**
+ * A Kysely bound to one user. Each statement is sent as a transaction that first takes the role
+ * `todo_app` and the user's id, both forgotten at its end, so that row-level security hides every
+ * other user's rows even from a statement that forgot to name the owner. It costs no round trip:
+ * see `Transport`. Transactions across statements are not offered: a request is one statement.
+ */
+export function databaseFor(
+  transport: Transport,
+  userId: string,
+  limits: TimeLimits,
+): CallerDatabase {
+  const connection = new CallerConnection(transport, userId, limits)
+  return new Kysely<Database>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new CallerDriver(connection),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+}
+
+/** The statement that binds the rest of its transaction to a role, a user and a time limit. */
+export function bindCaller(userId: string, statementTimeoutMs: number): Statement {
+  return {
+    sql: "select set_config('role', $1, true), set_config('app.user_id', $2, true), set_config('statement_timeout', $3, true)",
+    parameters: [callerRole, userId, String(statementTimeoutMs)],
+  }
+}
+
+class CallerConnection implements DatabaseConnection {
+  readonly #transport: Transport
+  readonly #userId: string
+  readonly #limits: TimeLimits
+
+  constructor(transport: Transport, userId: string, limits: TimeLimits) {
+    this.#transport = transport
+    this.#userId = userId
+    this.#limits = limits
+  }
+
+  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+    const { deadlineMs, statementTimeoutMs } = this.#limits
+    const statements = [bindCaller(this.#userId, statementTimeoutMs), query]
+    const results = await withRetries(
+      (timeoutMs) => this.#transport.transaction(statements, timeoutMs),
+      { repeatable: isRepeatable(query.query), deadlineMs, attemptMs: statementTimeoutMs },
+    )
+    return { rows: (results[1] ?? []) as Row[] }
+  }
+
+  // biome-ignore lint/correctness/useYield: Kysely asks for the method, and nothing here streams.
+  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
+    throw new Error('A request is one statement, and its rows come in one answer.')
+  }
+}
+
+class CallerDriver implements Driver {
+  readonly #connection: CallerConnection
+
+  constructor(connection: CallerConnection) {
+    this.#connection = connection
+  }
+
+  async init() {}
+  async acquireConnection() {
+    return this.#connection
+  }
+  async beginTransaction() {
+    throw new Error('A request is one statement, which is a transaction already.')
+  }
+  async commitTransaction() {}
+  async rollbackTransaction() {}
+  async releaseConnection() {}
+  async destroy() {}
+}
+
+/**
+ * Whether sending the statement again is harmless: it reads, or it inserts rows under ids of our
+ * own and takes an existing one for its success.
+ */
+function isRepeatable(node: RootOperationNode): boolean {
+  if (node.kind === 'SelectQueryNode') return node.with === undefined
+  return node.kind === 'InsertQueryNode' && node.onConflict !== undefined
+}

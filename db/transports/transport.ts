@@ -1,0 +1,43 @@
+import type { Dialect } from 'kysely'
+
+/** One SQL statement with its parameters, as Kysely compiles it. */
+export interface Statement {
+  readonly sql: string
+  readonly parameters: readonly unknown[]
+}
+
+export type Row = Record<string, unknown>
+
+/** What a transport needs to know, resolved once when the database is opened. */
+export interface TransportOptions {
+  readonly url: string
+  /** Connections that are open at most (`pg` only). */
+  readonly poolSize: number
+  /** Requests that may wait for a connection; more are refused as `overloaded`. */
+  readonly queueLimit: number
+  readonly connectTimeoutMs: number
+  /** Statements keep a name on their connection, so that Postgres parses them once (`pg` only). */
+  readonly namedStatements: boolean
+  /** Where Neon's HTTP driver sends its queries instead of the host in the URL. */
+  readonly neonFetchEndpoint?: string | undefined
+  /** Called with the pool, so that a host which freezes processes can close idle connections. */
+  readonly onPool?: ((pool: object) => void) | undefined
+  /** Called for a fault that belongs to no request, such as an idle connection that broke. */
+  readonly onFault: (error: unknown) => void
+}
+
+/** The one thing that differs between databases: how statements get there. */
+export interface Transport {
+  readonly name: 'neon' | 'postgres' | 'pglite'
+  /**
+   * Runs the statements as one transaction in one network round trip.
+   *
+   * @param timeoutMs how long the answer may take before the connection is given up
+   * @returns the rows of each statement
+   * @throws DatabaseError for every failure
+   */
+  transaction(statements: readonly Statement[], timeoutMs: number): Promise<readonly Row[][]>
+  /** A dialect with real sessions, for migrations. Whoever opens it destroys it. */
+  sessions(): Dialect
+  close(): Promise<void>
+}

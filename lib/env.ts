@@ -1,0 +1,111 @@
+import { createEnv } from '@t3-oss/env-nextjs'
+import * as z from 'zod'
+import { readTableName } from '#db/table-name'
+
+/** The environment cannot be served with. The message names each variable and its remedy. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError'
+}
+
+const publicDefaultSecret = 'better-auth-secret-12345678901234567890'
+const secretRemedy =
+  'Set it to the BETTER_AUTH_SECRET of your frontend; a new one comes from: openssl rand -base64 32'
+const urlRemedy =
+  'Set it to postgres://… (Neon or any Postgres), or to pglite://<folder> for one process.'
+
+const port = z.coerce.number({ error: 'must be a port.' }).int().min(0).max(65_535).default(8000)
+const wholeNumber = (least: number, most: number) =>
+  z.coerce
+    .number({ error: `must be a number from ${least} to ${most}.` })
+    .int()
+    .min(least)
+    .max(most)
+const flag = z.enum(['true', 'false'], { error: 'must be true or false.' }).transform(isTrue)
+const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
+
+function readEnvironment() {
+  const isProduction = process.env.NODE_ENV === 'production'
+  const databaseUrl = z
+    .string({ error: `is missing. ${urlRemedy}` })
+    .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
+  return createEnv({
+    server: {
+      NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
+      PORT: port,
+      DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
+      DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
+      NEON_FETCH_ENDPOINT: webUrl.optional(),
+      DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(10),
+      DATABASE_QUEUE_LIMIT: wholeNumber(1, 100_000).default(2000),
+      DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
+      DATABASE_NAMED_STATEMENTS: flag.default(false),
+      USERS_TABLE: z.string().default('users').transform(toTableName),
+      BETTER_AUTH_SECRET: z
+        .string({ error: `is missing. ${secretRemedy}` })
+        .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
+        .refine((secret) => secret !== publicDefaultSecret, {
+          error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
+        }),
+      BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
+      JWT_ISSUER: z.string().optional(),
+      JWT_AUDIENCE: z.string().optional(),
+      CORS_ORIGINS: z.string().default('http://localhost:3000').transform(toList),
+      LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      VERCEL: z.string().optional(),
+    },
+    experimental__runtimeEnv: {},
+    emptyStringAsUndefined: true,
+    onValidationError(issues) {
+      const lines = issues.map(({ path, message }) => `${path?.join('.') ?? ''} ${message}`)
+      throw new EnvironmentError(lines.join('\n'))
+    },
+  })
+}
+
+export type Environment = ReturnType<typeof readEnvironment>
+
+let environment: Environment | undefined
+
+/**
+ * The validated environment, read once. Not read on import: `next build` loads every module.
+ *
+ * @throws EnvironmentError
+ */
+export function env(): Environment {
+  environment ??= readEnvironment()
+  return environment
+}
+
+/** `PORT` alone, for a launcher that runs before the rest can be checked. */
+export function readPort(): number {
+  return port.parse(process.env.PORT || undefined)
+}
+
+/** Makes a variable known to this process before `env()` is first called. */
+export function setVariable(name: string, value: string): void {
+  process.env[name] = value
+}
+
+/** Whether this process serves a developer: `next dev`, or nothing that says otherwise. */
+export function isDevelopment(): boolean {
+  return process.env.NODE_ENV === 'development'
+}
+
+export function isSet(name: string): boolean {
+  return (process.env[name] ?? '') !== ''
+}
+
+function isTrue(value: string): boolean {
+  return value === 'true'
+}
+
+function toList(value: string): string[] {
+  return value.split(',').flatMap((part) => part.trim() || [])
+}
+
+function toTableName(value: string, context: z.RefinementCtx<string>) {
+  const name = readTableName(value)
+  if (name !== undefined) return name
+  context.addIssue('is no table name. Examples: users, "user", auth."user"')
+  return z.NEVER
+}

@@ -1,0 +1,123 @@
+import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
+
+interface ProblemType {
+  readonly status: number
+  readonly title: string
+}
+
+/** Every error of this API: its stable code, its status and its title. See `docs/errors.md`. */
+export const problemTypes = {
+  malformed_json: { status: 400, title: 'The body is not JSON' },
+  malformed_header: { status: 400, title: 'A header is malformed' },
+  malformed_path: { status: 400, title: 'The path is malformed' },
+  credentials_missing: { status: 401, title: 'Credentials are missing' },
+  token_invalid: { status: 401, title: 'The token is invalid' },
+  token_expired: { status: 401, title: 'The token is expired' },
+  account_unknown: { status: 401, title: 'The account does not exist' },
+  other_user: { status: 403, title: 'The path names another user' },
+  task_not_found: { status: 404, title: 'The task does not exist' },
+  path_not_found: { status: 404, title: 'The path does not exist' },
+  method_not_allowed: { status: 405, title: 'The path does not have this method' },
+  body_too_large: { status: 413, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, title: 'The body is not declared as JSON' },
+  validation_failed: { status: 422, title: 'The request is not valid' },
+  internal_error: { status: 500, title: 'Something went wrong on our side' },
+  database_unavailable: { status: 503, title: 'The database cannot be reached' },
+  keys_unavailable: { status: 503, title: 'The token cannot be checked now' },
+  overloaded: { status: 503, title: 'The service is overloaded' },
+} as const satisfies Record<string, ProblemType>
+
+export type ProblemCode = keyof typeof problemTypes
+
+/** One thing that is wrong with a request that is well formed. */
+export type ValidationIssue = { readonly code: string; readonly detail: string } & (
+  | { readonly pointer: string }
+  | { readonly parameter: string }
+  | { readonly header: string }
+)
+
+interface ProblemOptions {
+  readonly errors?: readonly ValidationIssue[]
+  readonly headers?: Readonly<Record<string, string>>
+  /** For the log, never for the client. */
+  readonly cause?: unknown
+}
+
+/** An answer of 400 and up, thrown by whatever finds that the request cannot be served. */
+export class Problem extends Error {
+  override readonly name = 'Problem'
+  readonly code: ProblemCode
+  readonly status: number
+  readonly detail: string
+  readonly errors: readonly ValidationIssue[] | undefined
+  readonly headers: Readonly<Record<string, string>>
+
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause })
+    this.code = code
+    this.status = problemTypes[code].status
+    this.detail = detail
+    this.errors = options.errors
+    this.headers = options.headers ?? {}
+  }
+}
+
+const tryAgain = { 'retry-after': '2' }
+
+const databaseProblems: Record<DatabaseErrorKind, (cause: unknown) => Problem> = {
+  unavailable: (cause) =>
+    new Problem('database_unavailable', 'The database cannot be reached. Try again shortly.', {
+      cause,
+      headers: tryAgain,
+    }),
+  overloaded: (cause) =>
+    new Problem('overloaded', 'Too many requests at once. Try again shortly.', {
+      cause,
+      headers: tryAgain,
+    }),
+  unknown_user: (cause) =>
+    new Problem('account_unknown', 'There is no account for this token.', {
+      cause,
+      headers: { 'www-authenticate': challenge('The token is invalid: its account is gone') },
+    }),
+  internal: internalError,
+}
+
+/** Turns whatever was thrown into the problem that the client is told. */
+export function toProblem(thrown: unknown): Problem {
+  if (thrown instanceof Problem) return thrown
+  if (thrown instanceof DatabaseError) return databaseProblems[thrown.kind](thrown)
+  return internalError(thrown)
+}
+
+/** The `WWW-Authenticate` field of RFC 6750; without a description it asks for credentials. */
+export function challenge(description?: string): string {
+  return description === undefined
+    ? 'Bearer'
+    : `Bearer error="invalid_token", error_description="${description}"`
+}
+
+/** The problem document of RFC 9457. `message` repeats `detail` for frontends that read that. */
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const { code, status, detail, errors } = problem
+  const body = {
+    type: `/docs/errors#${code}`,
+    title: problemTypes[code].title,
+    status,
+    detail,
+    code,
+    message: detail,
+    instance: requestId,
+    ...(errors !== undefined && { errors }),
+  }
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...problem.headers, 'content-type': 'application/problem+json' },
+  })
+}
+
+function internalError(cause: unknown): Problem {
+  return new Problem('internal_error', 'Something went wrong on our side. It has been logged.', {
+    cause,
+  })
+}

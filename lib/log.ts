@@ -1,0 +1,51 @@
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { env } from '#lib/env'
+
+let logger: Logger | undefined
+
+/**
+ * The log: JSON lines on standard output, and readable lines in development. Never give it a token,
+ * a cookie, a body or a connection string; errors go through `describeError`.
+ */
+export function log(): Logger {
+  logger ??= pino({
+    level: env().LOG_LEVEL,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (level) => ({ level }) },
+    serializers: { err: describeError },
+    ...(env().NODE_ENV === 'development' && {
+      formatters: {},
+      transport: { target: 'pino-pretty', options: { singleLine: true } },
+    }),
+  })
+  return logger
+}
+
+/** SQLSTATE classes whose messages repeat what a user sent: 22 (data), 23 (constraints). */
+const quotesInput = /^2[23]/
+
+/** What may be written of an error: never a value that a user sent, never a URL's password. */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const { code, constraint, routine } = error as Error & Record<string, unknown>
+  const message =
+    typeof code === 'string' && quotesInput.test(code)
+      ? '(withheld: it repeats what was sent)'
+      : withoutPasswords(error.message)
+  return {
+    type: error.name,
+    message,
+    ...(code !== undefined && { code }),
+    ...(constraint !== undefined && { constraint, routine }),
+    stack: error.stack
+      ?.split('\n')
+      .slice(1)
+      .map((line) => line.trim()),
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  }
+}
+
+function withoutPasswords(message: string): string {
+  return message.replaceAll(/:\/\/[^\s/@]*@/g, '://…@')
+}

@@ -1,0 +1,100 @@
+import type * as z from 'zod'
+import { Problem } from '#lib/errors'
+import { parse } from '#lib/validation'
+import type { Params } from '#lib/with-request'
+
+const bodyLimitBytes = 64 * 1024
+const json = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/**
+ * Reads and validates a JSON body.
+ *
+ * @throws Problem 400, 413, 415 or 422
+ */
+export async function readJson<Schema extends z.ZodType>(
+  request: Request,
+  schema: Schema,
+): Promise<z.output<Schema>> {
+  const text = await readText(request)
+  if (text === '') throw malformed('The body is empty, and a JSON object is expected.')
+  return parseJson(request, text, schema)
+}
+
+/** Like `readJson`, where no body at all is a choice: it returns undefined then. */
+export async function readOptionalJson<Schema extends z.ZodType>(
+  request: Request,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const text = await readText(request)
+  return text === '' ? undefined : parseJson(request, text, schema)
+}
+
+/**
+ * Reads and validates the query. A parameter that the schema does not know is ignored.
+ *
+ * @throws Problem 422
+ */
+export function readQuery<Schema extends z.ZodType>(
+  request: Request,
+  schema: Schema,
+): z.output<Schema> {
+  const { searchParams } = new URL(request.url)
+  // A parameter given twice becomes a list, which no schema takes.
+  const query = [...new Set(searchParams.keys())].map((name) => {
+    const values = [...new Set(searchParams.getAll(name))]
+    return [name, values.length === 1 ? values[0] : values] as const
+  })
+  return parse(schema, Object.fromEntries(query), 'parameter')
+}
+
+/**
+ * The task id in the path.
+ *
+ * @throws Problem 404, the same as for a task that does not exist: it says nothing about others'
+ */
+export function readTaskId({ id }: Params): string {
+  if (typeof id !== 'string' || !uuid.test(id)) throw taskNotFound()
+  return id
+}
+
+export function taskNotFound(): Problem {
+  return new Problem('task_not_found', 'There is no such task.')
+}
+
+async function readText(request: Request): Promise<string> {
+  if (request.body === null) return ''
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of request.body) {
+    bytes += chunk.byteLength
+    // Counted here, because Content-Length may be missing.
+    if (bytes > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
+    chunks.push(chunk)
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
+  } catch (error) {
+    throw malformed('The body is not UTF-8.', error)
+  }
+}
+
+function parseJson<Schema extends z.ZodType>(request: Request, text: string, schema: Schema) {
+  const type = request.headers.get('content-type')
+  if (type !== null && !json.test(type)) {
+    throw new Problem('unsupported_media_type', 'Send the body as application/json.')
+  }
+  return parse(schema, parseText(text), 'pointer')
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw malformed('The body is not JSON.', error)
+  }
+}
+
+function malformed(detail: string, cause?: unknown): Problem {
+  return new Problem('malformed_json', detail, { cause })
+}

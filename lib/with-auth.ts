@@ -1,0 +1,29 @@
+import type { CallerDatabase } from '#db/scoped'
+import { authenticate, type Caller } from '#lib/auth/authenticate'
+import { databaseFor } from '#lib/database'
+import { Problem } from '#lib/errors'
+import { type RequestContext, type RouteHandler, withRequest } from '#lib/with-request'
+
+/** What a handler is given. `db` can see the caller's rows and no others. */
+export interface AuthenticatedContext extends RequestContext {
+  readonly caller: Caller
+  readonly db: CallerDatabase
+}
+
+/**
+ * Wraps a handler of `/api`: who calls is settled, and that the path does not name somebody else,
+ * before the handler runs or the database is asked.
+ */
+export function withAuth(
+  handler: (context: AuthenticatedContext) => Promise<Response>,
+): RouteHandler {
+  return withRequest(async (context) => {
+    const caller = await authenticate(context.request)
+    context.userId = caller.userId
+    const { userId } = context.params
+    if (userId !== undefined && userId !== caller.userId) {
+      throw new Problem('other_user', 'The path names another user than the token.')
+    }
+    return handler({ ...context, caller, db: await databaseFor(caller.userId) })
+  })
+}

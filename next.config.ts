@@ -1,0 +1,14 @@
+import type { NextConfig } from 'next'
+
+const config: NextConfig = {
+  // A redirected preflight fails in every browser; with a trailing slash the same route answers.
+  skipTrailingSlashRedirect: true,
+  // Says which framework to attack.
+  poweredByHeader: false,
+  // PGlite finds its WebAssembly beside its own file, and pino starts workers from theirs.
+  serverExternalPackages: ['@electric-sql/pglite', 'pino', 'pino-pretty'],
+  // Keeps `next dev` from writing files for coding assistants into the repository.
+  agentRules: false,
+}
+
+export default config

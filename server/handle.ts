@@ -1,0 +1,56 @@
+import { addCorsHeaders, answerPreflight, isPreflight } from '#lib/cors'
+import { Problem } from '#lib/errors'
+import { methodNotAllowed } from '#lib/methods'
+import { type Params, withRequest } from '#lib/with-request'
+import { loadRoutes, type RouteFile } from '#server/routes'
+
+const findRoute = await loadRoutes()
+
+/** Answers a request as Next does with `middleware.ts` in front, by the same route files. */
+export async function handle(request: Request): Promise<Response> {
+  if (isPreflight(request)) return answerPreflight(request)
+  const response = await route(request)
+  addCorsHeaders(request, response.headers)
+  return response
+}
+
+async function route(request: Request): Promise<Response> {
+  const segments = readSegments(request)
+  if (segments === undefined) return await malformedPath(request, noParams)
+  const match = segments.includes('') ? undefined : findRoute(segments)
+  if (match === undefined) return await nothingHere(request, noParams)
+  return await callMethod(request, match.file, match.params)
+}
+
+async function callMethod(request: Request, file: RouteFile, params: Params): Promise<Response> {
+  const route = { params: Promise.resolve(params) }
+  const handler = file[request.method === 'HEAD' ? 'GET' : request.method]
+  if (handler === undefined) {
+    const options = await file['OPTIONS']?.(request, route)
+    return await methodNotAllowed(options?.headers.get('allow') ?? '')(request, route)
+  }
+  const response = await handler(request, route)
+  return request.method === 'HEAD' ? new Response(null, response) : response
+}
+
+/** The decoded parts of the path; a slash at its end makes no difference. */
+function readSegments(request: Request): string[] | undefined {
+  const path = new URL(request.url).pathname.replace(/^\//, '').replace(/(?<=[^/])\/$/, '')
+  if (path === '') return []
+  try {
+    return path.split('/').map(decodeURIComponent)
+  } catch {
+    // The one thing that decodeURIComponent throws is a URIError.
+    return undefined
+  }
+}
+
+const noParams = { params: Promise.resolve({}) }
+
+const malformedPath = withRequest(() => {
+  throw new Problem('malformed_path', 'The path has a percent sign that encodes nothing.')
+})
+
+const nothingHere = withRequest(() => {
+  throw new Problem('path_not_found', 'There is nothing at this path.')
+})
