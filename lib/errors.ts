@@ -24,6 +24,7 @@ export const problemTypes = {
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   database_unavailable: { status: 503, title: 'The database cannot be reached' },
   keys_unavailable: { status: 503, title: 'The token cannot be checked now' },
+  not_ready: { status: 503, title: 'The service is not ready' },
   overloaded: { status: 503, title: 'The service is overloaded' },
 } as const satisfies Record<string, ProblemType>
 

@@ -4,7 +4,11 @@ import { type RouteHandler, withRequest } from '#lib/with-request'
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 type Method = (typeof methods)[number]
-type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandler>
+/** `OPTIONS` knows the path's methods, for a host that is asked for one that no file can export. */
+export type OptionsHandler = RouteHandler & { readonly allow: string }
+type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandler> & {
+  readonly OPTIONS: OptionsHandler
+}
 
 /**
  * The methods that a path does not have, as problem documents with `Allow`, and `OPTIONS`. Next's
@@ -18,7 +22,10 @@ export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Ow
     .join(', ')
 
   const refuse = methodNotAllowed(allow)
-  const options = withRequest(() => new Response(null, { status: 204, headers: { allow } }))
+  const options = Object.assign(
+    withRequest(() => new Response(null, { status: 204, headers: { allow } })),
+    { allow },
+  )
 
   const others = methods
     .filter((method) => !served.includes(method))

@@ -24,11 +24,9 @@ async function route(request: Request): Promise<Response> {
 
 async function callMethod(request: Request, file: RouteFile, params: Params): Promise<Response> {
   const route = { params: Promise.resolve(params) }
-  const handler = file[request.method === 'HEAD' ? 'GET' : request.method]
-  if (handler === undefined) {
-    const options = await file['OPTIONS']?.(request, route)
-    return await methodNotAllowed(options?.headers.get('allow') ?? '')(request, route)
-  }
+  const handler =
+    file[request.method === 'HEAD' ? 'GET' : request.method] ??
+    methodNotAllowed(file.OPTIONS?.allow ?? '')
   const response = await handler(request, route)
   return request.method === 'HEAD' ? new Response(null, response) : response
 }
@@ -45,7 +43,8 @@ function readSegments(request: Request): string[] | undefined {
   }
 }
 
-const noParams = { params: Promise.resolve({}) }
+/** As Next gives them to `[...path]`, so that the log shows no made-up route. */
+const noParams = { params: Promise.resolve({ path: [] }) }
 
 const malformedPath = withRequest(() => {
   throw new Problem('malformed_path', 'The path has a percent sign that encodes nothing.')

@@ -1,10 +1,13 @@
 import { globSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { OptionsHandler } from '#lib/methods'
 import type { Params, RouteHandler } from '#lib/with-request'
 
 /** What a route file exports: a handler for each method. */
-export type RouteFile = Readonly<Record<string, RouteHandler>>
+export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {
+  readonly OPTIONS?: OptionsHandler
+}
 
 export interface RouteMatch {
   readonly file: RouteFile

@@ -1,17 +1,19 @@
 import { database } from '#lib/database'
+import { isDraining } from '#lib/draining'
 import { Problem } from '#lib/errors'
 import { otherMethods } from '#lib/methods'
 import { withRequest } from '#lib/with-request'
 
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
 export const GET = withRequest(async () => {
+  if (isDraining()) throw notReady('The service is shutting down.')
   const isReady = await (await database()).isReady()
-  if (!isReady) {
-    throw new Problem('database_unavailable', 'The database is not migrated.', {
-      headers: { 'retry-after': '2' },
-    })
-  }
+  if (!isReady) throw notReady('The database is not migrated.')
   return Response.json({ status: 'ready' })
 })
+
+function notReady(detail: string): Problem {
+  return new Problem('not_ready', detail, { headers: { 'retry-after': '2' } })
+}
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

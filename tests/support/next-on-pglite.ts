@@ -1,0 +1,3 @@
+import { target } from '#tests/support/target'
+
+export default target('next', async () => ({ DATABASE_URL: 'pglite://' }))

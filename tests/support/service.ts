@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { testSecret } from '#tests/support/secret'
+
+export type Host = 'next' | 'node'
+
+export interface Service {
+  readonly url: string
+  readonly process: ChildProcess
+  /** All that it has printed so far. */
+  output(): string
+  /** Sends a signal and waits for the end. @returns the exit code */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+const commands: Record<Host, string[]> = {
+  next: ['scripts/next.ts', 'start'],
+  node: ['server/main.ts'],
+}
+
+/** Starts the service as a user would, on a free port, and waits until it answers. */
+export async function startService(host: Host, env: Record<string, string>): Promise<Service> {
+  const port = await freePort()
+  const service = launch(host, { PORT: String(port), ...env })
+  const url = `http://127.0.0.1:${port}`
+  for (let waited = 0; waited < 30_000; waited += 50) {
+    if (service.process.exitCode !== null) break
+    const isUp = await fetch(`${url}/health`).then(
+      (response) => response.ok,
+      () => false,
+    )
+    if (isUp) return { url, ...service }
+    await sleep(50)
+  }
+  await service.stop('SIGKILL')
+  throw new Error(`The service did not come up:\n${service.output()}`)
+}
+
+/** Starts the service without waiting, with nothing in its environment but what is given. */
+export function launch(host: Host, env: Record<string, string>): Omit<Service, 'url'> {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn(process.execPath, commands[host], {
+    env: {
+      PATH,
+      HOME,
+      NODE_ENV: 'production',
+      LOG_LEVEL: 'warn',
+      BETTER_AUTH_SECRET: testSecret,
+      BETTER_AUTH_URL: 'http://127.0.0.1:9',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  child.stdout.on('data', (chunk) => {
+    printed += chunk
+  })
+  child.stderr.on('data', (chunk) => {
+    printed += chunk
+  })
+  return {
+    process: child,
+    output: () => printed,
+    async stop(signal = 'SIGTERM') {
+      if (child.exitCode === null && child.signalCode === null) {
+        const ended = once(child, 'exit')
+        child.kill(signal)
+        await ended
+      }
+      return child.exitCode
+    },
+  }
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('No port was given.')
+  return address.port
+}

@@ -1,0 +1,30 @@
+import type { TestProject } from 'vitest/node'
+import { buildNext } from '#tests/support/build'
+import { type Host, startService } from '#tests/support/service'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Where the service under test is; undefined for the one in this process. */
+    baseUrl: string | undefined
+  }
+}
+
+/**
+ * Sets up what the HTTP suite of one project talks to: the service that `API_URL` names, or one
+ * that is started for it.
+ */
+export function target(host: Host, env: () => Promise<Record<string, string>>) {
+  return async (project: TestProject): Promise<(() => Promise<void>) | undefined> => {
+    const given = process.env['API_URL']
+    if (given !== undefined) {
+      project.provide('baseUrl', given)
+      return undefined
+    }
+    if (host === 'next') buildNext()
+    const service = await startService(host, await env())
+    project.provide('baseUrl', service.url)
+    return async () => {
+      await service.stop()
+    }
+  }
+}
