@@ -99,6 +99,9 @@ export async function updateTask(
   id: string,
   changes: TaskChanges,
 ): Promise<StoredTask | undefined> {
+  if (Object.values(changes).every((change) => change === undefined)) {
+    return await findTask(db, userId, id)
+  }
   return await changeTask(db, userId, id)
     .set(changes)
     .returning([taskJson.as('json'), 'version'])
