@@ -14,6 +14,7 @@ const suite = { include: ['tests/http/**/*.test.ts'], isolate: false, fileParall
 
 export default defineConfig({
   test: {
+    reporters: ['default', './tests/support/closing-line.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [

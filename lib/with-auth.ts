@@ -1,5 +1,6 @@
 import type { CallerDatabase } from '#db/scoped'
-import { authenticate, type Caller } from '#lib/auth/authenticate'
+import { authenticate } from '#lib/auth/authenticate'
+import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
 import { type RequestContext, type RouteHandler, withRequest } from '#lib/with-request'

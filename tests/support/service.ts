@@ -11,6 +11,8 @@ export interface Service {
   readonly process: ChildProcess
   /** All that it has printed so far. */
   output(): string
+  /** The exit code, once the process has ended. */
+  readonly ended: Promise<number | null>
   /** Sends a signal and waits for the end. @returns the exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -53,6 +55,7 @@ export function launch(host: Host, env: Record<string, string>): Omit<Service, '
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const ended = once(child, 'close').then(() => child.exitCode)
   let printed = ''
   child.stdout.on('data', (chunk) => {
     printed += chunk
@@ -63,13 +66,10 @@ export function launch(host: Host, env: Record<string, string>): Omit<Service, '
   return {
     process: child,
     output: () => printed,
-    async stop(signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit')
-        child.kill(signal)
-        await ended
-      }
-      return child.exitCode
+    ended,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
     },
   }
 }
