@@ -53,7 +53,8 @@ function readEnvironment() {
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
       VERCEL: z.string().optional(),
     },
-    experimental__runtimeEnv: {},
+    // Read by name, because Next puts the mode in its place when it compiles.
+    experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
     emptyStringAsUndefined: true,
     onValidationError(issues) {
       const lines = issues.map(({ path, message }) => `${path?.join('.') ?? ''} ${message}`)
