@@ -32,6 +32,7 @@ function readEnvironment() {
     server: {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
       PORT: port,
+      WORKERS: wholeNumber(1, 256).default(1),
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
       NEON_FETCH_ENDPOINT: webUrl.optional(),
@@ -61,6 +62,11 @@ function readEnvironment() {
       throw new EnvironmentError(lines.join('\n'))
     },
   })
+}
+
+/** A URL without its password, for people to read. */
+export function withoutPassword(url: string): string {
+  return url.replace(/:\/\/[^\s/@]*@/, '://…@')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>

@@ -8,6 +8,7 @@ interface ProblemType {
 /** Every error of this API: its stable code, its status and its title. See `docs/errors.md`. */
 export const problemTypes = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
+  malformed_request: { status: 400, title: 'The request is not HTTP' },
   malformed_header: { status: 400, title: 'A header is malformed' },
   malformed_path: { status: 400, title: 'The path is malformed' },
   credentials_missing: { status: 401, title: 'Credentials are missing' },
@@ -18,9 +19,11 @@ export const problemTypes = {
   task_not_found: { status: 404, title: 'The task does not exist' },
   path_not_found: { status: 404, title: 'The path does not exist' },
   method_not_allowed: { status: 405, title: 'The path does not have this method' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not declared as JSON' },
   validation_failed: { status: 422, title: 'The request is not valid' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   database_unavailable: { status: 503, title: 'The database cannot be reached' },
   keys_unavailable: { status: 503, title: 'The token cannot be checked now' },
