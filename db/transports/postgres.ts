@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Writable } from 'node:stream'
 import { PostgresDialect } from 'kysely'
 import { Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResult } from 'pg'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
@@ -41,11 +42,15 @@ export function openPostgres(options: TransportOptions): Transport {
       const client = await checkOut()
       // `query_timeout` is missing from @types/pg; it destroys a connection that stalls.
       const commit = { text: 'commit', query_timeout: timeoutMs } as QueryConfig
-      const [begun, ...settled] = await Promise.allSettled<QueryResult<Row>>([
+      const stream = streamOf(client)
+      stream.cork()
+      const sent = [
         client.query('begin'),
         ...statements.map((statement) => client.query(toQuery(statement, options.namedStatements))),
         client.query(commit),
-      ])
+      ]
+      stream.uncork()
+      const [begun, ...settled] = await Promise.allSettled<QueryResult<Row>>(sent)
       const failures = [begun, ...settled].filter((result) => result?.status === 'rejected')
       const first = failures[0]
       // An error without a SQLSTATE is the connection's, which must not serve another request.
@@ -62,6 +67,13 @@ export function openPostgres(options: TransportOptions): Transport {
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
     close: () => pool.end(),
   }
+}
+
+/** The socket, corked while a transaction is written so that it leaves in one system call. */
+function streamOf(client: PoolClient): Writable {
+  // `connection` is public in pg and missing from @types/pg.
+  return (client as PoolClient & { readonly connection: { readonly stream: Writable } }).connection
+    .stream
 }
 
 function toQuery({ sql, parameters }: Statement, named: boolean): QueryConfig {
