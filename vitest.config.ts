@@ -23,6 +23,14 @@ export default defineConfig({
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },
+      {
+        test: {
+          name: 'database',
+          include: ['tests/database/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
+      },
       { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'], fileParallelism: false } },
     ],
   },

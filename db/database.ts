@@ -1,4 +1,4 @@
-import { proveIsolation } from '#db/isolation'
+import { proveIsolation, RoleError } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
 import type { TableName } from '#db/table-name'
@@ -14,7 +14,8 @@ export interface DatabaseOptions extends TransportOptions {
 /** A database that the service can use; see `openDatabase`. */
 export interface OpenDatabase {
   readonly transport: Transport
-  forUser(userId: string): CallerDatabase
+  /** @param deadlineMs how long all that the caller asks for may take */
+  forUser(userId: string, deadlineMs?: number): CallerDatabase
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
   prepare(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
@@ -28,16 +29,28 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const { limits, usersTable } = options
   return {
     transport,
-    forUser: (userId) => databaseFor(transport, userId, limits),
+    forUser: (userId, deadlineMs = limits.deadlineMs) =>
+      databaseFor(transport, userId, { ...limits, deadlineMs }),
     async prepare() {
-      if (await proveIsolation(transport, limits)) return
+      if (await isProven(transport, limits)) return
       await migrate(transport, usersTable)
-      if (!(await proveIsolation(transport, limits))) {
-        throw new Error('The migrations ran, and the database still lacks the latest one.')
-      }
+      if (await proveIsolation(transport, limits)) return
+      throw new Error(
+        'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
+      )
     },
     isReady: () => proveIsolation(transport, limits),
     close: () => transport.close(),
+  }
+}
+
+async function isProven(transport: Transport, limits: TimeLimits): Promise<boolean> {
+  try {
+    return await proveIsolation(transport, limits)
+  } catch (error) {
+    // The migration makes the role.
+    if (error instanceof RoleError) return false
+    throw error
   }
 }
 

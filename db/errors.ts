@@ -49,7 +49,7 @@ const networkCodes = new Set([
 ])
 
 const networkMessages =
-  /connection terminated|connection error|client was closed|query read timeout|timeout exceeded|couldn't connect to compute node|error connecting to database|server error \(http status 5/i
+  /connection terminated|connection error|client was closed|is not queryable|query read timeout|timeout expired|timeout exceeded/i
 
 /** A failure of the database, with what it means. The original error is the `cause`. */
 export class DatabaseError extends Error {
@@ -100,7 +100,8 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
 
 function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return true
+  // What Neon's driver says without a SQLSTATE comes from Neon's proxy, or from the way to it.
+  if (['TimeoutError', 'AbortError', 'NeonDbError'].includes(error.name)) return true
   if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true
   if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true
   return networkMessages.test(error.message) || isNetworkError(error.cause)

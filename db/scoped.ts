@@ -19,6 +19,9 @@ export type CallerDatabase = Kysely<Database>
 /** How long one request's work in the database may take, all attempts together. */
 export interface TimeLimits {
   readonly deadlineMs: number
+  /** One attempt, the wait for a connection included. */
+  readonly attemptMs: number
+  /** One statement, by Postgres' own clock: shorter than an attempt, so that its answer arrives. */
   readonly statementTimeoutMs: number
 }
 
@@ -67,11 +70,11 @@ class CallerConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { deadlineMs, statementTimeoutMs } = this.#limits
+    const { deadlineMs, attemptMs, statementTimeoutMs } = this.#limits
     const statements = [bindCaller(this.#userId, statementTimeoutMs), query]
     const results = await withRetries(
       (timeoutMs) => this.#transport.transaction(statements, timeoutMs),
-      { repeatable: isRepeatable(query.query), deadlineMs, attemptMs: statementTimeoutMs },
+      { repeatable: isRepeatable(query.query), deadlineMs, attemptMs },
     )
     return { rows: (results[1] ?? []) as Row[] }
   }

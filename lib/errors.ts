@@ -1,4 +1,5 @@
 import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
+import { IsolationError } from '#db/isolation'
 
 interface ProblemType {
   readonly status: number
@@ -91,6 +92,10 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: unknown) => Problem> =
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
   if (thrown instanceof DatabaseError) return databaseProblems[thrown.kind](thrown)
+  if (thrown instanceof IsolationError) {
+    const detail = 'The database does not keep users apart, so it is not served.'
+    return new Problem('not_ready', detail, { cause: thrown, headers: tryAgain })
+  }
   return internalError(thrown)
 }
 
