@@ -2,12 +2,14 @@ import {
   type CompiledQuery,
   type DatabaseConnection,
   type Driver,
+  InsertQueryNode,
   Kysely,
+  type OperationNode,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
-  type RootOperationNode,
+  SelectQueryNode,
 } from 'kysely'
 import { withRetries } from '#db/retry'
 import type { Database } from '#db/schema'
@@ -106,10 +108,12 @@ class CallerDriver implements Driver {
 }
 
 /**
- * Whether sending the statement again is harmless: it reads, or it inserts rows under ids of our
- * own and takes an existing one for its success.
+ * Whether sending the statement again is harmless: it reads, also in its CTEs, or it inserts rows
+ * under ids of our own and takes an existing one for its success.
  */
-function isRepeatable(node: RootOperationNode): boolean {
-  if (node.kind === 'SelectQueryNode') return node.with === undefined
-  return node.kind === 'InsertQueryNode' && node.onConflict !== undefined
+function isRepeatable(node: OperationNode): boolean {
+  if (SelectQueryNode.is(node)) {
+    return (node.with?.expressions ?? []).every(({ expression }) => isRepeatable(expression))
+  }
+  return InsertQueryNode.is(node) && node.onConflict !== undefined
 }

@@ -51,6 +51,7 @@ function readEnvironment() {
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
       CORS_ORIGINS: z.string().default('http://localhost:3000').transform(toList),
+      LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
       VERCEL: z.string().optional(),
     },
