@@ -24,6 +24,16 @@ export default defineConfig({
       },
       {
         test: {
+          ...suite,
+          name: 'node on postgres',
+          globalSetup: ['tests/support/node-on-postgres.ts'],
+        },
+      },
+      {
+        test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
+      },
+      {
+        test: {
           name: 'database',
           include: ['tests/database/**/*.test.ts'],
           env: inProcess,
