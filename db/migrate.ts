@@ -48,6 +48,12 @@ export async function migrate(transport: Transport, usersTable: TableName): Prom
 async function run(db: Kysely<unknown>, usersTable: TableName): Promise<string[]> {
   await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(db)
   await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(db)
+  // Asked before, because Kysely swallows the refusal of its first statement and fails at its second.
+  await sql`do $$ begin
+    if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
+      raise insufficient_privilege using message = 'it may not create tables';
+    end if;
+  end $$`.execute(db)
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations(usersTable) },
