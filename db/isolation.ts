@@ -56,8 +56,9 @@ export async function proveIsolation(transport: Transport, limits: TimeLimits): 
     return true
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
-    if (error.sqlState === '42P01') return false
-    if (error.sqlState === '42501' || error.sqlState === '22023') {
+    // No such table, or no such role yet.
+    if (error.sqlState === '42P01' || error.sqlState === '22023') return false
+    if (error.sqlState === '42501') {
       throw new RoleError(
         `The login may not take the role ${callerRole}. Run as an administrator: CREATE ROLE ${callerRole} NOLOGIN; GRANT ${callerRole} TO <the login in DATABASE_URL>; then start again.`,
         { cause: error },

@@ -2,17 +2,19 @@ import { type Dialect, Kysely, PostgresAdapter, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { createTasks } from '#db/migrations/0001-tasks'
+import { limitRates } from '#db/migrations/0002-rate-limits'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
 /** Frozen once landed: a change to the schema is another entry. */
-function migrations(usersTable: TableName): Record<string, Migration> {
-  return { '0001-tasks': { up: createTasks(usersTable) } }
+function migrations(usersTable: TableName): Record<(typeof migrationNames)[number], Migration> {
+  return { '0001-tasks': { up: createTasks(usersTable) }, '0002-rate-limits': { up: limitRates } }
 }
 
-/** The migration that this code needs; a database that has it may have later ones too. */
-export const latestMigration = '0001-tasks'
+/** The migrations that this code needs; a database that has them may have later ones too. */
+export const migrationNames = ['0001-tasks', '0002-rate-limits'] as const
+export const latestMigration = '0002-rate-limits'
 
 /** Any number that nobody else locks. */
 const lockId = 7_236_401_955
@@ -48,6 +50,12 @@ export async function migrate(transport: Transport, usersTable: TableName): Prom
 async function run(db: Kysely<unknown>, usersTable: TableName): Promise<string[]> {
   await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(db)
   await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(db)
+  // Asked before, because Kysely swallows the refusal of its first statement and fails at its second.
+  await sql`do $$ begin
+    if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
+      raise insufficient_privilege using message = 'it may not create tables';
+    end if;
+  end $$`.execute(db)
   const migrator = new Migrator({
     db,
     provider: { getMigrations: async () => migrations(usersTable) },

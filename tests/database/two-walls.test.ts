@@ -1,16 +1,13 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTasks } from '#db/list-tasks'
 import type { Database } from '#db/schema'
 import { databaseFor } from '#db/scoped'
-import { completeTask, deleteTask, findTask, insertTask, updateTask } from '#db/tasks'
 import type { Transport } from '#db/transports/transport'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
 
 const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
 const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
-const list = { sort: 'created', order: 'desc', limit: 100, withTotal: true, known: [] } as const
-const content = { title: 'Buy milk', description: null, completed: false }
 
 /** Every comparison of the owner, wherever a statement has it. */
 const ownerWall = /"?user_id"? = \$\d+/g
@@ -43,19 +40,15 @@ describe.each(transports)('on %s', (name) => {
   let breached: ReturnType<typeof withoutFirstWall>
   let mallory: Kysely<Database>
 
+  const of = (user: string) => statementsOf(opened.database.forUser(user), user)
   const everything = () =>
     opened.asAdministrator('select * from tasks order by user_id, id').then(JSON.stringify)
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
     await opened.database.prepare()
-    await insertTask(
-      opened.database.forUser('alice'),
-      { userId: 'alice' },
-      { id: alicesTask },
-      content,
-    )
-    await insertTask(opened.database.forUser('bob'), { userId: 'bob' }, { id: bobsTask }, content)
+    await of('alice').insert(alicesTask)
+    await of('bob').insert(bobsTask)
     breached = withoutFirstWall(opened.database.transport)
     mallory = databaseFor(breached, 'mallory', options.limits)
   })
@@ -63,12 +56,13 @@ describe.each(transports)('on %s', (name) => {
 
   test('without the first wall, no statement sees or changes another user’s task', async () => {
     const before = await everything()
-    expect((await listTasks(mallory, 'mallory', list)).json).toBe('[]')
-    expect(await findTask(mallory, 'mallory', alicesTask)).toBeUndefined()
-    expect(await updateTask(mallory, 'mallory', alicesTask, { title: 'Mine' })).toBeUndefined()
-    expect(await completeTask(mallory, 'mallory', alicesTask, undefined)).toBeUndefined()
-    expect(await completeTask(mallory, 'mallory', alicesTask, true)).toBeUndefined()
-    expect(await deleteTask(mallory, 'mallory', alicesTask)).toBeUndefined()
+    const attempt = statementsOf(mallory, 'mallory')
+    expect((await attempt.list()).json).toBe('[]')
+    expect(await attempt.find(alicesTask)).toBeUndefined()
+    expect(await attempt.update(alicesTask, { title: 'Mine' })).toBeUndefined()
+    expect(await attempt.complete(alicesTask)).toBeUndefined()
+    expect(await attempt.complete(alicesTask, true)).toBeUndefined()
+    expect(await attempt.remove(alicesTask)).toBe(false)
     expect(breached.removed).toBe(7)
     expect(await everything()).toBe(before)
   })
@@ -76,13 +70,13 @@ describe.each(transports)('on %s', (name) => {
   test('naming another user does not help, with or without the first wall', async () => {
     const before = await everything()
     for (const db of [mallory, opened.database.forUser('mallory')]) {
-      expect((await listTasks(db, 'alice', list)).json).toBe('[]')
-      expect(await findTask(db, 'alice', alicesTask)).toBeUndefined()
-      expect(await deleteTask(db, 'alice', alicesTask)).toBeUndefined()
-      const forged = insertTask(db, { userId: 'alice' }, { id: crypto.randomUUID() }, content)
-      await expect(forged).rejects.toMatchObject({ sqlState: '42501' })
-      const taken = insertTask(db, { userId: 'alice' }, { id: alicesTask }, content)
-      await expect(taken).rejects.toMatchObject({ sqlState: '42501' })
+      const attempt = statementsOf(db, 'alice')
+      expect((await attempt.list()).json).toBe('[]')
+      expect(await attempt.find(alicesTask)).toBeUndefined()
+      expect(await attempt.remove(alicesTask)).toBe(false)
+      const refused = { sqlState: '42501' }
+      await expect(attempt.insert(crypto.randomUUID())).rejects.toMatchObject(refused)
+      await expect(attempt.insert(alicesTask)).rejects.toMatchObject(refused)
     }
     expect(await everything()).toBe(before)
   })
@@ -105,11 +99,8 @@ describe.each(transports)('on %s', (name) => {
   })
 
   test('no user at all is nobody: an empty id sees and writes nothing', async () => {
-    const nobody = opened.database.forUser('')
-    expect((await listTasks(nobody, '', list)).json).toBe('[]')
-    await expect(
-      insertTask(nobody, { userId: '' }, { id: crypto.randomUUID() }, content),
-    ).rejects.toMatchObject({ sqlState: '42501' })
+    expect((await of('').list()).json).toBe('[]')
+    await expect(of('').insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
   })
 
   test('the role and the user of a request are gone after it, and after its failure', async () => {
@@ -123,11 +114,11 @@ describe.each(transports)('on %s', (name) => {
     const alice = opened.database.forUser('alice')
     const bare = await opened.database.transport.transaction(look, 8000)
     const failing: (() => Promise<unknown>)[] = [
-      () => findTask(alice, 'alice', alicesTask),
+      () => of('alice').find(alicesTask),
       () => sql`select 1 / 0`.execute(alice),
       () => sql`select nonsense`.execute(alice),
       () => sql`syntax error`.execute(alice),
-      () => insertTask(alice, { userId: 'bob' }, { id: crypto.randomUUID() }, content),
+      () => statementsOf(alice, 'bob').insert(crypto.randomUUID()),
     ]
     for (const request of failing) {
       await request().catch((error) => expect(error.name).toBe('DatabaseError'))
@@ -166,11 +157,11 @@ test('the owner is compared in every statement on tasks but the insert', async (
     },
     close: async () => {},
   }
-  const db = databaseFor(recorder, 'alice', options.limits)
-  await listTasks(db, 'alice', list).catch(() => {})
-  await findTask(db, 'alice', alicesTask)
-  await updateTask(db, 'alice', alicesTask, { title: 'x' })
-  await completeTask(db, 'alice', alicesTask, true)
-  await deleteTask(db, 'alice', alicesTask)
+  const alice = statementsOf(databaseFor(recorder, 'alice', options.limits), 'alice')
+  await alice.list().catch(() => {})
+  await alice.find(alicesTask)
+  await alice.update(alicesTask, { title: 'x' })
+  await alice.complete(alicesTask, true)
+  await alice.remove(alicesTask)
   expect(compiled.map(({ sql: text }) => text.match(ownerWall)?.length)).toEqual([2, 1, 1, 1, 1])
 })

@@ -25,6 +25,8 @@ export interface NeonStandIn {
   readonly faults: NeonFault[]
   /** Fetches so far. */
   readonly fetches: number
+  /** WebSockets so far, of which only migrations need one. */
+  readonly tunnels: number
   close(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export async function startNeonStandIn(
 ): Promise<NeonStandIn> {
   const faults: NeonFault[] = []
   let fetches = 0
+  let tunnels = 0
   const pools = new Map<string, Pool>()
   const sockets = new WebSocketServer({ noServer: true })
 
@@ -112,6 +115,7 @@ export async function startNeonStandIn(
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://stand-in')
     const isOurs = pathname === '/v2' && searchParams.get('address') === `${host}:5432`
     if (!isOurs) return socket.destroy()
+    tunnels += 1
     return tunnelToPostgres(sockets, postgresPort, request, socket, head)
   })
 
@@ -123,6 +127,9 @@ export async function startNeonStandIn(
     faults,
     get fetches() {
       return fetches
+    },
+    get tunnels() {
+      return tunnels
     },
     async close() {
       for (const socket of sockets.clients) socket.terminate()

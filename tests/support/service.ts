@@ -57,6 +57,7 @@ export function launch(
       HOME,
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
+      RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
       ...env,
