@@ -29,7 +29,7 @@ export function openNeon(options: TransportOptions): Transport {
           sql.query(text, [...parameters]),
         )
         const results: unknown = await sql.transaction(queries, {
-          fetchOptions: { signal: AbortSignal.timeout(timeoutMs) },
+          fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeoutMs)) },
         })
         return results as Row[][]
       } catch (error) {
