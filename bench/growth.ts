@@ -1,4 +1,4 @@
-import { measureOperation, type Result } from './compare.ts'
+import { measureOperation, type Result, warmUp } from './compare.ts'
 import { loadData } from './data.ts'
 import { operations } from './operations.ts'
 import type { Options } from './options.ts'
@@ -15,6 +15,7 @@ export async function growTable(rig: Rig, options: Options): Promise<string> {
   const rows: string[][] = []
   for (const size of tableSizes) {
     const data = await loadData(rig.postgres, size / tasksEach, tasksEach)
+    if (size === tableSizes[0]) await warmUp(rig, options, data)
     for (const operation of chosen(operations, ['read', 'list'])) {
       const results = await measureOperation(rig, options, operation, targets, data)
       rows.push(...results.map((result) => [whole(size), operation.title, ...figures(result)]))

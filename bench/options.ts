@@ -6,7 +6,10 @@ export interface Options {
   readonly subject: string | undefined
   readonly rounds: number
   readonly seconds: number
+  /** Before the first round of each operation. */
   readonly warmUpSeconds: number
+  /** Once for each server: V8 takes thousands of requests to compile what is hot. */
+  readonly firstWarmUpSeconds: number
   readonly connections: number
   /** Names of targets and operations that are left; all where it is empty. */
   readonly only: readonly string[]
@@ -40,7 +43,8 @@ export function readOptions(): Options {
     only: values.only.split(',').filter((name) => name !== ''),
     rounds: Number(values.rounds ?? (quick ? 2 : 5)),
     seconds: Number(values.seconds ?? defaultSeconds(command, quick)),
-    warmUpSeconds: quick ? 0.3 : 1.5,
+    warmUpSeconds: quick ? 0.4 : 1.5,
+    firstWarmUpSeconds: quick ? 2 : 8,
     connections: Number(values.connections ?? (command === 'load' ? 1000 : 64)),
     settings: Object.fromEntries(values.set.map(readSetting)),
   }
@@ -49,7 +53,7 @@ export function readOptions(): Options {
 function defaultSeconds(command: string, quick: boolean): number {
   if (command === 'load') return quick ? 10 : 60
   if (command === 'profile') return quick ? 4 : 10
-  return quick ? 0.5 : 3
+  return quick ? 0.4 : 3
 }
 
 function readSetting(text: string): [string, string] {

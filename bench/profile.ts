@@ -35,7 +35,7 @@ export async function profile(rig: Rig, options: Options): Promise<string> {
     ...{ url, next, serverPid: pid, postgresPid: rig.postgres.pid },
     ...{ connections: options.connections, status: operation.status },
   }
-  await measure({ ...slot, seconds: 2 })
+  await measure({ ...slot, seconds: options.firstWarmUpSeconds })
   const from = process.hrtime.bigint()
   const { perSecond, serverMs, busy } = await measure({ ...slot, seconds: options.seconds })
   const to = process.hrtime.bigint()

@@ -70,7 +70,7 @@ export function targetsFor(
       '--http',
       'httptools',
     ].concat(['--no-access-log', '--log-level', 'warning', '--port', '$PORT']),
-    env: peer,
+    env: { ...peer, PYTHONDONTWRITEBYTECODE: '1' },
     folder: join(import.meta.dirname, 'peers', 'fastapi'),
     path,
     missing: missingPython,
@@ -102,7 +102,8 @@ export function targetsFor(
 export function versionsOf(targets: readonly Target[]): string {
   const servers = new Set(targets.map(({ server }) => server.name))
   const versions = [`Node ${process.versions.node}`]
-  if (servers.has('next')) versions.push(`Next ${versionOf('next')}`)
+  if (servers.has('next') || servers.has('next-constant'))
+    versions.push(`Next ${versionOf('next')}`)
   if (servers.has('fastify'))
     versions.push(`Fastify ${versionOf('fastify')}`, `pg ${versionOf('pg')}`)
   if (servers.has('fastapi')) {
