@@ -9,7 +9,8 @@ interface EntityTag {
 
 type EntityTags = '*' | readonly EntityTag[]
 
-const tagList = /^(?:[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?(?:,|$))+$/
+/** Also the pattern of both headers in the API document. */
+export const tagList = /^(?:[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?(?:,|$))+$/
 const oneTag = /(W\/)?"([^"]*)"/g
 const version = /^(?:0|[1-9][0-9]{0,9})$/
 const latestVersion = 2 ** 31 - 1

@@ -1,7 +1,7 @@
 import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
 import { IsolationError } from '#db/isolation'
 
-interface ProblemType {
+export interface ProblemType {
   readonly status: number
   readonly title: string
   /** A type that others define too, in place of the entry in our own table. */

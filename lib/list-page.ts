@@ -4,7 +4,7 @@ import { openCursor, sealCursor } from '#lib/cursor'
 import { env } from '#lib/env'
 import { readQuery } from '#lib/request'
 import { listResponse, preconditionFailed } from '#lib/responses'
-import { ListTasksQuery } from '#lib/schemas/tasks'
+import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
 import { parameterProblem } from '#lib/validation'
 
 /** The page of a list that a request asks for, whose list it is, and in which versions. */

@@ -24,7 +24,11 @@ const list = {
 /** Every statement on tasks, as `db` sends it for the user who is named. */
 export function statementsOf(db: CallerDatabase, userId: string) {
   return {
-    list: (options: Partial<ListOptions> = {}) => listTasks(db, userId, { ...list, ...options }),
+    list: async (options: Partial<ListOptions> = {}) => {
+      const { json, ...listed } = await listTasks(db, userId, { ...list, ...options })
+      if (json === null) throw new Error('No tag was given.')
+      return { json, ...listed }
+    },
     find: async (id: string) => taskIn(await findTask(db, userId, id)),
     insert: (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
       insertTask(db, { userId, ...owner }, { id }, { ...content, ...task }),
