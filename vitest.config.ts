@@ -23,6 +23,7 @@ export default defineConfig({
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },
+      { test: { name: 'identity', include: ['tests/identity/**/*.test.ts'], env: inProcess } },
       { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'], fileParallelism: false } },
     ],
   },
