@@ -1,5 +1,6 @@
 import { proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
+import type { UsersIdType } from '#db/migrations/0001-tasks'
 import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
@@ -8,6 +9,8 @@ export interface DatabaseOptions extends TransportOptions {
   /** Chooses the transport where the URL alone does not. */
   readonly driver?: Transport['name'] | undefined
   readonly usersTable: TableName
+  /** Of the users table that the migration creates where there is none. */
+  readonly usersIdType: UsersIdType
   readonly limits: TimeLimits
 }
 
@@ -25,13 +28,13 @@ export interface OpenDatabase {
 /** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const transport = await openTransport(options)
-  const { limits, usersTable } = options
+  const { limits, usersTable, usersIdType } = options
   return {
     transport,
     forUser: (userId) => databaseFor(transport, userId, limits),
     async prepare() {
       if (await proveIsolation(transport, limits)) return
-      await migrate(transport, usersTable)
+      await migrate(transport, usersTable, usersIdType)
       if (!(await proveIsolation(transport, limits))) {
         throw new Error('The migrations ran, and the database still lacks the latest one.')
       }

@@ -1,12 +1,12 @@
 import { Kysely } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
-import { createTasks } from '#db/migrations/0001-tasks'
+import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
 /** Frozen once landed: a change to the schema is another entry. */
-function migrations(usersTable: TableName): Record<string, Migration> {
-  return { '0001-tasks': { up: createTasks(usersTable) } }
+function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<string, Migration> {
+  return { '0001-tasks': { up: createTasks(usersTable, usersIdType) } }
 }
 
 /** The migration that this code needs; a database that has it may have later ones too. */
@@ -19,12 +19,16 @@ export const latestMigration = '0001-tasks'
  * @returns the names of the migrations that ran
  * @throws what the failing migration threw
  */
-export async function migrate(transport: Transport, usersTable: TableName): Promise<string[]> {
+export async function migrate(
+  transport: Transport,
+  usersTable: TableName,
+  usersIdType: UsersIdType,
+): Promise<string[]> {
   const db = new Kysely<unknown>({ dialect: transport.sessions() })
   try {
     const migrator = new Migrator({
       db,
-      provider: { getMigrations: async () => migrations(usersTable) },
+      provider: { getMigrations: async () => migrations(usersTable, usersIdType) },
     })
     const { error, results = [] } = await migrator.migrateToLatest()
     if (error !== undefined) throw error

@@ -39,6 +39,7 @@ async function open(): Promise<OpenDatabase> {
     queueLimit: env().DATABASE_QUEUE_LIMIT,
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
     usersTable: env().USERS_TABLE,
+    usersIdType: env().USERS_ID_TYPE,
     connectTimeoutMs: Math.ceil(timeoutMs * 0.375),
     limits: { deadlineMs: timeoutMs, statementTimeoutMs: Math.ceil(timeoutMs * 0.625) },
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),

@@ -40,6 +40,7 @@ function readEnvironment() {
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
       DATABASE_NAMED_STATEMENTS: flag.default(false),
       USERS_TABLE: z.string().default('users').transform(toTableName),
+      USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
       BETTER_AUTH_SECRET: z
         .string({ error: `is missing. ${secretRemedy}` })
         .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
