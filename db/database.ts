@@ -2,6 +2,7 @@ import { proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
 import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
+import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
 
@@ -11,6 +12,7 @@ export interface DatabaseOptions extends TransportOptions {
   readonly usersTable: TableName
   /** Of the users table that the migration creates where there is none. */
   readonly usersIdType: UsersIdType
+  readonly sessionsTable: TableName
   readonly limits: TimeLimits
 }
 
@@ -18,6 +20,8 @@ export interface DatabaseOptions extends TransportOptions {
 export interface OpenDatabase {
   readonly transport: Transport
   forUser(userId: string): CallerDatabase
+  /** The session that a token of Better Auth's names, undefined where it is over. */
+  findSession(token: string): Promise<Session | undefined>
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
   prepare(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
@@ -28,10 +32,11 @@ export interface OpenDatabase {
 /** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const transport = await openTransport(options)
-  const { limits, usersTable, usersIdType } = options
+  const { limits, usersTable, usersIdType, sessionsTable } = options
   return {
     transport,
     forUser: (userId) => databaseFor(transport, userId, limits),
+    findSession: (token) => findSession(transport, sessionsTable, token, limits),
     async prepare() {
       if (await proveIsolation(transport, limits)) return
       await migrate(transport, usersTable, usersIdType)

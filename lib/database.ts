@@ -1,6 +1,7 @@
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
 import type { CallerDatabase } from '#db/scoped'
+import type { Session } from '#db/sessions'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
 
@@ -22,6 +23,11 @@ export async function databaseFor(userId: string): Promise<CallerDatabase> {
   return (await database()).forUser(userId)
 }
 
+/** The session of a signed token; see `findSession` in `db/sessions.ts`. */
+export async function findSession(token: string): Promise<Session | undefined> {
+  return await (await database()).findSession(token)
+}
+
 /** Closes the database once nothing uses it any more. */
 export async function closeDatabase(): Promise<void> {
   const opened = shared.todoDatabase
@@ -40,6 +46,7 @@ async function open(): Promise<OpenDatabase> {
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,
+    sessionsTable: env().SESSIONS_TABLE,
     connectTimeoutMs: Math.ceil(timeoutMs * 0.375),
     limits: { deadlineMs: timeoutMs, statementTimeoutMs: Math.ceil(timeoutMs * 0.625) },
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
