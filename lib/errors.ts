@@ -7,6 +7,7 @@ interface ProblemType {
 
 /** Every error of this API: its stable code, its status and its title. See `docs/errors.md`. */
 export const problemTypes = {
+  malformed_request: { status: 400, title: 'The request is malformed' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
   malformed_header: { status: 400, title: 'A header is malformed' },
   malformed_path: { status: 400, title: 'The path is malformed' },
@@ -21,6 +22,7 @@ export const problemTypes = {
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not declared as JSON' },
   validation_failed: { status: 422, title: 'The request is not valid' },
+  headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   database_unavailable: { status: 503, title: 'The database cannot be reached' },
   keys_unavailable: { status: 503, title: 'The token cannot be checked now' },

@@ -7,12 +7,14 @@ import { startDraining } from '#lib/draining'
 import { env } from '#lib/env'
 import { loadEnvFiles } from '#lib/env-files'
 import { startOrExit } from '#lib/start'
+import { answerClientError } from '#server/client-error'
 
 loadEnvFiles(false)
 const { handle } = await import('#server/handle')
 await startOrExit()
 
 const server = createServer(toNodeHandler(handle) as RequestListener)
+server.on('clientError', answerClientError)
 server.listen(env().PORT, () => {
   const { port } = server.address() as AddressInfo
   console.log(`Todo API on http://localhost:${port}`)
