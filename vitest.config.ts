@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
 
@@ -24,6 +25,8 @@ export default defineConfig({
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },
       {
+        // The guide's own code, as `tests/support/guide.ts` writes it.
+        resolve: { alias: { '@': resolve('.data/guide/plain') } },
         test: {
           name: 'identity',
           include: ['tests/identity/**/*.test.ts'],
