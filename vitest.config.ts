@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
 
@@ -38,6 +39,16 @@ export default defineConfig({
         test: {
           name: 'database',
           include: ['tests/database/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
+      },
+      {
+        // The guide's own code, as `tests/support/guide.ts` writes it.
+        resolve: { alias: { '@': resolve('.data/guide/plain') } },
+        test: {
+          name: 'identity',
+          include: ['tests/identity/**/*.test.ts'],
           env: inProcess,
           globalSetup: ['tests/support/shared-postgres.ts'],
         },

@@ -1,15 +1,21 @@
 import { type Dialect, Kysely, PostgresAdapter, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { createTasks } from '#db/migrations/0001-tasks'
+import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
 import { limitRates } from '#db/migrations/0002-rate-limits'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
 /** Frozen once landed: a change to the schema is another entry. */
-function migrations(usersTable: TableName): Record<(typeof migrationNames)[number], Migration> {
-  return { '0001-tasks': { up: createTasks(usersTable) }, '0002-rate-limits': { up: limitRates } }
+function migrations(
+  usersTable: TableName,
+  usersIdType: UsersIdType,
+): Record<(typeof migrationNames)[number], Migration> {
+  return {
+    '0001-tasks': { up: createTasks(usersTable, usersIdType) },
+    '0002-rate-limits': { up: limitRates },
+  }
 }
 
 /** The migrations that this code needs; a database that has them may have later ones too. */
@@ -29,12 +35,18 @@ const attempts = 5
  * @throws DatabaseError in an outage, an Error that says which right the login lacks, or what the
  *   failing migration threw
  */
-export async function migrate(transport: Transport, usersTable: TableName): Promise<string[]> {
+export async function migrate(
+  transport: Transport,
+  usersTable: TableName,
+  usersIdType: UsersIdType,
+): Promise<string[]> {
   const db = new Kysely<unknown>({ dialect: withoutSessionLocks(transport.sessions()) })
   try {
     for (let tried = 1; ; tried += 1) {
       try {
-        return await db.transaction().execute((transaction) => run(transaction, usersTable))
+        return await db
+          .transaction()
+          .execute((transaction) => run(transaction, migrations(usersTable, usersIdType)))
       } catch (error) {
         if (sqlStateOf(error) === '42501') throw lacksRight(error)
         if (isRace(error) && tried < attempts) continue
@@ -47,7 +59,7 @@ export async function migrate(transport: Transport, usersTable: TableName): Prom
   }
 }
 
-async function run(db: Kysely<unknown>, usersTable: TableName): Promise<string[]> {
+async function run(db: Kysely<unknown>, all: Record<string, Migration>): Promise<string[]> {
   await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(db)
   await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(db)
   // Asked before, because Kysely swallows the refusal of its first statement and fails at its second.
@@ -58,7 +70,7 @@ async function run(db: Kysely<unknown>, usersTable: TableName): Promise<string[]
   end $$`.execute(db)
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => migrations(usersTable) },
+    provider: { getMigrations: async () => all },
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error

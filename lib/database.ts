@@ -2,6 +2,7 @@ import { type OpenDatabase, openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
+import type { Session } from '#db/sessions'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
 
@@ -53,6 +54,12 @@ export async function databaseFor(
   return opened.forUser(userId, deadlineAt - performance.now(), rateLimit)
 }
 
+/** The session of a signed token; see `findSession` in `db/sessions.ts`. */
+export async function findSession(token: string): Promise<Session | undefined> {
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  return await opened.findSession(token)
+}
+
 /** Closes the database once nothing uses it any more. */
 export async function closeDatabase(): Promise<void> {
   const opened = shared.todoDatabase
@@ -69,6 +76,8 @@ async function open(): Promise<OpenDatabase> {
     queueLimit: env().DATABASE_QUEUE_LIMIT,
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
     usersTable: env().USERS_TABLE,
+    usersIdType: env().USERS_ID_TYPE,
+    sessionsTable: env().SESSIONS_TABLE,
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),

@@ -10,7 +10,7 @@ const file = '.env.local'
  * runs without any configuration. Says so in one line.
  */
 export function ensureDevelopmentSecret(): void {
-  if (!isDevelopment() || isSet('BETTER_AUTH_SECRET')) return
+  if (!isDevelopment() || isSet('BETTER_AUTH_SECRET') || isSet('BETTER_AUTH_SECRETS')) return
   const secret = randomBytes(32).toString('base64url')
   appendFileSync(file, `BETTER_AUTH_SECRET=${secret}\n`, { mode: 0o600 })
   setVariable('BETTER_AUTH_SECRET', secret)

@@ -29,6 +29,12 @@ const quota = z
     error: 'must be off, or <requests>/<seconds>, such as 600/60.',
   })
   .transform(toQuota)
+const secret = z
+  .string({ error: `is missing. ${secretRemedy}` })
+  .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
+  .refine((value) => value !== publicDefaultSecret, {
+    error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
+  })
 const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 
 function readEnvironment() {
@@ -49,13 +55,16 @@ function readEnvironment() {
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
       DATABASE_NAMED_STATEMENTS: flag.default(false),
       USERS_TABLE: z.string().default('users').transform(toTableName),
-      BETTER_AUTH_SECRET: z
-        .string({ error: `is missing. ${secretRemedy}` })
-        .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
-        .refine((secret) => secret !== publicDefaultSecret, {
-          error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
-        }),
+      USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
+      BETTER_AUTH_SECRET: z.preprocess((secret) => currentSecret() ?? secret, secret),
       BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
+      SESSION_TOKENS: flag.default(false),
+      SESSION_COOKIE_PREFIX: z
+        .string()
+        .regex(/^[\w.-]+$/, { error: 'must be letters, digits, dots, hyphens or underscores.' })
+        .default('better-auth'),
+      SESSION_CACHE_SECONDS: wholeNumber(0, 300).default(10),
+      SESSIONS_TABLE: z.string().default('session').transform(toTableName),
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
       CORS_ORIGINS: z.string().default('http://localhost:3000').transform(toList),
@@ -112,6 +121,12 @@ export function isDevelopment(): boolean {
 
 export function isSet(name: string): boolean {
   return (process.env[name] ?? '') !== ''
+}
+
+/** Better Auth signs with the first entry of `BETTER_AUTH_SECRETS`, which has the form `2:…,1:…`. */
+function currentSecret(): string | undefined {
+  const [first = ''] = (process.env['BETTER_AUTH_SECRETS'] ?? '').split(',')
+  return first.trim() === '' ? undefined : first.slice(first.indexOf(':') + 1).trim()
 }
 
 function isTrue(value: string): boolean {

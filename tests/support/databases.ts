@@ -9,6 +9,8 @@ export type TransportName = (typeof transports)[number]
 /** What the service would pass, with a deadline that a busy machine keeps. */
 export const options: Omit<DatabaseOptions, 'url'> = {
   usersTable: { table: 'users' },
+  usersIdType: 'text',
+  sessionsTable: { table: 'session' },
   poolSize: 10,
   queueLimit: 2000,
   connectTimeoutMs: 3000,

@@ -23,10 +23,10 @@ const commands: Record<Host, string[]> = {
   node: ['server/main.ts'],
 }
 
-/** Starts the service as a user would, on a free port, and waits until it answers. */
+/** Starts the service as a user would, on `PORT` or a free one, and waits until it answers. */
 export async function startService(host: Host, env: Record<string, string>): Promise<Service> {
-  const port = await freePort()
-  const service = launch(host, { PORT: String(port), ...env })
+  const port = env['PORT'] ?? String(await freePort())
+  const service = launch(host, { ...env, PORT: port })
   const url = `http://127.0.0.1:${port}`
   for (let waited = 0; waited < 30_000; waited += 50) {
     if (service.process.exitCode !== null) break
@@ -83,9 +83,14 @@ export function launch(
   }
 }
 
+/** The port itself, or another one where something listens on it. */
+export async function portOrFree(port: number): Promise<number> {
+  return await freePort(port).catch(() => freePort())
+}
+
 /** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted)
   await once(server, 'listening')
   const address = server.address()
   server.close()

@@ -40,6 +40,9 @@ test.each([
   ['PORT', 'http', 'must be a port'],
   ['DATABASE_POOL_SIZE', '0', ''],
   ['USERS_TABLE', 'users; drop table tasks', 'is no table name'],
+  ['SESSIONS_TABLE', 'session;', 'is no table name'],
+  ['SESSION_COOKIE_PREFIX', 'a=b', 'must be letters'],
+  ['SESSION_CACHE_SECONDS', '301', ''],
 ])('%s=%s stops the start and is named: %s', async (name, value, reason) => {
   const failure = read({ ...complete, [name]: value })
   await expect(failure).rejects.toThrow(name)
@@ -58,4 +61,15 @@ test('an origin list is split and trimmed', async () => {
     CORS_ORIGINS: 'https://app.example.com, https://*.example.org ,',
   })
   expect(CORS_ORIGINS).toEqual(['https://app.example.com', 'https://*.example.org'])
+})
+
+test('the first entry of BETTER_AUTH_SECRETS is the secret, as it is for Better Auth', async () => {
+  const secrets = `2:${'n'.repeat(32)}, 1:${'o'.repeat(32)}`
+  const values = await read({ ...complete, BETTER_AUTH_SECRETS: secrets })
+  expect(values.BETTER_AUTH_SECRET).toBe('n'.repeat(32))
+})
+
+test('an older entry of BETTER_AUTH_SECRETS may be weak, the first may not', async () => {
+  const weak = read({ ...complete, BETTER_AUTH_SECRETS: `2:short,1:${'o'.repeat(32)}` })
+  await expect(weak).rejects.toThrow('shorter than 32')
 })

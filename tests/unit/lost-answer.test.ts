@@ -28,6 +28,8 @@ test('a create whose answer was lost is retried, and is no replay of itself', as
   const opened = await openDatabase({
     url: 'pglite://',
     usersTable: { table: 'users' },
+    usersIdType: 'text',
+    sessionsTable: { table: 'session' },
     limits,
     poolSize: 1,
     queueLimit: 1,
