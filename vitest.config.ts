@@ -7,6 +7,7 @@ const inProcess = {
   BETTER_AUTH_SECRET: testSecret,
   BETTER_AUTH_URL: 'http://127.0.0.1:9',
   LOG_LEVEL: 'silent',
+  RATE_LIMIT: '100000/60',
 }
 
 /** The same suite of requests for every way to serve: a project each. */
@@ -14,6 +15,7 @@ const suite = { include: ['tests/http/**/*.test.ts'], isolate: false, fileParall
 
 export default defineConfig({
   test: {
+    reporters: ['default', './tests/support/closing-line.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [

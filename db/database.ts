@@ -1,6 +1,6 @@
 import { proveIsolation, RoleError } from '#db/isolation'
 import { migrate } from '#db/migrate'
-import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
+import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
 
@@ -15,7 +15,7 @@ export interface DatabaseOptions extends TransportOptions {
 export interface OpenDatabase {
   readonly transport: Transport
   /** @param deadlineMs how long all that the caller asks for may take */
-  forUser(userId: string, deadlineMs?: number): CallerDatabase
+  forUser(userId: string, deadlineMs?: number, rateLimit?: RateLimit): CallerDatabase
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
   prepare(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
@@ -29,8 +29,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const { limits, usersTable } = options
   return {
     transport,
-    forUser: (userId, deadlineMs = limits.deadlineMs) =>
-      databaseFor(transport, userId, { ...limits, deadlineMs }),
+    forUser: (userId, deadlineMs = limits.deadlineMs, rateLimit) =>
+      databaseFor(transport, userId, { ...limits, deadlineMs }, rateLimit),
     async prepare() {
       if (await isProven(transport, limits)) return
       await migrate(transport, usersTable)

@@ -6,6 +6,8 @@ export type DatabaseErrorKind =
   | 'overloaded'
   /** The token's user has no account, or an id that the users table cannot hold. */
   | 'unknown_user'
+  /** The user has used up the quota; `detail` is the seconds to wait. */
+  | 'rate_limited'
   /** A mistake of ours. */
   | 'internal'
 
@@ -41,6 +43,7 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '22003': unknownUser, // numeric value out of range
   '23502': unknownUser, // not null: somebody else's users table
   '23503': unknownUser, // foreign key: no such user
+  TD429: { kind: 'rate_limited', transient: false }, // ours, see db/migrations/0002-rate-limits.ts
 }
 
 const networkCodes = new Set([
@@ -57,17 +60,25 @@ export class DatabaseError extends Error {
   readonly kind: DatabaseErrorKind
   readonly transient: boolean
   readonly sqlState: string | undefined
+  /** What `todo_take_permit` adds to a refusal. */
+  readonly detail: string | undefined
   /** False when the statements have certainly had no effect, so that they may be sent again. */
   readonly mayHaveRun: boolean
 
   constructor(
     message: string,
-    fields: Meaning & { sqlState?: string | undefined; mayHaveRun: boolean; cause?: unknown },
+    fields: Meaning & {
+      sqlState?: string | undefined
+      detail?: string | undefined
+      mayHaveRun: boolean
+      cause?: unknown
+    },
   ) {
     super(message, { cause: fields.cause })
     this.kind = fields.kind
     this.transient = fields.transient
     this.sqlState = fields.sqlState
+    this.detail = fields.detail
     this.mayHaveRun = fields.mayHaveRun
   }
 }
@@ -95,7 +106,12 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
         : internal
       : (sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal)
   const message = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
-  return new DatabaseError(message, { ...meaning, sqlState, mayHaveRun, cause: error })
+  const detail = meaning.kind === 'rate_limited' ? detailOf(error) : undefined
+  return new DatabaseError(message, { ...meaning, sqlState, detail, mayHaveRun, cause: error })
+}
+
+function detailOf(error: unknown): string | undefined {
+  return error instanceof Error && 'detail' in error ? String(error.detail) : undefined
 }
 
 function isNetworkError(error: unknown): boolean {

@@ -2,17 +2,19 @@ import { type Dialect, Kysely, PostgresAdapter, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { createTasks } from '#db/migrations/0001-tasks'
+import { limitRates } from '#db/migrations/0002-rate-limits'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
 /** Frozen once landed: a change to the schema is another entry. */
-function migrations(usersTable: TableName): Record<string, Migration> {
-  return { '0001-tasks': { up: createTasks(usersTable) } }
+function migrations(usersTable: TableName): Record<(typeof migrationNames)[number], Migration> {
+  return { '0001-tasks': { up: createTasks(usersTable) }, '0002-rate-limits': { up: limitRates } }
 }
 
-/** The migration that this code needs; a database that has it may have later ones too. */
-export const latestMigration = '0001-tasks'
+/** The migrations that this code needs; a database that has them may have later ones too. */
+export const migrationNames = ['0001-tasks', '0002-rate-limits'] as const
+export const latestMigration = '0002-rate-limits'
 
 /** Any number that nobody else locks. */
 const lockId = 7_236_401_955

@@ -1,5 +1,6 @@
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
+import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
@@ -29,11 +30,19 @@ export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
   return await within(timeoutMs, database())
 }
 
-/** A Kysely bound to one user; see `databaseFor` in `db/scoped.ts`. Throws as `databaseWithin`. */
-export async function databaseFor(userId: string): Promise<CallerDatabase> {
+/**
+ * A Kysely bound to one user and held to the user's rate limit; see `databaseFor` in
+ * `db/scoped.ts`. Throws as `databaseWithin`.
+ */
+export async function databaseFor(
+  userId: string,
+  onPermit: (permit: Permit) => void,
+): Promise<CallerDatabase> {
+  const quota = env().RATE_LIMIT
   const deadlineAt = performance.now() + env().DATABASE_TIMEOUT_MS
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
-  return opened.forUser(userId, deadlineAt - performance.now())
+  const rateLimit = quota === undefined ? undefined : { quota, onPermit }
+  return opened.forUser(userId, deadlineAt - performance.now(), rateLimit)
 }
 
 /** Closes the database once nothing uses it any more. */

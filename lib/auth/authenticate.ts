@@ -1,12 +1,6 @@
+import type { Caller } from '#lib/auth/caller'
 import { verifyJwt } from '#lib/auth/jwt'
 import { challenge, Problem } from '#lib/errors'
-
-/** Who a request comes from, as the token says. */
-export interface Caller {
-  readonly userId: string
-  readonly email?: string | undefined
-  readonly name?: string | undefined
-}
 
 /**
  * Reads and verifies the credentials of a request (RFC 6750, the header only).

@@ -1,5 +1,5 @@
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
-import type { Caller } from '#lib/auth/authenticate'
+import type { Caller } from '#lib/auth/caller'
 import { findPublicKey } from '#lib/auth/key-set'
 import { env } from '#lib/env'
 import { challenge, Problem } from '#lib/errors'

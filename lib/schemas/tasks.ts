@@ -89,8 +89,9 @@ export const ListTasksQuery = z
     sort: z.enum(['created', 'created_at', 'title']).default('created'),
     order: z.enum(['asc', 'desc']).optional(),
     limit: limit.default(pageLimit),
+    cursor: z.string().optional(),
   })
-  .transform(({ status, completed, sort, order, limit: size }, context) => {
+  .transform(({ status, completed, sort, order, limit: size, cursor }, context) => {
     const byStatus = status === undefined || status === 'all' ? undefined : status === 'completed'
     const byFlag = completed === undefined ? undefined : completed === 'true'
     if (status !== undefined && byFlag !== undefined && byStatus !== byFlag) {
@@ -106,6 +107,7 @@ export const ListTasksQuery = z
       sort: sort === 'title' ? ('title' as const) : ('created' as const),
       order: order ?? (sort === 'title' ? ('asc' as const) : ('desc' as const)),
       limit: size,
+      cursor,
     }
   })
 export type ListTasksQuery = z.output<typeof ListTasksQuery>

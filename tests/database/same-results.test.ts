@@ -43,7 +43,7 @@ async function story({ database, asAdministrator }: TestDatabase): Promise<unkno
   // Times as they can be in a database that others write to: to the millisecond, and far away.
   await asAdministrator(
     `update tasks set created_at = timestamptz '2024-02-29 23:59:59.999+00' + (right(id::text, 3)::int % 7) * interval '1.001 s',
-      updated_at = timestamptz '1999-12-31 23:00:00-01'`,
+      updated_at = timestamptz '1999-12-31 23:00:00-01', version = 1`,
     `update tasks set created_at = '9999-12-31 23:59:59.999Z' where id = '${idOf(3)}'`,
   )
   for (const sort of ['created', 'title'] as const) {

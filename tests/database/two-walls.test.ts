@@ -63,7 +63,7 @@ describe.each(transports)('on %s', (name) => {
     expect(await attempt.complete(alicesTask)).toBeUndefined()
     expect(await attempt.complete(alicesTask, true)).toBeUndefined()
     expect(await attempt.remove(alicesTask)).toBe(false)
-    expect(breached.removed).toBe(6)
+    expect(breached.removed).toBe(7)
     expect(await everything()).toBe(before)
   })
 
@@ -123,5 +123,5 @@ test('the owner is compared in every statement on tasks but the insert', async (
   await alice.update(alicesTask, { title: 'x' })
   await alice.complete(alicesTask, true)
   await alice.remove(alicesTask)
-  expect(compiled.map(({ sql: text }) => text.match(ownerWall)?.length)).toEqual([1, 1, 1, 1, 1])
+  expect(compiled.map(({ sql: text }) => text.match(ownerWall)?.length)).toEqual([2, 1, 1, 1, 1])
 })
