@@ -2,10 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, test } from 'vitest'
 import { runSql } from '#tests/support/postgres'
-import { createBy } from '#tests/support/send'
-import { expectUnavailable, serveBehindProxy, user } from '#tests/support/service-behind-proxy'
+import { expectUnavailable, serveBehindProxy } from '#tests/support/service-behind-proxy'
 
-const { running, ask, list, flip, stored } = serveBehindProxy()
+const { running, create, ask, list, flip, stored } = serveBehindProxy()
 
 test('a create whose answer is lost is sent again, and is there once', async () => {
   await list()
@@ -15,13 +14,11 @@ test('a create whose answer is lost is sent again, and is there once', async () 
   await sleep(40)
   running.proxy.mode = 'pass'
   expect((await creating).status).toBe(201)
-  expect(
-    await runSql(running.direct, `select version from tasks where title = '${title}'`),
-  ).toEqual([{ version: 1 }])
+  expect(await runSql(running.direct, `select from tasks where title = '${title}'`)).toHaveLength(1)
 })
 
 test('a flip, an update and a delete whose answers are lost are not sent twice', async () => {
-  const ids = await Promise.all([1, 2, 3].map(() => createBy(running.service.url, user)))
+  const ids = await Promise.all([1, 2, 3].map(() => create()))
   const [flipped = '', updated = '', deleted = ''] = ids
   await Promise.all([list(), list(), list(), list()])
   running.proxy.mode = 'cut answers'
@@ -38,7 +35,7 @@ test('a flip, an update and a delete whose answers are lost are not sent twice',
 })
 
 test('a flip that waits for a lock is given up by Postgres, changes nothing and keeps the connection', async () => {
-  const id = await createBy(running.service.url, user)
+  const id = await create()
   const holder = new Client({ connectionString: running.direct })
   await holder.connect()
   await holder.query('begin')
@@ -52,7 +49,7 @@ test('a flip that waits for a lock is given up by Postgres, changes nothing and 
 })
 
 test('a flip whose connection an administrator ends before it ran is sent again, once', async () => {
-  const id = await createBy(running.service.url, user)
+  const id = await create()
   const holder = new Client({ connectionString: running.direct })
   await holder.connect()
   await holder.query('begin')

@@ -1,18 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { createBy } from '#tests/support/send'
 import {
   deadlineMs,
   expectUnavailable,
   serveBehindProxy,
   slackMs,
-  user,
 } from '#tests/support/service-behind-proxy'
 
-const { running, list, flip, stored } = serveBehindProxy()
+const { running, create, list, flip, stored } = serveBehindProxy()
 
 test('a database that refuses is a 503 within the deadline, for reads and writes', async () => {
-  const id = await createBy(running.service.url, user)
+  const id = await create()
   running.proxy.mode = 'refuse'
   running.proxy.reset()
   const answers = await Promise.all([list(), flip(id), list()])
@@ -21,7 +19,7 @@ test('a database that refuses is a 503 within the deadline, for reads and writes
 })
 
 test('a database that stalls is a 503 within the deadline, for reads and writes', async () => {
-  const id = await createBy(running.service.url, user)
+  const id = await create()
   running.proxy.mode = 'stall'
   const answers = await Promise.all([list(), flip(id), list(), list(), list(), list()])
   for (const answer of answers) {
@@ -32,7 +30,7 @@ test('a database that stalls is a 503 within the deadline, for reads and writes'
 })
 
 test('a refusal that passes is not noticed: reads and writes wait for it', async () => {
-  const id = await createBy(running.service.url, user)
+  const id = await create()
   running.proxy.mode = 'refuse'
   running.proxy.reset()
   const answers = Promise.all([list(), flip(id)])

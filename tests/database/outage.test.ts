@@ -30,7 +30,9 @@ afterAll(async () => {
 test('Postgres is killed and started again under load, twice, and nothing acknowledged is lost', {
   timeout: 90_000,
 }, async () => {
-  const ledgers = await Promise.all(Array.from({ length: workers }, () => openLedger(service.url)))
+  const ledgers = await Promise.all(
+    Array.from({ length: workers }, () => openLedger(service.url, direct)),
+  )
   let isOver = false
   const working = Promise.all(ledgers.map((ledger) => work(service.url, ledger, () => isOver)))
   const outages: { downMs: number; backMs: number }[] = []

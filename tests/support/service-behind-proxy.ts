@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { type Sent, send } from '#tests/support/send'
+import { createAtOne, type Sent, send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
@@ -49,6 +49,7 @@ export function serveBehindProxy() {
   const list = () => ask('GET', '/api/tasks')
   return {
     running,
+    create: () => createAtOne(running.service.url, running.direct, user),
     ask,
     list,
     flip: (id: string) => ask('PATCH', `/api/tasks/${id}/complete`),
