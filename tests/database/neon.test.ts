@@ -8,8 +8,8 @@ import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
-const deadlineMs = 2000
-const slackMs = 1500
+const deadlineMs = 4000
+const slackMs = 2500
 const user = newUser()
 const away: NeonFault = {
   status: 400,

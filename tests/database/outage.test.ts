@@ -6,8 +6,8 @@ import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
-const deadlineMs = 2000
-const slackMs = 1500
+const deadlineMs = 4000
+const slackMs = 2500
 const workers = 8
 
 let server: PostgresServer

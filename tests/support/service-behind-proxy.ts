@@ -6,9 +6,9 @@ import { createAtOne, type Sent, send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
-export const deadlineMs = 2000
+export const deadlineMs = 4000
 /** What a busy machine may add to a deadline. */
-export const slackMs = 1500
+export const slackMs = 2500
 export const user = newUser()
 
 /**
