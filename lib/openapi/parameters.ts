@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { tagList } from '#lib/conditions'
+import { keyPattern } from '#lib/idempotency'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
 
 const tags = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
@@ -45,7 +46,7 @@ const headers = {
     in: 'header',
     description:
       'A name of your own for this task, such as a UUID: 1 to 255 visible characters, in quotes or bare. It is remembered as long as the task exists.',
-    schema: { type: 'string', minLength: 1, maxLength: 512, pattern: '^[\\x21-\\x7e]+$' },
+    schema: { type: 'string', pattern: keyPattern.source },
     example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
   },
 }
