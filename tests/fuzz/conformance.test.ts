@@ -53,10 +53,9 @@ test(
   'every operation takes what the document allows, and refuses what it does not',
   async () => {
     expect(targets.length).toBeGreaterThan(25)
-    const user = newUser()
     await check(
       'conformance',
-      fc.asyncProperty(trials, (trial) => run(trial, user)),
+      fc.asyncProperty(trials, (trial) => run(trial, newUser())),
     )
   },
   timeoutMs,
