@@ -56,6 +56,7 @@ test(
     await check(
       'conformance',
       fc.asyncProperty(trials, (trial) => run(trial, newUser())),
+      300,
     )
   },
   timeoutMs,

@@ -1,14 +1,21 @@
 import fc from 'fast-check'
 
-/** How often each property is tried: `FUZZ_RUNS` for a long run. */
-export const runs = Number(process.env['FUZZ_RUNS'] ?? 150)
+const given = process.env['FUZZ_RUNS']
 
-/** Longer than any run takes; a hang still ends. */
-export const timeoutMs = 30_000 + runs * 400
+/** Longer than the runs take; a hang still ends. */
+export const timeoutMs = 60_000 + Number(given ?? 0) * 400
 
-/** Runs a property, and says with which seed: `FUZZ_SEED` repeats it. */
-export async function check<T>(name: string, property: fc.IAsyncProperty<T>): Promise<void> {
+/**
+ * Tries a property `FUZZ_RUNS` times, or as often as a run of all tests has time for, and says with
+ * which seed: `FUZZ_SEED` repeats it.
+ */
+export async function check<T>(
+  name: string,
+  property: fc.IAsyncProperty<T>,
+  usualRuns: number,
+): Promise<void> {
   const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31)
-  console.log(`${name}: FUZZ_SEED=${seed} FUZZ_RUNS=${runs}`)
-  await fc.assert(property, { seed, numRuns: runs })
+  const numRuns = Number(given ?? usualRuns)
+  console.log(`${name}: FUZZ_SEED=${seed} FUZZ_RUNS=${numRuns}`)
+  await fc.assert(property, { seed, numRuns })
 }
