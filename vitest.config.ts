@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
 
@@ -7,6 +8,7 @@ const inProcess = {
   BETTER_AUTH_SECRET: testSecret,
   BETTER_AUTH_URL: 'http://127.0.0.1:9',
   LOG_LEVEL: 'silent',
+  RATE_LIMIT: '100000/60',
 }
 
 /** The same suite of requests for every way to serve: a project each. */
@@ -18,6 +20,7 @@ const suite = {
 
 export default defineConfig({
   test: {
+    reporters: ['default', './tests/support/closing-line.ts'],
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [
@@ -25,6 +28,34 @@ export default defineConfig({
       { test: { ...suite, name: 'in process', env: inProcess } },
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
+      },
+      {
+        test: {
+          ...suite,
+          name: 'node on postgres',
+          globalSetup: ['tests/support/node-on-postgres.ts'],
+        },
+      },
+      {
+        test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
+      },
+      {
+        test: {
+          name: 'database',
+          include: ['tests/database/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
+      },
+      {
+        // The guide's own code, as `tests/support/guide.ts` writes it.
+        resolve: { alias: { '@': resolve('.data/guide/plain') } },
+        test: {
+          name: 'identity',
+          include: ['tests/identity/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
       },
       { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'], fileParallelism: false } },
     ],

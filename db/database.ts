@@ -1,6 +1,8 @@
-import { proveIsolation } from '#db/isolation'
+import { proveIsolation, RoleError } from '#db/isolation'
 import { migrate } from '#db/migrate'
-import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
+import type { UsersIdType } from '#db/migrations/0001-tasks'
+import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
+import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
 
@@ -8,13 +10,19 @@ export interface DatabaseOptions extends TransportOptions {
   /** Chooses the transport where the URL alone does not. */
   readonly driver?: Transport['name'] | undefined
   readonly usersTable: TableName
+  /** Of the users table that the migration creates where there is none. */
+  readonly usersIdType: UsersIdType
+  readonly sessionsTable: TableName
   readonly limits: TimeLimits
 }
 
 /** A database that the service can use; see `openDatabase`. */
 export interface OpenDatabase {
   readonly transport: Transport
-  forUser(userId: string): CallerDatabase
+  /** @param deadlineMs how long all that the caller asks for may take */
+  forUser(userId: string, deadlineMs?: number, rateLimit?: RateLimit): CallerDatabase
+  /** The session that a token of Better Auth's names, undefined where it is over. */
+  findSession(token: string): Promise<Session | undefined>
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
   prepare(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
@@ -25,19 +33,32 @@ export interface OpenDatabase {
 /** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const transport = await openTransport(options)
-  const { limits, usersTable } = options
+  const { limits, usersTable, usersIdType, sessionsTable } = options
   return {
     transport,
-    forUser: (userId) => databaseFor(transport, userId, limits),
+    forUser: (userId, deadlineMs = limits.deadlineMs, rateLimit) =>
+      databaseFor(transport, userId, { ...limits, deadlineMs }, rateLimit),
+    findSession: (token) => findSession(transport, sessionsTable, token, limits),
     async prepare() {
+      if (await isProven(transport, limits)) return
+      await migrate(transport, usersTable, usersIdType)
       if (await proveIsolation(transport, limits)) return
-      await migrate(transport, usersTable)
-      if (!(await proveIsolation(transport, limits))) {
-        throw new Error('The migrations ran, and the database still lacks the latest one.')
-      }
+      throw new Error(
+        'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
+      )
     },
     isReady: () => proveIsolation(transport, limits),
     close: () => transport.close(),
+  }
+}
+
+async function isProven(transport: Transport, limits: TimeLimits): Promise<boolean> {
+  try {
+    return await proveIsolation(transport, limits)
+  } catch (error) {
+    // The migration makes the role.
+    if (error instanceof RoleError) return false
+    throw error
   }
 }
 

@@ -1,5 +1,7 @@
+import { BlockList, isIP } from 'node:net'
 import { createEnv } from '@t3-oss/env-nextjs'
 import * as z from 'zod'
+import type { Quota } from '#db/rate-limit'
 import { readTableName } from '#db/table-name'
 
 /** The environment cannot be served with. The message names each variable and its remedy. */
@@ -21,6 +23,18 @@ const wholeNumber = (least: number, most: number) =>
     .min(least)
     .max(most)
 const flag = z.enum(['true', 'false'], { error: 'must be true or false.' }).transform(isTrue)
+const quota = z
+  .string()
+  .regex(/^(off|[1-9]\d{0,6}\/[1-9]\d{0,4})$/, {
+    error: 'must be off, or <requests>/<seconds>, such as 600/60.',
+  })
+  .transform(toQuota)
+const secret = z
+  .string({ error: `is missing. ${secretRemedy}` })
+  .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
+  .refine((value) => value !== publicDefaultSecret, {
+    error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
+  })
 const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 
 function readEnvironment() {
@@ -32,6 +46,7 @@ function readEnvironment() {
     server: {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
       PORT: port,
+      WORKERS: wholeNumber(1, 256).default(1),
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
       NEON_FETCH_ENDPOINT: webUrl.optional(),
@@ -40,27 +55,39 @@ function readEnvironment() {
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
       DATABASE_NAMED_STATEMENTS: flag.default(false),
       USERS_TABLE: z.string().default('users').transform(toTableName),
-      BETTER_AUTH_SECRET: z
-        .string({ error: `is missing. ${secretRemedy}` })
-        .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
-        .refine((secret) => secret !== publicDefaultSecret, {
-          error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
-        }),
+      USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
+      BETTER_AUTH_SECRET: z.preprocess((secret) => currentSecret() ?? secret, secret),
       BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
+      SESSION_TOKENS: flag.default(false),
+      SESSION_COOKIE_PREFIX: z
+        .string()
+        .regex(/^[\w.-]+$/, { error: 'must be letters, digits, dots, hyphens or underscores.' })
+        .default('better-auth'),
+      SESSION_CACHE_SECONDS: wholeNumber(0, 300).default(10),
+      SESSIONS_TABLE: z.string().default('session').transform(toTableName),
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
       CORS_ORIGINS: z.string().default('http://localhost:3000').transform(toList),
       LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
+      RATE_LIMIT: quota.prefault('600/60'),
+      RATE_LIMIT_ADDRESS: quota.prefault('off'),
+      TRUSTED_PROXIES: z.string().prefault('').transform(toAddresses),
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
       VERCEL: z.string().optional(),
     },
-    experimental__runtimeEnv: {},
+    // Read by name, because Next puts the mode in its place when it compiles.
+    experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
     emptyStringAsUndefined: true,
     onValidationError(issues) {
       const lines = issues.map(({ path, message }) => `${path?.join('.') ?? ''} ${message}`)
       throw new EnvironmentError(lines.join('\n'))
     },
   })
+}
+
+/** A URL without its password, for people to read. */
+export function withoutPassword(url: string): string {
+  return url.replace(/:\/\/[^\s/@]*@/, '://…@')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>
@@ -96,6 +123,12 @@ export function isSet(name: string): boolean {
   return (process.env[name] ?? '') !== ''
 }
 
+/** Better Auth signs with the first entry of `BETTER_AUTH_SECRETS`, which has the form `2:…,1:…`. */
+function currentSecret(): string | undefined {
+  const [first = ''] = (process.env['BETTER_AUTH_SECRETS'] ?? '').split(',')
+  return first.trim() === '' ? undefined : first.slice(first.indexOf(':') + 1).trim()
+}
+
 function isTrue(value: string): boolean {
   return value === 'true'
 }
@@ -109,4 +142,22 @@ function toTableName(value: string, context: z.RefinementCtx<string>) {
   if (name !== undefined) return name
   context.addIssue('is no table name. Examples: users, "user", auth."user"')
   return z.NEVER
+}
+
+function toQuota(value: string): Quota | undefined {
+  const [requests, seconds] = value.split('/').map(Number)
+  return requests === undefined || seconds === undefined ? undefined : { requests, seconds }
+}
+
+function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
+  const addresses = new BlockList()
+  for (const part of toList(value)) {
+    const [address = '', bits] = part.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (isIP(address) === 0) {
+      context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
+    } else if (bits === undefined) addresses.addAddress(address, family)
+    else addresses.addSubnet(address, Number(bits), family)
+  }
+  return addresses
 }

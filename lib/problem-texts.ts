@@ -4,6 +4,8 @@ import type { ProblemCode } from '#lib/errors'
 export const problemTexts: Record<ProblemCode, string> = {
   malformed_json:
     'The body could not be read as JSON in UTF-8, or it is empty where an object is expected. Check how the request is serialised.',
+  malformed_request:
+    'The connection did not carry an HTTP request that can be read. Check what sends it.',
   malformed_header:
     'If-Match and If-None-Match take * or a list of quoted tags; Idempotency-Key takes 1 to 255 visible characters.',
   malformed_path:
@@ -20,6 +22,7 @@ export const problemTexts: Record<ProblemCode, string> = {
   path_not_found: 'The API has nothing at this path. Compare it with the paths of this document.',
   method_not_allowed:
     'The path exists without this method. The Allow header lists those that it has.',
+  request_timeout: 'The request began and did not arrive in time. Send it again.',
   precondition_failed:
     'The task or list has changed since the version in If-Match. Read it again, apply your change to what you find, and send its new ETag.',
   body_too_large: 'A body may have 64 KiB.',
@@ -28,6 +31,9 @@ export const problemTexts: Record<ProblemCode, string> = {
     'The request can be read, but its values are not allowed. The list errors names each of them and what is wrong with it.',
   idempotency_key_reused:
     'A task with other contents was created under this Idempotency-Key. Use a new key for each new task.',
+  rate_limited:
+    'You have used up the requests that RateLimit-Policy names. Wait for Retry-After seconds; RateLimit tells with every answer how many are left.',
+  headers_too_large: 'All headers together may have 16 KiB.',
   internal_error:
     'The fault is ours and has been logged under the request id in instance. Try again later.',
   database_unavailable:

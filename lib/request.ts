@@ -4,6 +4,7 @@ import { parse } from '#lib/validation'
 import type { Params } from '#lib/with-request'
 
 const bodyLimitBytes = 64 * 1024
+const droppedLimitBytes = 32 * 1024 * 1024
 const json = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -67,11 +68,13 @@ async function readText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of request.body) {
+    // Counted as it is read, because Content-Length may be missing. What exceeds the limit is
+    // dropped, not left: a client that is still sending would see a reset instead of the answer.
     bytes += chunk.byteLength
-    // Counted here, because Content-Length may be missing.
-    if (bytes > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
-    chunks.push(chunk)
+    if (bytes <= bodyLimitBytes) chunks.push(chunk)
+    else if (bytes > droppedLimitBytes) break
   }
+  if (bytes > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
   } catch (error) {

@@ -1,18 +1,23 @@
 import { type Kysely, sql } from 'kysely'
 import { quoteTableName, type TableName } from '#db/table-name'
 
+/** What Better Auth makes its ids of: letters and digits, or UUIDs that the database gives out. */
+export type UsersIdType = 'text' | 'uuid'
+
+const idColumns = { text: 'text', uuid: 'uuid default gen_random_uuid()' }
+
 /**
  * The users table (only where there is none), `tasks`, and the second wall around it: the role
  * `todo_app`, forced row-level security, and `todo_owner()`, the one way from a request to users.
  */
-export function createTasks(usersTable: TableName) {
+export function createTasks(usersTable: TableName, usersIdType: UsersIdType) {
   return async function up(db: Kysely<unknown>): Promise<void> {
     const users = sql.raw(quoteTableName(usersTable))
     const name = sql.lit(quoteTableName(usersTable))
 
     // Better Auth may come before or after. Its migration adds the columns it misses.
     await sql`create table if not exists ${users} (
-      id text primary key,
+      id ${sql.raw(idColumns[usersIdType])} primary key,
       email text unique,
       name text,
       created_at timestamptz not null default now()

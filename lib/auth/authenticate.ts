@@ -1,25 +1,50 @@
+import type { Caller } from '#lib/auth/caller'
 import { verifyJwt } from '#lib/auth/jwt'
-import { challenge, Problem } from '#lib/errors'
-
-/** Who a request comes from, as the token says. */
-export interface Caller {
-  readonly userId: string
-  readonly email?: string | undefined
-  readonly name?: string | undefined
-}
+import { invalidToken, missingCredentials } from '#lib/auth/refusal'
+import { findSessionUser } from '#lib/auth/session'
+import { readSessionCookie } from '#lib/auth/session-cookie'
+import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
+import { allowedOrigin } from '#lib/cors'
+import { env } from '#lib/env'
 
 /**
- * Reads and verifies the credentials of a request (RFC 6750, the header only).
+ * Reads and verifies the credentials of a request: the `Authorization` header (RFC 6750), and with
+ * `SESSION_TOKENS` the session cookie. Where there is a header it decides alone, so that no cookie
+ * that a browser adds can stand in for a bad token.
  *
  * @throws Problem 401 for what is missing or refused, 503 where the keys cannot be had
+ * @throws DatabaseError where a session cannot be looked up
  */
 export async function authenticate(request: Request): Promise<Caller> {
   const header = request.headers.get('authorization')
-  const [, token] = /^bearer(?: +(.*))?$/i.exec(header ?? '') ?? [undefined, null]
-  if (token === null) {
-    throw new Problem('credentials_missing', 'Send the header Authorization: Bearer <token>.', {
-      headers: { 'www-authenticate': challenge() },
-    })
+  if (header === null) return await authenticateCookie(request)
+  const [scheme, token = ''] = /^bearer(?: +(.*))?$/i.exec(header) ?? []
+  if (scheme === undefined)
+    throw missingCredentials('Send the header Authorization: Bearer <token>.')
+  if (isUnsignedToken(token)) {
+    throw invalidToken('this is a session token without its signature, not a JWT')
   }
-  return await verifyJwt(token ?? '')
+  const signedToken = readSignedToken(token)
+  if (signedToken === undefined) return await verifyJwt(token)
+  if (!env().SESSION_TOKENS) throw invalidToken('this is a session token, not a JWT')
+  return await findSessionUser(signedToken)
+}
+
+async function authenticateCookie(request: Request): Promise<Caller> {
+  const cookie = readSessionCookie(request)
+  if (cookie === undefined) {
+    throw missingCredentials('Send the header Authorization: Bearer <token>.')
+  }
+  if (!env().SESSION_TOKENS) {
+    throw missingCredentials(
+      'A session cookie was sent, which does not count here. Send the header Authorization: Bearer <token>.',
+    )
+  }
+  // Browsers add the cookie to requests of any page (CSRF), and say truly which page it was.
+  if (allowedOrigin(request) === undefined) {
+    throw missingCredentials('A session cookie counts only from an allowed Origin.')
+  }
+  const signedToken = readSignedToken(cookie)
+  if (signedToken === undefined) throw invalidToken('the session cookie is not readable')
+  return await findSessionUser(signedToken)
 }

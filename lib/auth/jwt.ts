@@ -1,8 +1,9 @@
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
-import type { Caller } from '#lib/auth/authenticate'
+import type { Caller } from '#lib/auth/caller'
 import { findPublicKey } from '#lib/auth/key-set'
+import { invalidToken, refusal } from '#lib/auth/refusal'
+import { secretKey } from '#lib/auth/secret'
 import { env } from '#lib/env'
-import { challenge, Problem } from '#lib/errors'
 
 /** The two lists are never mixed: an HS256 token "signed" with a public key must find no key. */
 const secretAlgorithms = ['HS256']
@@ -14,7 +15,6 @@ const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']
 const tokenLimitBytes = 8192
 const toleranceSeconds = 10
 const latestSeconds = Date.UTC(9999, 11, 31) / 1000
-const sessionToken = /^[A-Za-z0-9]{32}\.[A-Za-z0-9+/_-]{43}={0,1}$/
 
 /**
  * Verifies a token by `docs/security.md` and returns who it names.
@@ -39,31 +39,32 @@ export async function verifyJwt(token: string): Promise<Caller> {
     return readCaller(payload)
   } catch (error) {
     if (error instanceof errors.JWTExpired)
-      throw refused('token_expired', 'The token is expired', error)
+      throw refusal('token_expired', 'The token is expired', error)
     if (error instanceof errors.JOSEError)
-      throw refused('token_invalid', 'The token is invalid', error)
+      throw refusal('token_invalid', 'The token is invalid', error)
     throw error
   }
 }
 
 /** Refuses, before any key is touched, what no issuer sends. */
 function readHeader(token: string): JWTHeaderParameters {
-  if (sessionToken.test(token)) throw invalid('this is a session token, not a JWT')
-  if (token.length > tokenLimitBytes) throw invalid('it is longer than 8 KB')
+  if (token.length > tokenLimitBytes) throw invalidToken('it is longer than 8 KB')
   const parts = token.split('.')
-  if (parts.length !== 3 || !parts.every(isCanonical)) throw invalid('it is not a signed JWT')
+  if (parts.length !== 3 || !parts.every(isCanonical)) throw invalidToken('it is not a signed JWT')
   const header = parseObject(Buffer.from(parts[0] ?? '', 'base64url').toString())
-  const { alg, typ } = header ?? {}
-  if (header === undefined || typeof alg !== 'string') throw invalid('its header is not readable')
+  const { alg, typ, kid } = header ?? {}
+  if (header === undefined || typeof alg !== 'string')
+    throw invalidToken('its header is not readable')
   if (!secretAlgorithms.includes(alg) && !keySetAlgorithms.includes(alg)) {
-    throw invalid('its algorithm is not accepted')
+    throw invalidToken('its algorithm is not accepted')
   }
   if (refusedHeaders.some((name) => Object.hasOwn(header, name))) {
-    throw invalid('its header names something that is not accepted')
+    throw invalidToken('its header names something that is not accepted')
   }
   if (typ !== undefined && !(typeof typ === 'string' && typ.toUpperCase() === 'JWT')) {
-    throw invalid('its type is not JWT')
+    throw invalidToken('its type is not JWT')
   }
+  if (kid !== undefined && typeof kid !== 'string') throw invalidToken('its key id is no string')
   return { ...header, alg }
 }
 
@@ -71,14 +72,15 @@ function readCaller(payload: JWTPayload): Caller {
   const { sub, exp = 0, iat, aud, email, name } = payload
   // Postgres text cannot hold NUL, and no issuer's ids are longer.
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
-    throw invalid('its subject is no user id')
+    throw invalidToken('its subject is no user id')
   }
-  if (exp > latestSeconds) throw invalid('its expiry is out of range')
+  if (exp > latestSeconds) throw invalidToken('its expiry is out of range')
   if (iat !== undefined && iat > Date.now() / 1000 + toleranceSeconds) {
-    throw invalid('it was issued in the future')
+    throw invalidToken('it was issued in the future')
   }
   // Better Auth signs its session cookie's cache with the same secret.
-  if ([aud].flat().includes('better-auth:session-cache')) throw invalid('it is a session cache')
+  if ([aud].flat().includes('better-auth:session-cache'))
+    throw invalidToken('it is a session cache')
   return { userId: sub, email: textClaim(email), name: textClaim(name) }
 }
 
@@ -103,33 +105,4 @@ function textClaim(claim: unknown): string | undefined {
 
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
-}
-
-let importedSecret: Promise<CryptoKey> | undefined
-
-/** Imported once: jose verifies with a CryptoKey more than twice as fast as with bytes. */
-function secretKey(): Promise<CryptoKey> {
-  importedSecret ??= crypto.subtle.importKey(
-    'raw',
-    new TextEncoder().encode(env().BETTER_AUTH_SECRET),
-    { name: 'HMAC', hash: 'SHA-256' },
-    false,
-    ['verify'],
-  )
-  return importedSecret
-}
-
-function invalid(why: string): Problem {
-  return refused('token_invalid', `The token is invalid: ${why}`)
-}
-
-function refused(
-  code: 'token_expired' | 'token_invalid',
-  detail: string,
-  cause?: unknown,
-): Problem {
-  return new Problem(code, `${detail}.`, {
-    cause,
-    headers: { 'www-authenticate': challenge(detail) },
-  })
 }

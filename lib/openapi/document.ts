@@ -22,7 +22,8 @@ const families = [
 
 const everywhere: readonly ProblemCode[] = [
   ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
-  ...(['internal_error', 'database_unavailable', 'keys_unavailable', 'overloaded'] as const),
+  ...(['rate_limited', 'internal_error', 'overloaded'] as const),
+  ...(['database_unavailable', 'keys_unavailable'] as const),
 ]
 
 /** The OpenAPI 3.1 document of this service, with lists wrapped as it wraps them. */

@@ -1,4 +1,4 @@
-import { type ProblemCode, problemTypes } from '#lib/errors'
+import { type ProblemCode, type ProblemType, problemTypes } from '#lib/errors'
 import type { SuccessName } from '#lib/openapi/operations'
 import { problemTexts } from '#lib/problem-texts'
 
@@ -28,6 +28,16 @@ export const headerComponents = {
     'What is wrong with the credentials (RFC 6750).',
     'Bearer error="invalid_token", error_description="The token is expired"',
   ),
+  RateLimit: header(
+    'How many requests you have left (`r`), and in how many seconds all of them are back (`t`). On every answer that the database was asked for, where the service limits rates.',
+    '"user";r=599;t=1',
+    false,
+  ),
+  'RateLimit-Policy': header(
+    'How many requests (`q`) you may make in how many seconds (`w`).',
+    '"user";q=600;w=60',
+    false,
+  ),
   'Retry-After': header('How many seconds to wait before you try again.', '2'),
 } as const
 
@@ -44,8 +54,10 @@ const exampleTask = {
   updated_at: '2026-01-31T08:15:00.000Z',
 }
 
+const onEvery = ['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const
+
 function success(description: string, names: readonly HeaderName[], content?: object) {
-  return { description, headers: headers(['X-Request-Id', 'Cache-Control', ...names]), ...content }
+  return { description, headers: headers([...onEvery, ...names]), ...content }
 }
 
 const task = json('Task', exampleTask)
@@ -114,11 +126,15 @@ function nameOf(codes: readonly ProblemCode[]): string {
 }
 
 function problemOf(status: number, codes: readonly ProblemCode[]) {
-  const extra: Record<number, HeaderName> = { 401: 'WWW-Authenticate', 503: 'Retry-After' }
+  const extra: Record<number, HeaderName> = {
+    401: 'WWW-Authenticate',
+    429: 'Retry-After',
+    503: 'Retry-After',
+  }
   const named = extra[status]
   return {
     description: codes.map((code) => `\`${code}\`: ${problemTexts[code]}`).join('\n\n'),
-    headers: headers(['X-Request-Id', 'Cache-Control', ...(named === undefined ? [] : [named])]),
+    headers: headers([...onEvery, ...(named === undefined ? [] : [named])]),
     content: {
       'application/problem+json': {
         schema: {
@@ -134,11 +150,11 @@ function problemOf(status: number, codes: readonly ProblemCode[]) {
 }
 
 function exampleProblem(code: ProblemCode): object {
-  const { status, title } = problemTypes[code]
+  const { status, title, type = `/docs/errors#${code}` }: ProblemType = problemTypes[code]
   const detail = status === 422 ? 'title is required.' : `${title}.`
   const issue = { pointer: '/title', code: 'required', detail }
   return {
-    ...{ type: `/docs/errors#${code}`, title, status, detail, code, message: detail },
+    ...{ type, title, status, detail, code, message: detail },
     instance: headerComponents['X-Request-Id'].example,
     ...(code === 'validation_failed' && { errors: [issue] }),
   }

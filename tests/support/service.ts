@@ -12,6 +12,8 @@ export interface Service {
   readonly process: ChildProcess
   /** All that it has printed so far. */
   output(): string
+  /** The exit code, once the process has ended. */
+  readonly ended: Promise<number | null>
   /** Sends a signal and waits for the end. @returns the exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -21,10 +23,10 @@ const commands: Record<Host, string[]> = {
   node: ['server/main.ts'],
 }
 
-/** Starts the service as a user would, on a free port, and waits until it answers. */
+/** Starts the service as a user would, on `PORT` or a free one, and waits until it answers. */
 export async function startService(host: Host, env: Record<string, string>): Promise<Service> {
-  const port = await freePort()
-  const service = launch(host, { PORT: String(port), ...env })
+  const port = env['PORT'] ?? String(await freePort())
+  const service = launch(host, { ...env, PORT: port })
   const url = `http://127.0.0.1:${port}`
   for (let waited = 0; waited < 30_000; waited += 50) {
     if (service.process.exitCode !== null) break
@@ -55,12 +57,14 @@ export function launch(
       HOME,
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
+      RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const ended = once(child, 'close').then(() => child.exitCode)
   let printed = ''
   child.stdout.on('data', (chunk) => {
     printed += chunk
@@ -71,20 +75,22 @@ export function launch(
   return {
     process: child,
     output: () => printed,
-    async stop(signal = 'SIGTERM') {
-      if (child.exitCode === null && child.signalCode === null) {
-        const ended = once(child, 'exit')
-        child.kill(signal)
-        await ended
-      }
-      return child.exitCode
+    ended,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal)
+      return ended
     },
   }
 }
 
+/** The port itself, or another one where something listens on it. */
+export async function portOrFree(port: number): Promise<number> {
+  return await freePort(port).catch(() => freePort())
+}
+
 /** A port that nothing listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
+export async function freePort(wanted = 0): Promise<number> {
+  const server = createServer().listen(wanted)
   await once(server, 'listening')
   const address = server.address()
   server.close()

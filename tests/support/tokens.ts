@@ -1,4 +1,4 @@
-import { type JWTPayload, SignJWT } from 'jose'
+import { SignJWT } from 'jose'
 import { testSecret } from '#tests/support/secret'
 
 const key = new TextEncoder().encode(process.env['API_SECRET'] ?? testSecret)
@@ -9,7 +9,10 @@ export function newUser(): string {
 }
 
 /** An HS256 token as a frontend's own server signs it; claims that are given win. */
-export async function tokenFor(userId: string, claims: JWTPayload = {}): Promise<string> {
+export async function tokenFor(
+  userId: string,
+  claims: Record<string, unknown> = {},
+): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   return await new SignJWT({ sub: userId, iat: now, exp: now + 900, ...claims })
     .setProtectedHeader({ alg: 'HS256' })

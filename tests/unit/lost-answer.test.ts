@@ -7,7 +7,7 @@ import type { Transport } from '#db/transports/transport'
 import { isReplay, planCreation } from '#lib/idempotency'
 import { newUser } from '#tests/support/tokens'
 
-const limits = { deadlineMs: 8000, statementTimeoutMs: 5000 }
+const limits = { deadlineMs: 8000, attemptMs: 5000, statementTimeoutMs: 5000 }
 
 /** A network that loses the first answer, after the database has done what was asked. */
 function losingFirstAnswer(transport: Transport): Transport {
@@ -28,9 +28,12 @@ test('a create whose answer was lost is retried, and is no replay of itself', as
   const opened = await openDatabase({
     url: 'pglite://',
     usersTable: { table: 'users' },
+    usersIdType: 'text',
+    sessionsTable: { table: 'session' },
     limits,
     poolSize: 1,
     queueLimit: 1,
+    queueTimeoutMs: 1000,
     connectTimeoutMs: 1000,
     namedStatements: false,
     onFault: () => {},

@@ -1,0 +1,81 @@
+import { DatabaseError } from '#db/errors'
+import { withRetries } from '#db/retry'
+import type { TimeLimits } from '#db/scoped'
+import { quoteTableName, type TableName } from '#db/table-name'
+import type { Transport } from '#db/transports/transport'
+
+/** A session of Better Auth's, as far as this service needs it. */
+export interface Session {
+  readonly userId: string
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number
+}
+
+const readOnly =
+  "select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', $1, true)"
+
+/**
+ * Finds the session of a token whose signature has been checked. It runs as the login, because the
+ * role of the requests has no right to sessions: this one statement, in a read-only transaction, in
+ * one round trip. See `docs/adr/0020-session-tokens.md`.
+ *
+ * @returns undefined where the session is over
+ * @throws DatabaseError
+ */
+export async function findSession(
+  transport: Transport,
+  table: TableName,
+  token: string,
+  { deadlineMs, attemptMs, statementTimeoutMs }: TimeLimits,
+): Promise<Session | undefined> {
+  const statements = [
+    { sql: readOnly, parameters: [String(statementTimeoutMs)] },
+    { sql: selectSession(table), parameters: [token] },
+  ]
+  try {
+    const results = await withRetries((timeoutMs) => transport.transaction(statements, timeoutMs), {
+      repeatable: true,
+      deadlineMs,
+      attemptMs,
+    })
+    return readSession(results[1]?.[0])
+  } catch (error) {
+    throw explain(error, table)
+  }
+}
+
+/** As JSON, so that the columns may be named either way: `userId` or `user_id`. */
+function selectSession(table: TableName): string {
+  return `select coalesce(entry->>'userId', entry->>'user_id') as "userId",
+      coalesce(entry->>'expiresAt', entry->>'expires_at') as "expiresAt"
+    from (select to_jsonb(session) as entry from ${quoteTableName(table)} as session
+      where session.token = $1) as found`
+}
+
+function readSession(row: Record<string, unknown> | undefined): Session | undefined {
+  if (row === undefined) return undefined
+  const { userId, expiresAt } = row
+  if (typeof userId !== 'string' || typeof expiresAt !== 'string') {
+    throw new DatabaseError('the sessions table has no userId or expiresAt', {
+      kind: 'internal',
+      transient: false,
+      mayHaveRun: true,
+    })
+  }
+  // A column without a time zone holds UTC: that is what the issuer's database layers write.
+  const hasZone = /(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(expiresAt)
+  return { userId, expiresAt: Date.parse(hasZone ? expiresAt : `${expiresAt}Z`) }
+}
+
+/** Tells whoever reads the log which setting is wrong: no table, no such column, no right to it. */
+function explain(error: unknown, table: TableName): unknown {
+  if (
+    !(error instanceof DatabaseError && /^(42P01|42703|42501|3F000)$/.test(error.sqlState ?? ''))
+  ) {
+    return error
+  }
+  return new DatabaseError(
+    `${quoteTableName(table)} is not a readable sessions table: check SESSIONS_TABLE`,
+    { kind: 'internal', transient: false, mayHaveRun: false, cause: error },
+  )
+}

@@ -1,0 +1,25 @@
+import { challenge, Problem } from '#lib/errors'
+
+/** A 401 for a credential of which `why` says what is wrong. */
+export function invalidToken(why: string): Problem {
+  return refusal('token_invalid', `The token is invalid: ${why}`)
+}
+
+/** A 401 for a credential that was sent; the sentence in `detail` has no full stop. */
+export function refusal(
+  code: 'token_expired' | 'token_invalid',
+  detail: string,
+  cause?: unknown,
+): Problem {
+  return new Problem(code, `${detail}.`, {
+    cause,
+    headers: { 'www-authenticate': challenge(detail) },
+  })
+}
+
+/** A 401 for a request without a credential that counts. */
+export function missingCredentials(detail: string): Problem {
+  return new Problem('credentials_missing', detail, {
+    headers: { 'www-authenticate': challenge() },
+  })
+}

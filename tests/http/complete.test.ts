@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { call, createTask } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
+  test.each([
+    ['no body', {}],
+    ['an empty body declared as JSON', { headers: { 'content-type': 'application/json' } }],
+    ['an empty object', { body: {} }],
+  ])('flips with %s', async (_, options) => {
+    const user = newUser()
+    const task = await createTask(user)
+    for (const completed of [true, false, true]) {
+      const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, { as: user, ...options })
+      expect(answer.status).toBe(200)
+      expect(answer.json()).toMatchObject({ id: task.id, completed, is_completed: completed })
+    }
+  })
+
+  test.each(['completed', 'is_completed'])('sets what %s says, however often', async (field) => {
+    const user = newUser()
+    const task = await createTask(user)
+    for (const completed of [true, true, false, false]) {
+      const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, {
+        as: user,
+        body: { [field]: completed },
+      })
+      expect(answer.json()).toMatchObject({ completed, is_completed: completed })
+    }
+  })
+
+  test('refuses a value that is no boolean and flips nothing', async () => {
+    const user = newUser()
+    const task = await createTask(user)
+    const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, {
+      as: user,
+      body: { completed: 'true' },
+    })
+    expect(answer.status).toBe(422)
+    expect((await call('GET', `/api/tasks/${task.id}`, { as: user })).json()).toEqual(task)
+  })
+
+  test('is 404 where there is no such task', async () => {
+    const path = `/api/tasks/${crypto.randomUUID()}/${verb}`
+    expect((await call('PATCH', path, { as: newUser() })).status).toBe(404)
+  })
+})

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { call } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+const frontend = 'http://localhost:3000'
+const user = newUser()
+
+describe('a preflight', () => {
+  test.each(['/api/tasks', '/api/tasks/', `/api/${user}/tasks/x/toggle/`, '/health', '/nope'])(
+    'for %s is answered 204 with all that a page needs, without credentials',
+    async (path) => {
+      const answer = await call('OPTIONS', path, {
+        headers: {
+          origin: frontend,
+          'access-control-request-method': 'PATCH',
+          'access-control-request-headers': 'authorization,content-type',
+        },
+      })
+      expect(answer.status).toBe(204)
+      const { headers } = answer
+      expect(headers.get('access-control-allow-origin')).toBe(frontend)
+      expect(headers.get('access-control-allow-credentials')).toBe('true')
+      expect(headers.get('access-control-max-age')).toBe('7200')
+      const methods = headers.get('access-control-allow-methods')?.split(', ')
+      expect(methods).toEqual(expect.arrayContaining(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']))
+      const allowed = headers.get('access-control-allow-headers')?.split(', ')
+      expect(allowed).toEqual([
+        ...['authorization', 'content-type', 'if-match', 'if-none-match', 'idempotency-key'],
+        ...['x-request-id', 'x-requested-with', 'traceparent'],
+      ])
+    },
+  )
+
+  test.each([
+    'http://localhost:3001',
+    'https://evil.example',
+    'null',
+    'http://localhost:3000.evil',
+  ])('from %s allows nothing', async (origin) => {
+    const answer = await call('OPTIONS', '/api/tasks', {
+      headers: { origin, 'access-control-request-method': 'GET' },
+    })
+    expect(answer.status).toBe(204)
+    expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual(
+      [],
+    )
+  })
+})
+
+describe('a response to the frontend', () => {
+  test.each([
+    [200, 'GET', '/api/tasks', { as: user }],
+    [201, 'POST', '/api/tasks', { as: user, body: { title: 'x' } }],
+    [401, 'GET', '/api/tasks', {}],
+    [403, 'GET', '/api/somebody-else/tasks', { as: user }],
+    [404, 'GET', '/api/tasks/x', { as: user }],
+    [404, 'GET', '/nope', {}],
+    [405, 'PUT', '/api/tasks', {}],
+    [422, 'POST', '/api/tasks', { as: user, body: {} }],
+  ])('of %i can be read by the page', async (status, method, path, options) => {
+    const answer = await call(method, path, { ...options, headers: { origin: frontend } })
+    expect(answer.status).toBe(status)
+    expect(answer.headers.get('access-control-allow-origin')).toBe(frontend)
+    expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+    expect(answer.headers.get('access-control-expose-headers')).toContain('etag')
+  })
+
+  test('of a page elsewhere cannot be read', async () => {
+    const answer = await call('GET', '/api/tasks', {
+      as: user,
+      headers: { origin: 'https://evil.example' },
+    })
+    expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import { call, createTask } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+describe('POST /api/tasks', () => {
+  test('stores a task and answers 201 with it and its Location', async () => {
+    const user = newUser()
+    const before = Date.now()
+    const answer = await call('POST', '/api/tasks', {
+      as: user,
+      body: { title: '  Buy milk ', description: 'two bottles' },
+    })
+    expect(answer.status).toBe(201)
+    const task = answer.json()
+    expect(task).toEqual({
+      id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+      user_id: user,
+      title: 'Buy milk',
+      description: 'two bottles',
+      completed: false,
+      is_completed: false,
+      created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      updated_at: task.created_at,
+    })
+    expect(Math.abs(Date.parse(task.created_at) - before)).toBeLessThan(60_000)
+    expect(answer.headers.get('location')).toBe(`/api/tasks/${task.id}`)
+    expect(answer.headers.get('content-type')).toBe('application/json')
+    const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
+    expect(read.json()).toEqual(task)
+  })
+
+  test('a missing description is null', async () => {
+    expect((await createTask(newUser(), { title: 'x' })).description).toBeNull()
+  })
+
+  test.each([
+    [{ completed: true }, true],
+    [{ is_completed: true }, true],
+    [{ completed: true, is_completed: true }, true],
+    [{ completed: false }, false],
+  ])('takes completion under either name: %o', async (completion, expected) => {
+    const task = await createTask(newUser(), { title: 'x', ...completion })
+    expect(task).toMatchObject({ completed: expected, is_completed: expected })
+  })
+
+  test('ignores an owner, an id and timestamps in the body', async () => {
+    const user = newUser()
+    const other = newUser()
+    const id = crypto.randomUUID()
+    const task = await createTask(user, {
+      title: 'x',
+      user_id: other,
+      id,
+      created_at: '2001-01-01T00:00:00Z',
+      priority: 'high',
+    })
+    expect(task.user_id).toBe(user)
+    expect(task.id).not.toBe(id)
+    expect(task.created_at).not.toContain('2001')
+    expect((await call('GET', '/api/tasks', { as: other })).json()).toEqual([])
+  })
+
+  test.each([
+    ['no title', {}, '/title', 'required'],
+    ['null as title', { title: null }, '/title', 'invalid_type'],
+    ['a number as title', { title: 1 }, '/title', 'invalid_type'],
+    ['an empty title', { title: '' }, '/title', 'too_short'],
+    ['a blank title', { title: ' \t\n' }, '/title', 'too_short'],
+    ['201 characters of title', { title: 'x'.repeat(201) }, '/title', 'too_long'],
+    ['201 emoji of title', { title: '😀'.repeat(201) }, '/title', 'too_long'],
+    ['a NUL in the title', { title: 'a\0b' }, '/title', 'invalid_characters'],
+    ['half a surrogate pair in the title', { title: 'a\ud800' }, '/title', 'invalid_characters'],
+    [
+      'a NUL in the description',
+      { title: 'x', description: '\0' },
+      '/description',
+      'invalid_characters',
+    ],
+    [
+      '1,001 characters of description',
+      { title: 'x', description: 'é'.repeat(1001) },
+      '/description',
+      'too_long',
+    ],
+    ['a list as description', { title: 'x', description: [] }, '/description', 'invalid_type'],
+    ['a string as completion', { title: 'x', completed: 'true' }, '/completed', 'invalid_type'],
+    [
+      'two completions that differ',
+      { title: 'x', completed: true, is_completed: false },
+      '/is_completed',
+      'contradiction',
+    ],
+    ['a list as body', [], '', 'invalid_type'],
+    ['a string as body', 'title', '', 'invalid_type'],
+    ['null as body', null, '', 'invalid_type'],
+  ])('refuses %s and stores nothing', async (_, body, pointer, code) => {
+    const user = newUser()
+    const answer = await call('POST', '/api/tasks', { as: user, body })
+    expect(answer.status).toBe(422)
+    expect(answer.problem.code).toBe('validation_failed')
+    expect(answer.problem.errors).toEqual([{ pointer, code, detail: expect.any(String) }])
+    expect((await call('GET', '/api/tasks', { as: user })).json()).toEqual([])
+  })
+
+  test.each([
+    ['200 characters', 'x'.repeat(200)],
+    ['200 emoji', '😀'.repeat(200)],
+  ])('takes a title of %s, counted as code points', async (_, title) => {
+    expect((await createTask(newUser(), { title })).title).toBe(title)
+  })
+
+  test('takes 1,000 characters of description, spaces at its ends included', async () => {
+    const description = ` ${'x'.repeat(998)} `
+    expect((await createTask(newUser(), { title: 'x', description })).description).toBe(description)
+  })
+
+  test('names all that is wrong at once', async () => {
+    const answer = await call('POST', '/api/tasks', {
+      as: newUser(),
+      body: { title: '', description: 5, completed: 'no' },
+    })
+    const pointers = answer.problem.errors?.map(({ pointer }) => pointer)
+    expect(pointers?.sort()).toEqual(['/completed', '/description', '/title'])
+  })
+})

@@ -1,0 +1,65 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { call, createTask, listTasks, type Task } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+const alice = newUser()
+const bob = newUser()
+let task: Task
+
+beforeAll(async () => {
+  task = await createTask(alice, { title: 'of Alice', description: 'private' })
+  await createTask(bob, { title: 'of Bob' })
+})
+
+const operations = [
+  ['GET', ''],
+  ['PUT', ''],
+  ['PATCH', ''],
+  ['DELETE', ''],
+  ['PATCH', '/complete'],
+  ['PATCH', '/toggle'],
+] as const
+
+const bodyOf = (method: string) => (method === 'GET' ? {} : { body: { title: 'taken over' } })
+
+describe("another user's task", () => {
+  test.each(operations)('%s %s is the 404 of a task that never was', async (method, suffix) => {
+    const headers = { 'x-request-id': 'same' }
+    const options = { as: bob, headers, ...bodyOf(method) }
+    const foreign = await call(method, `/api/tasks/${task.id}${suffix}`, options)
+    const absent = await call(method, `/api/tasks/${crypto.randomUUID()}${suffix}`, options)
+    expect(foreign.status).toBe(404)
+    expect(foreign.text).toBe(absent.text)
+    const read = await call('GET', `/api/tasks/${task.id}`, { as: alice })
+    expect(read.json()).toEqual(task)
+  })
+
+  test('is in no list of mine, under any filter or sort', async () => {
+    for (const query of ['', '?status=pending', '?sort=title', '?limit=1', `?user_id=${alice}`]) {
+      expect((await listTasks(bob, query)).map(({ user_id }) => user_id)).toEqual([bob])
+    }
+  })
+})
+
+describe('a path that names another user', () => {
+  test.each([
+    ['GET', ''],
+    ['POST', ''],
+    ['GET', '/tasks'],
+    ['POST', '/tasks'],
+    ...operations.map(([method, suffix]) => [method, `/tasks/ID${suffix}`]),
+    ...operations.map(([method, suffix]) => [method, `/ID${suffix}`]),
+  ])('%s /api/{user_id}%s is 403, and nothing changes', async (method = '', suffix = '') => {
+    const path = `/api/${alice}${suffix.replace('ID', task.id)}`
+    const answer = await call(method, path, { as: bob, ...bodyOf(method) })
+    expect(answer.status).toBe(403)
+    expect(answer.problem.code).toBe('other_user')
+    expect(await listTasks(alice)).toEqual([task])
+  })
+
+  test('is 403 also where the task is mine', async () => {
+    const [mine] = await listTasks(bob)
+    const answer = await call('GET', `/api/${alice}/tasks/${mine?.id}`, { as: bob })
+    expect(answer.status).toBe(403)
+  })
+})

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest'
+import { call, createTask } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+describe.each(['PUT', 'PATCH'])('%s /api/tasks/{id}', (method) => {
+  const original = { title: 'Buy milk', description: 'two bottles', completed: true }
+
+  test.each([
+    ['title', { title: ' Buy bread ' }, { title: 'Buy bread' }],
+    ['description', { description: 'one loaf' }, { description: 'one loaf' }],
+    ['description to null', { description: null }, { description: null }],
+    ['completed', { completed: false }, { completed: false, is_completed: false }],
+    ['is_completed', { is_completed: false }, { completed: false, is_completed: false }],
+    ['nothing but an unknown field', { priority: 1, user_id: 'somebody' }, {}],
+  ])('changes %s and leaves the rest', async (_, body, changed) => {
+    const user = newUser()
+    const task = await createTask(user, original)
+    const answer = await call(method, `/api/tasks/${task.id}`, { as: user, body })
+    expect(answer.status).toBe(200)
+    const updated = answer.json()
+    expect(updated).toEqual({ ...task, ...changed, updated_at: updated.updated_at })
+    expect(updated.updated_at >= task.updated_at).toBe(true)
+    const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
+    expect(read.json()).toEqual(updated)
+  })
+
+  test('an empty object changes nothing, updated_at included', async () => {
+    const user = newUser()
+    const task = await createTask(user, original)
+    const answer = await call(method, `/api/tasks/${task.id}`, { as: user, body: {} })
+    expect(answer.status).toBe(200)
+    expect(answer.json()).toEqual(task)
+  })
+
+  test.each([
+    ['an empty title', { title: '' }, '/title'],
+    ['null as title', { title: null }, '/title'],
+    ['a description that is too long', { description: 'x'.repeat(1001) }, '/description'],
+    ['null as completion', { completed: null }, '/completed'],
+    ['two completions that differ', { completed: true, is_completed: false }, '/is_completed'],
+    ['a list', [1], ''],
+  ])('refuses %s and changes nothing', async (_, body, pointer) => {
+    const user = newUser()
+    const task = await createTask(user, original)
+    const answer = await call(method, `/api/tasks/${task.id}`, { as: user, body })
+    expect(answer.status).toBe(422)
+    expect(answer.problem.errors).toEqual([expect.objectContaining({ pointer })])
+    const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
+    expect(read.json()).toEqual(task)
+  })
+
+  test('is 404 where there is no such task', async () => {
+    const path = `/api/tasks/${crypto.randomUUID()}`
+    for (const body of [{ title: 'x' }, {}]) {
+      expect((await call(method, path, { as: newUser(), body })).status).toBe(404)
+    }
+  })
+})

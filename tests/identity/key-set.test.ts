@@ -1,0 +1,154 @@
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { newKey, startKeyServer } from '#tests/support/key-server'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const issuer = await startKeyServer()
+const user = newUser()
+const first = await newKey('first')
+const second = await newKey('second')
+let findPublicKey: typeof import('#lib/auth/key-set').findPublicKey
+let verifyJwt: typeof import('#lib/auth/jwt').verifyJwt
+
+/** Fresh modules, so that no test is served from the keys of another. */
+beforeEach(async () => {
+  vi.useRealTimers()
+  vi.resetModules()
+  vi.stubEnv('BETTER_AUTH_URL', issuer.url)
+  Object.assign(issuer.state, { keys: [first.jwk], status: 200, body: undefined })
+  issuer.requests.length = 0
+  ;({ verifyJwt } = await import('#lib/auth/jwt'))
+  ;({ findPublicKey } = await import('#lib/auth/key-set'))
+})
+afterAll(() => issuer.stop())
+
+const codeOf = (attempt: Promise<unknown>) =>
+  attempt.then(
+    () => 'accepted',
+    (error) => error.code,
+  )
+
+/** Lets time pass for the key set, which reads the clock, and for nothing else. */
+function travel(minutes: number) {
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + minutes * 60_000 })
+}
+
+test('a hundred tokens at once cause one fetch of the key set', async () => {
+  const token = await first.sign(user)
+  const callers = await Promise.all(Array.from({ length: 100 }, () => verifyJwt(token)))
+  expect(new Set(callers.map(({ userId }) => userId))).toEqual(new Set([user]))
+  expect(issuer.requests).toEqual(['/api/auth/jwks'])
+})
+
+test('a key that is rotated right after a fetch is picked up without a refused token', async () => {
+  await verifyJwt(await first.sign(user))
+  issuer.state.keys = [second.jwk, first.jwk]
+  const tokens = await Promise.all(Array.from({ length: 20 }, () => second.sign(user)))
+  const answers = await Promise.all(tokens.map((token) => codeOf(verifyJwt(token))))
+  expect(new Set(answers)).toEqual(new Set(['accepted']))
+  expect(issuer.requests).toHaveLength(2)
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+})
+
+test('a flood of unknown key ids causes one fetch in a cooldown, and delays nobody else', async () => {
+  await verifyJwt(await first.sign(user))
+  const startedAt = Date.now()
+  const flood = Array.from({ length: 500 }, async (_, index) =>
+    findPublicKey({ alg: 'EdDSA', kid: `unknown-${index}` }).then(
+      () => 'found',
+      (error) => error.code,
+    ),
+  )
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+  expect(Date.now() - startedAt).toBeLessThan(900)
+  expect(new Set(await Promise.all(flood))).toEqual(new Set(['ERR_JWKS_NO_MATCHING_KEY']))
+  expect(issuer.requests).toHaveLength(2)
+})
+
+test('a known key id with another algorithm is refused without a fetch', async () => {
+  await verifyJwt(await first.sign(user))
+  await expect(findPublicKey({ alg: 'RS256', kid: 'first' })).rejects.toThrow()
+  expect(issuer.requests).toHaveLength(1)
+})
+
+describe.each([
+  ['answers 500', { status: 500 }],
+  ['redirects', { status: 302 }],
+  ['answers with a page', { body: '<html>' }],
+  ['answers with no keys', { keys: [] }],
+  ['answers with something else', { body: '{"keys":"none"}' }],
+  ['has a key that is none', { keys: [{ ...first.jwk, x: 'short' }] }],
+  ['never answers', { status: 0 }],
+] as const)('a key set that %s', (_, state) => {
+  test('is a 503 and no 401, and HS256 goes on', async () => {
+    Object.assign(issuer.state, state)
+    const token = await first.sign(user)
+    const attempts = Array.from({ length: 20 }, () => codeOf(verifyJwt(token)))
+    expect(await codeOf(verifyJwt(await tokenFor(user)))).toBe('accepted')
+    expect(new Set(await Promise.all(attempts))).toEqual(new Set(['keys_unavailable']))
+    expect(issuer.requests).toHaveLength(1)
+  })
+})
+
+test('an issuer that cannot be reached is asked once in a cooldown', async () => {
+  vi.stubEnv('BETTER_AUTH_URL', 'http://127.0.0.1:9')
+  const token = await first.sign(user)
+  expect(await codeOf(verifyJwt(token))).toBe('keys_unavailable')
+  const startedAt = Date.now()
+  for (let tries = 0; tries < 50; tries += 1) {
+    expect(await codeOf(verifyJwt(token))).toBe('keys_unavailable')
+  }
+  expect(Date.now() - startedAt).toBeLessThan(900)
+})
+
+test('an issuer that comes back is believed again', async () => {
+  issuer.state.status = 500
+  const token = await first.sign(user)
+  expect(await codeOf(verifyJwt(token))).toBe('keys_unavailable')
+  issuer.state.status = 200
+  travel(1)
+  expect(await codeOf(verifyJwt(token))).toBe('accepted')
+})
+
+test('known keys are renewed in the background, and a withdrawn one is refused from then on', async () => {
+  const token = await first.sign(user)
+  await verifyJwt(token)
+  travel(11)
+  issuer.state.keys = [second.jwk]
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
+  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
+  await vi.waitFor(async () =>
+    expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted'),
+  )
+  travel(1)
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).not.toBe('accepted')
+})
+
+test('known keys serve for a day while the issuer is away, and no longer', async () => {
+  await verifyJwt(await first.sign(user))
+  issuer.state.status = 500
+  travel(23 * 60)
+  for (let tries = 0; tries < 20; tries += 1) {
+    expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+  }
+  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
+  travel(61)
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
+})
+
+test('without an issuer, an asymmetric token is refused and HS256 goes on', async () => {
+  vi.stubEnv('BETTER_AUTH_URL', '')
+  vi.stubEnv('NODE_ENV', 'production')
+  vi.stubEnv('DATABASE_URL', 'postgres://127.0.0.1:9/none')
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('token_invalid')
+  expect(await codeOf(verifyJwt(await tokenFor(user)))).toBe('accepted')
+})
+
+test.each([
+  ['', '/api/auth/jwks'],
+  ['/', '/api/auth/jwks'],
+  ['/custom/auth', '/custom/auth/jwks'],
+])('BETTER_AUTH_URL ending in "%s" has its key set at %s', async (path, wanted) => {
+  vi.stubEnv('BETTER_AUTH_URL', issuer.url + path)
+  await verifyJwt(await first.sign(user))
+  expect(issuer.requests).toEqual([wanted])
+})

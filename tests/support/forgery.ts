@@ -1,0 +1,59 @@
+import { createHmac, createPrivateKey, type JsonWebKey, sign as signBytes } from 'node:crypto'
+import { exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose'
+import { testSecret } from '#tests/support/secret'
+import { newUser } from '#tests/support/tokens'
+
+/** The keys of an issuer, by the algorithm that is their id too. */
+async function newSigner(alg: string) {
+  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true })
+  const key = createPrivateKey({
+    key: (await exportJWK(privateKey)) as JsonWebKey,
+    format: 'jwk',
+  })
+  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: alg, alg }
+  return {
+    jwk,
+    pem: await exportSPKI(publicKey),
+    sign: (input: string, dsaEncoding: 'der' | 'ieee-p1363' = 'ieee-p1363') =>
+      signBytes(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), {
+        key,
+        dsaEncoding,
+      }).toString('base64url'),
+  }
+}
+
+export const asymmetric = ['EdDSA', 'ES256', 'RS256'] as const
+export const signers = {
+  EdDSA: await newSigner('EdDSA'),
+  ES256: await newSigner('ES256'),
+  RS256: await newSigner('RS256'),
+}
+export const newEs256 = () => newSigner('ES256')
+export const jwks = asymmetric.map((alg) => signers[alg].jwk)
+
+const user = newUser()
+export const trusted = { iss: 'http://localhost:3000', aud: 'http://localhost:3000' }
+export const now = () => Math.floor(Date.now() / 1000)
+/** Claims that are accepted, with those that are given in their place. */
+export const claims = (others: object = {}) => ({
+  ...{ sub: user, iat: now(), exp: now() + 900, ...trusted },
+  ...others,
+})
+
+export const base64url = (value: unknown) =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
+
+/** Writes down what no library would, as long as it can be written. */
+export function forge(header: object, payload: unknown, sign: (input: string) => string): string {
+  const input = `${base64url(header)}.${base64url(payload)}`
+  return `${input}.${sign(input)}`
+}
+export const hmac =
+  (key: string | Buffer = testSecret) =>
+  (input: string) =>
+    createHmac('sha256', key).update(input).digest('base64url')
+
+export const hs256 = (payload: unknown, header: object = {}) =>
+  forge({ alg: 'HS256', ...header }, payload, hmac())
+export const signed = (alg: keyof typeof signers, header: object = {}, payload = claims()) =>
+  forge({ alg, kid: alg, ...header }, payload, signers[alg].sign)

@@ -1,0 +1,43 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+export const guideVariants = ['', 'with a route of your own', 'with the session cookie']
+
+const block = /^```ts title="([^"]+)"\n(.*?)^```$/gms
+const tsconfig = {
+  compilerOptions: {
+    target: 'es2022',
+    lib: ['es2022', 'dom', 'dom.iterable'],
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    types: ['node'],
+    typeRoots: ['../../../node_modules/@types'],
+    paths: { '@/*': ['./*'] },
+  },
+  include: ['**/*.ts'],
+}
+
+/**
+ * Writes the frontend of `docs/frontend.md`: each code block as the file that its title names.
+ *
+ * @param variant takes the blocks with this remark in their title in place of the plain ones
+ * @returns the folder
+ */
+export function writeGuide(variant = ''): string {
+  const folder = join(process.cwd(), '.data', 'guide', variant.replaceAll(' ', '-') || 'plain')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  for (const [, title = '', code = ''] of readFileSync('docs/frontend.md', 'utf8').matchAll(
+    block,
+  )) {
+    const [path = '', remark = ''] = title.split(', ')
+    if (remark !== '' && remark !== variant) continue
+    mkdirSync(dirname(join(folder, path)), { recursive: true })
+    writeFileSync(join(folder, path), code)
+  }
+  return folder
+}

@@ -1,0 +1,126 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+const rooms = '{app,lib,db,server,scripts}/**/*.ts'
+const files = [...globSync(rooms), 'middleware.ts', 'instrumentation.ts', 'next.config.ts']
+const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]))
+
+/** Which rooms a room may import from. */
+const allowed: Record<string, string[]> = {
+  db: ['db'],
+  lib: ['lib', 'db'],
+  app: ['app', 'lib', 'db'],
+  server: ['server', 'lib'],
+  scripts: ['lib', 'db'],
+  'middleware.ts': ['lib'],
+  'instrumentation.ts': ['lib'],
+  'next.config.ts': [],
+}
+
+const roomOf = (file: string) => file.split('/')[0] ?? ''
+const importsOf = (source: string) =>
+  [...source.matchAll(/\b(?:from|import)\s*\(?\s*'([^']+)'/g)].map(([, name]) => name ?? '')
+const ours = (name: string) => name.startsWith('#') && `${name.slice(1)}.ts`
+const offenders = (isOffence: (file: string, source: string) => boolean) =>
+  [...sources].filter(([file, source]) => isOffence(file, source)).map(([file]) => file)
+
+describe('the architecture', () => {
+  test('is read from all of the sources', () => {
+    expect(sources.size).toBeGreaterThanOrEqual(55)
+    const imports = [...sources.values()].flatMap(importsOf)
+    expect(imports.length).toBeGreaterThan(120)
+  })
+
+  test('has imports that point one way: app, lib, db', () => {
+    const crossing = [...sources].flatMap(([file, source]) =>
+      importsOf(source)
+        .flatMap((name) => ours(name) || [])
+        .filter((target) => !allowed[roomOf(file)]?.includes(roomOf(target)))
+        .map((target) => `${file} -> ${target}`),
+    )
+    expect(crossing).toEqual([])
+  })
+
+  test('has every import of ours lead to a file', () => {
+    const lost = [...sources.values()]
+      .flatMap(importsOf)
+      .flatMap((name) => ours(name) || [])
+      .filter((target) => !existsSync(target))
+    expect(lost).toEqual([])
+  })
+
+  test('has no relative imports, but the one of package.json', () => {
+    const relative = [...sources].flatMap(([file, source]) =>
+      importsOf(source)
+        .filter((name) => name.startsWith('.'))
+        .map((name) => `${file} -> ${name}`),
+    )
+    expect(relative).toEqual(['app/route.ts -> ../package.json'])
+  })
+
+  test('has no cycles', () => {
+    const done = new Set<string>()
+    const visit = (file: string, path: string[]): void => {
+      expect(path, 'a cycle').not.toContain(file)
+      if (done.has(file)) return
+      for (const name of importsOf(sources.get(file) ?? '')) {
+        const target = ours(name)
+        if (target) visit(target, [...path, file])
+      }
+      done.add(file)
+    }
+    for (const file of files) visit(file, [])
+    expect(done.size).toBeGreaterThanOrEqual(files.length)
+  })
+
+  test('keeps SQL in db/', () => {
+    expect(
+      offenders(
+        (file, source) =>
+          roomOf(file) !== 'db' &&
+          importsOf(source).some((name) => /^(kysely|pg$|@neon|@electric)/.test(name)),
+      ),
+    ).toEqual([])
+  })
+
+  test('keeps Next out of the handlers, so that plain Node can serve them', () => {
+    expect(
+      offenders((_, source) => importsOf(source).some((name) => /^next(\/|$)/.test(name))).sort(),
+    ).toEqual(['middleware.ts', 'next.config.ts', 'scripts/next.ts'])
+  })
+
+  test('reads the environment in one place', () => {
+    expect(offenders((_, source) => source.includes('process.env')).sort()).toEqual([
+      'instrumentation.ts',
+      'lib/env.ts',
+    ])
+  })
+
+  test('has every method of /api authenticated', () => {
+    const api = [...sources].filter(([file]) => file.startsWith('app/api/'))
+    const own = api.filter(([, source]) => !/^export \* from '#app\/api\/[^']+'\n$/.test(source))
+    expect(own.map(([file]) => file).sort()).toEqual([
+      'app/api/tasks/[id]/complete/route.ts',
+      'app/api/tasks/[id]/route.ts',
+      'app/api/tasks/route.ts',
+    ])
+    for (const [file, source] of own) {
+      const exported = source.match(/^export const .*$/gm) ?? []
+      const handlers = exported.filter((line) => !line.includes('= otherMethods('))
+      expect(handlers.length, file).toBeGreaterThan(0)
+      for (const line of handlers) {
+        expect(line).toMatch(/^export const [A-Z]+ = (withAuth\(|PATCH$)/)
+      }
+    }
+  })
+
+  test('has no file that is asking to be two', () => {
+    expect(offenders((_, source) => source.split('\n').length > 181)).toEqual([])
+  })
+
+  test('has no any, no non-null assertion and nothing left to do', () => {
+    expect(
+      offenders((_, source) => /\bas any\b|: any\b(?! at)|\bTODO\b|\bFIXME\b/.test(source)),
+    ).toEqual([])
+  })
+})

@@ -1,0 +1,75 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { testSecret } from '#tests/support/secret'
+
+const complete = { DATABASE_URL: 'postgres://db/todo', BETTER_AUTH_SECRET: testSecret }
+
+beforeEach(() => vi.resetModules())
+afterEach(() => vi.unstubAllEnvs())
+
+async function read(variables: Record<string, string>, mode = 'production') {
+  vi.stubEnv('NODE_ENV', mode)
+  for (const name of ['DATABASE_URL', 'BETTER_AUTH_SECRET', 'BETTER_AUTH_URL']) vi.stubEnv(name, '')
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
+  const { env } = await import('#lib/env')
+  return env()
+}
+
+test('two variables are enough in production, and the rest has defaults', async () => {
+  expect(await read(complete)).toMatchObject({
+    PORT: 8000,
+    CORS_ORIGINS: ['http://localhost:3000'],
+    USERS_TABLE: { table: 'users' },
+    DATABASE_POOL_SIZE: 10,
+  })
+  expect((await read(complete)).BETTER_AUTH_URL).toBeUndefined()
+})
+
+test('in development the secret alone is enough', async () => {
+  const values = await read({ BETTER_AUTH_SECRET: testSecret }, 'development')
+  expect(values.DATABASE_URL).toBe('pglite://.data/pglite')
+  expect(values.BETTER_AUTH_URL).toBe('http://localhost:3000')
+})
+
+test.each([
+  ['BETTER_AUTH_SECRET', '', 'is missing'],
+  ['BETTER_AUTH_SECRET', 'x'.repeat(31), 'shorter than 32'],
+  ['BETTER_AUTH_SECRET', 'better-auth-secret-12345678901234567890', 'public default'],
+  ['DATABASE_URL', '', 'is missing'],
+  ['DATABASE_URL', 'mysql://db/todo', 'no known scheme'],
+  ['BETTER_AUTH_URL', 'localhost:3000', 'http or https'],
+  ['PORT', 'http', 'must be a port'],
+  ['DATABASE_POOL_SIZE', '0', ''],
+  ['USERS_TABLE', 'users; drop table tasks', 'is no table name'],
+  ['SESSIONS_TABLE', 'session;', 'is no table name'],
+  ['SESSION_COOKIE_PREFIX', 'a=b', 'must be letters'],
+  ['SESSION_CACHE_SECONDS', '301', ''],
+])('%s=%s stops the start and is named: %s', async (name, value, reason) => {
+  const failure = read({ ...complete, [name]: value })
+  await expect(failure).rejects.toThrow(name)
+  await expect(failure).rejects.toThrow(reason)
+})
+
+test('every variable that is wrong is named at once', async () => {
+  await expect(read({})).rejects.toThrow(
+    /BETTER_AUTH_SECRET[\s\S]*DATABASE_URL|DATABASE_URL[\s\S]*BETTER/,
+  )
+})
+
+test('an origin list is split and trimmed', async () => {
+  const { CORS_ORIGINS } = await read({
+    ...complete,
+    CORS_ORIGINS: 'https://app.example.com, https://*.example.org ,',
+  })
+  expect(CORS_ORIGINS).toEqual(['https://app.example.com', 'https://*.example.org'])
+})
+
+test('the first entry of BETTER_AUTH_SECRETS is the secret, as it is for Better Auth', async () => {
+  const secrets = `2:${'n'.repeat(32)}, 1:${'o'.repeat(32)}`
+  const values = await read({ ...complete, BETTER_AUTH_SECRETS: secrets })
+  expect(values.BETTER_AUTH_SECRET).toBe('n'.repeat(32))
+})
+
+test('an older entry of BETTER_AUTH_SECRETS may be weak, the first may not', async () => {
+  const weak = read({ ...complete, BETTER_AUTH_SECRETS: `2:short,1:${'o'.repeat(32)}` })
+  await expect(weak).rejects.toThrow('shorter than 32')
+})

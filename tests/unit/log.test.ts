@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { DatabaseError } from '#db/errors'
+import { describeError } from '#lib/log'
+
+test('the description of an error keeps its type, code, place and cause', () => {
+  const cause = Object.assign(new Error('terminated'), { code: '57P01' })
+  const error = new DatabaseError('SQLSTATE 57P01', {
+    kind: 'unavailable',
+    transient: true,
+    mayHaveRun: true,
+    cause,
+  })
+  expect(describeError(error)).toMatchObject({
+    type: 'DatabaseError',
+    message: 'SQLSTATE 57P01',
+    stack: expect.arrayContaining([expect.stringContaining('log.test.ts')]),
+    cause: { message: 'terminated', code: '57P01' },
+  })
+})
+
+test('the description of an error leaves out what a user sent', () => {
+  const error = Object.assign(new Error('invalid input syntax for type uuid: "private words"'), {
+    code: '22P02',
+  })
+  expect(JSON.stringify(describeError(error))).not.toContain('private words')
+})
+
+test('the description of an error leaves out the password of a URL', () => {
+  const error = new Error('cannot connect to postgres://owner:hunter2@db.example.com/todo')
+  expect(JSON.stringify(describeError(error))).not.toContain('hunter2')
+})
+
+test('what is thrown and no error is described by its type alone', () => {
+  expect(describeError('secret words')).toEqual({ type: 'string' })
+})
