@@ -7,9 +7,10 @@ import packageJson from '../../package.json' with { type: 'json' }
 const pages = ['README.md', ...globSync('{docs,bench}/**/*.md')].filter(existsSync)
 const read = (path: string) => readFileSync(path, 'utf8')
 
-/** The first cells of the tables below a heading, without their backquotes. */
+/** What stands in backquotes in the first cells of tables. */
 function firstCells(text: string): string[] {
-  return Array.from(text.matchAll(/^\| `(\w+)` \|/gm), ([, name = '']) => name)
+  const cells = Array.from(text.matchAll(/^\|([^|]*)\|/gm), ([, cell = '']) => cell)
+  return cells.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)`/g), ([, name = '']) => name))
 }
 
 test('docs/errors.md has a row for each error, as the service explains it', () => {
@@ -24,7 +25,7 @@ test('docs/errors.md has a row for each error, as the service explains it', () =
 test('every npm script that a page names exists', () => {
   const named = pages.flatMap((path) =>
     Array.from(
-      read(path).matchAll(/npm (?:run ([\w:.-]+)|(test|start)\b)/g),
+      read(path).matchAll(/npm (?:run (?:--\S+ )*([a-z][\w:.-]*)|(test|start)\b)/g),
       ([, script, short]) => ({
         path,
         script: script ?? short,
@@ -39,7 +40,12 @@ test('every npm script that a page names exists', () => {
 function variables(): string[] {
   const text = read('lib/env.ts')
   const server = text.slice(text.indexOf('server: {'), text.indexOf('experimental__runtimeEnv'))
-  return Array.from(server.matchAll(/^ {6}([A-Z][A-Z0-9_]+):/gm), ([, name = '']) => name).sort()
+  const declared = Array.from(server.matchAll(/^ {6}([A-Z][A-Z0-9_]+):/gm), ([, name = '']) => name)
+  const direct = Array.from(
+    text.matchAll(/process\.env(?:\.|\[')([A-Z]\w+)/g),
+    ([, name = '']) => name,
+  )
+  return [...new Set([...declared, ...direct])].sort()
 }
 
 /** What a platform or a tool sets, and nobody has to. */
@@ -52,7 +58,7 @@ test.skipIf(!existsSync('.env.example'))('.env.example has every variable, and n
   )
   const known = variables()
   expect(known.length).toBeGreaterThan(15)
-  expect([...new Set(listed)].sort()).toEqual(known.filter((name) => !setByOthers.includes(name)))
+  expect(listed.sort()).toEqual(known.filter((name) => !setByOthers.includes(name)))
 })
 
 const environment = /^## Environment$([\s\S]*?)(?=^## |(?![\s\S]))/m
