@@ -5,8 +5,12 @@ const config: NextConfig = {
   skipTrailingSlashRedirect: true,
   // Says which framework to attack.
   poweredByHeader: false,
-  // PGlite finds its WebAssembly beside its own file, and pino starts workers from theirs.
-  serverExternalPackages: ['@electric-sql/pglite', 'pino', 'pino-pretty'],
+  // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
+  serverExternalPackages: ['@electric-sql/pglite', 'pino', 'pino-pretty', 'swagger-ui-dist'],
+  // No module imports these files: the reference page reads them.
+  outputFileTracingIncludes: {
+    '/docs/[file]': ['./node_modules/swagger-ui-dist/{swagger-ui.css,swagger-ui-bundle.js}'],
+  },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },
   // Keeps `next dev` from writing files for coding assistants into the repository.

@@ -8,6 +8,7 @@ const inProcess = {
   BETTER_AUTH_SECRET: testSecret,
   BETTER_AUTH_URL: 'http://127.0.0.1:9',
   LOG_LEVEL: 'silent',
+  RATE_LIMIT: '100000/60',
 }
 
 /** The same suite of requests for every way to serve: a project each. */
@@ -23,6 +24,24 @@ export default defineConfig({
       { test: { ...suite, name: 'in process', env: inProcess } },
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
+      },
+      {
+        test: {
+          ...suite,
+          name: 'node on postgres',
+          globalSetup: ['tests/support/node-on-postgres.ts'],
+        },
+      },
+      {
+        test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
+      },
+      {
+        test: {
+          name: 'database',
+          include: ['tests/database/**/*.test.ts'],
+          env: inProcess,
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
       },
       {
         // The guide's own code, as `tests/support/guide.ts` writes it.

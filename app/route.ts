@@ -7,7 +7,14 @@ export const GET = withRequest(() =>
   Response.json({
     name: 'todo-backend',
     version: packageJson.version,
-    links: { tasks: '/api/tasks', health: '/health', ready: '/health/ready' },
+    links: {
+      tasks: '/api/tasks',
+      document: '/openapi.json',
+      reference: '/docs',
+      errors: '/docs/errors',
+      health: '/health',
+      ready: '/health/ready',
+    },
   }),
 )
 

@@ -1,7 +1,7 @@
-import { proveIsolation } from '#db/isolation'
+import { proveIsolation, RoleError } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
-import { type CallerDatabase, databaseFor, type TimeLimits } from '#db/scoped'
+import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
 import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
@@ -19,7 +19,8 @@ export interface DatabaseOptions extends TransportOptions {
 /** A database that the service can use; see `openDatabase`. */
 export interface OpenDatabase {
   readonly transport: Transport
-  forUser(userId: string): CallerDatabase
+  /** @param deadlineMs how long all that the caller asks for may take */
+  forUser(userId: string, deadlineMs?: number, rateLimit?: RateLimit): CallerDatabase
   /** The session that a token of Better Auth's names, undefined where it is over. */
   findSession(token: string): Promise<Session | undefined>
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
@@ -35,17 +36,29 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const { limits, usersTable, usersIdType, sessionsTable } = options
   return {
     transport,
-    forUser: (userId) => databaseFor(transport, userId, limits),
+    forUser: (userId, deadlineMs = limits.deadlineMs, rateLimit) =>
+      databaseFor(transport, userId, { ...limits, deadlineMs }, rateLimit),
     findSession: (token) => findSession(transport, sessionsTable, token, limits),
     async prepare() {
-      if (await proveIsolation(transport, limits)) return
+      if (await isProven(transport, limits)) return
       await migrate(transport, usersTable, usersIdType)
-      if (!(await proveIsolation(transport, limits))) {
-        throw new Error('The migrations ran, and the database still lacks the latest one.')
-      }
+      if (await proveIsolation(transport, limits)) return
+      throw new Error(
+        'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
+      )
     },
     isReady: () => proveIsolation(transport, limits),
     close: () => transport.close(),
+  }
+}
+
+async function isProven(transport: Transport, limits: TimeLimits): Promise<boolean> {
+  try {
+    return await proveIsolation(transport, limits)
+  } catch (error) {
+    // The migration makes the role.
+    if (error instanceof RoleError) return false
+    throw error
   }
 }
 

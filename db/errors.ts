@@ -6,6 +6,8 @@ export type DatabaseErrorKind =
   | 'overloaded'
   /** The token's user has no account, or an id that the users table cannot hold. */
   | 'unknown_user'
+  /** The user has used up the quota; `detail` is the seconds to wait. */
+  | 'rate_limited'
   /** A mistake of ours. */
   | 'internal'
 
@@ -41,6 +43,7 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '22003': unknownUser, // numeric value out of range
   '23502': unknownUser, // not null: somebody else's users table
   '23503': unknownUser, // foreign key: no such user
+  TD429: { kind: 'rate_limited', transient: false }, // ours, see db/migrations/0002-rate-limits.ts
 }
 
 const networkCodes = new Set([
@@ -49,7 +52,7 @@ const networkCodes = new Set([
 ])
 
 const networkMessages =
-  /connection terminated|connection error|client was closed|query read timeout|timeout exceeded|couldn't connect to compute node|error connecting to database|server error \(http status 5/i
+  /connection terminated|connection error|client was closed|is not queryable|query read timeout|timeout expired|timeout exceeded/i
 
 /** A failure of the database, with what it means. The original error is the `cause`. */
 export class DatabaseError extends Error {
@@ -57,17 +60,25 @@ export class DatabaseError extends Error {
   readonly kind: DatabaseErrorKind
   readonly transient: boolean
   readonly sqlState: string | undefined
+  /** What `todo_take_permit` adds to a refusal. */
+  readonly detail: string | undefined
   /** False when the statements have certainly had no effect, so that they may be sent again. */
   readonly mayHaveRun: boolean
 
   constructor(
     message: string,
-    fields: Meaning & { sqlState?: string | undefined; mayHaveRun: boolean; cause?: unknown },
+    fields: Meaning & {
+      sqlState?: string | undefined
+      detail?: string | undefined
+      mayHaveRun: boolean
+      cause?: unknown
+    },
   ) {
     super(message, { cause: fields.cause })
     this.kind = fields.kind
     this.transient = fields.transient
     this.sqlState = fields.sqlState
+    this.detail = fields.detail
     this.mayHaveRun = fields.mayHaveRun
   }
 }
@@ -95,12 +106,18 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
         : internal
       : (sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal)
   const message = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
-  return new DatabaseError(message, { ...meaning, sqlState, mayHaveRun, cause: error })
+  const detail = meaning.kind === 'rate_limited' ? detailOf(error) : undefined
+  return new DatabaseError(message, { ...meaning, sqlState, detail, mayHaveRun, cause: error })
+}
+
+function detailOf(error: unknown): string | undefined {
+  return error instanceof Error && 'detail' in error ? String(error.detail) : undefined
 }
 
 function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return true
+  // What Neon's driver says without a SQLSTATE comes from Neon's proxy, or from the way to it.
+  if (['TimeoutError', 'AbortError', 'NeonDbError'].includes(error.name)) return true
   if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true
   if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true
   return networkMessages.test(error.message) || isNetworkError(error.cause)

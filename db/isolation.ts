@@ -8,6 +8,9 @@ export class IsolationError extends Error {
   override readonly name = 'IsolationError'
 }
 
+/** The role cannot be taken: the migration that makes it has not run, or may not. */
+export class RoleError extends IsolationError {}
+
 /** A user that nobody is: the id is no UUID and no id of Better Auth's. */
 const probe = 'isolation-probe'
 
@@ -31,29 +34,32 @@ const wall = {
   parameters: [],
 }
 
-const owned = String.raw`\(\(?user_id\)?(::text)? = \( SELECT NULLIF\(current_setting\('app.user_id'::text, true\), ''::text\) AS "nullif"\)\)`
+/** As Postgres 14 to 18 print it, for text, varchar and uuid. */
+const owned = String.raw`\(\(?user_id\)?(?:::text)? = \( SELECT NULLIF\(current_setting\('app.user_id'::text, true\), ''::text\)(?: AS "?nullif"?)?\)\)`
 const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
 
 /**
  * Proves, in one round trip, that the database is migrated and that the second wall stands.
  *
  * @returns false where the database is not migrated
- * @throws IsolationError where the wall does not hold, with what to run
+ * @throws IsolationError where the wall does not hold, with what to run; RoleError where the role
+ *   cannot be taken
  * @throws DatabaseError where the database cannot be asked
  */
 export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
-  const statements = [isMigrated, bindCaller(probe, limits.statementTimeoutMs), wall]
+  const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, wall]
   try {
-    const [migration, , found] = await transport.transaction(statements, limits.deadlineMs)
+    const [, migration, found] = await transport.transaction(statements, limits.deadlineMs)
     if (migration?.[0]?.['migrated'] !== true) return false
     const fault = faultIn(found?.[0] ?? {})
     if (fault !== undefined) throw new IsolationError(fault)
     return true
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
-    if (error.sqlState === '42P01') return false
-    if (error.sqlState === '42501' || error.sqlState === '22023') {
-      throw new IsolationError(
+    // No such table, or no such role yet.
+    if (error.sqlState === '42P01' || error.sqlState === '22023') return false
+    if (error.sqlState === '42501') {
+      throw new RoleError(
         `The login may not take the role ${callerRole}. Run as an administrator: CREATE ROLE ${callerRole} NOLOGIN; GRANT ${callerRole} TO <the login in DATABASE_URL>; then start again.`,
         { cause: error },
       )

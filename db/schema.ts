@@ -10,8 +10,10 @@ export interface TasksTable {
   title: string
   description: string | null
   completed: boolean
-  /** Goes up by one with each change; it is the task's `ETag`. */
+  /** Starts anywhere and goes up by one with each change; it is the task's `ETag`. */
   version: ColumnType<number, never, number>
+  /** What a create with an `Idempotency-Key` stored and which request it was; see ADR 0031. */
+  creation: ColumnType<string | null, string | null, never>
   created_at: ColumnType<string, never, never>
   updated_at: ColumnType<string, never, string>
 }

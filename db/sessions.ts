@@ -26,7 +26,7 @@ export async function findSession(
   transport: Transport,
   table: TableName,
   token: string,
-  { deadlineMs, statementTimeoutMs }: TimeLimits,
+  { deadlineMs, attemptMs, statementTimeoutMs }: TimeLimits,
 ): Promise<Session | undefined> {
   const statements = [
     { sql: readOnly, parameters: [String(statementTimeoutMs)] },
@@ -36,7 +36,7 @@ export async function findSession(
     const results = await withRetries((timeoutMs) => transport.transaction(statements, timeoutMs), {
       repeatable: true,
       deadlineMs,
-      attemptMs: statementTimeoutMs,
+      attemptMs,
     })
     return readSession(results[1]?.[0])
   } catch (error) {

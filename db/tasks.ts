@@ -1,11 +1,23 @@
-import { type RawBuilder, sql } from 'kysely'
+import {
+  type DeleteQueryBuilder,
+  type SelectQueryBuilder,
+  sql,
+  type UpdateQueryBuilder,
+} from 'kysely'
+import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
+import { taskJson } from '#db/task-json'
+import { isOneOf, isUnconditional, meets, type VersionCondition, type Versions } from '#db/versions'
 
 /** A task as the JSON text that is sent, built by Postgres, with the version it shows. */
 export interface StoredTask {
-  readonly json: string
+  /** Null where the reader has this version already. */
+  readonly json: string | null
   readonly version: number
 }
+
+/** A task, `stale` where it is not in a version that the request asks for, or none. */
+export type Found = StoredTask | 'stale' | undefined
 
 export interface TaskOwner {
   readonly userId: string
@@ -21,91 +33,73 @@ export interface TaskContent {
 
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
-export interface ListOptions {
-  readonly completed?: boolean | undefined
-  readonly sort: 'created' | 'title'
-  readonly order: 'asc' | 'desc'
-  readonly limit: number
+/** A task that an insert stored or found, with what was noted when it was created. */
+export interface CreatedTask {
+  readonly json: string
+  readonly version: number
+  readonly creation: string | null
 }
 
-/** RFC 3339 in UTC with milliseconds, whatever time zone the session has. */
-function utc(column: 'created_at' | 'updated_at') {
-  return sql`to_char(${sql.ref(column)} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
-}
+const task = [taskJson.as('json'), 'version'] as const
 
-/** The one place that says what a task looks like outside. */
-const taskJson: RawBuilder<string> = sql<string>`(select row_to_json(task)::text from (select
-  id, user_id::text as user_id, title, description, completed, completed as is_completed,
-  ${utc('created_at')} as created_at, ${utc('updated_at')} as updated_at) as task)`
-
-/** Letter case and accents as a person expects them, the same on every Postgres. */
-const titleOrder = sql`title collate "und-x-icu"`
-
-/** Lists a user's tasks as one JSON array. */
-export async function listTasks(db: CallerDatabase, userId: string, options: ListOptions) {
-  let page = db.selectFrom('tasks').select(taskJson.as('json')).where('user_id', '=', userId)
-  if (options.completed !== undefined) page = page.where('completed', '=', options.completed)
-  if (options.sort === 'title') page = page.orderBy(titleOrder, options.order)
-  page = page.orderBy('created_at', options.order).orderBy('id', options.order).limit(options.limit)
-  return await db
-    .selectFrom(page.as('page'))
-    .select(sql<string>`'[' || coalesce(string_agg(json, ','), '') || ']'`.as('json'))
-    .executeTakeFirstOrThrow()
-}
-
-/** @returns undefined where the user has no such task */
+/** Reads a task. Its JSON stays away where `known` has its version. */
 export async function findTask(
   db: CallerDatabase,
   userId: string,
   id: string,
-): Promise<StoredTask | undefined> {
-  return await db
+  { known, ...condition }: VersionCondition & { readonly known?: Versions | undefined } = {},
+): Promise<Found> {
+  const json =
+    known === undefined
+      ? taskJson
+      : sql<string | null>`case when not ${isOneOf(known)} then ${taskJson} end`
+  const query = db
     .selectFrom('tasks')
-    .select([taskJson.as('json'), 'version'])
+    .select([json.as('json'), 'version'])
     .where('user_id', '=', userId)
     .where('id', '=', id)
-    .executeTakeFirst()
+    .where(meets(condition))
+  return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
 /**
- * Stores a task, and the user's row before it where that is missing and the table is ours. Sending
- * the same id again changes nothing and returns what is there.
+ * Stores a task, and the user's row before it where that is missing and the table is ours. The same
+ * id again changes nothing and returns what is there: its `creation` tells who stored it.
  */
 export async function insertTask(
   db: CallerDatabase,
   owner: TaskOwner,
-  id: string,
+  { id, creation = null }: { readonly id: string; readonly creation?: string | null },
   content: TaskContent,
-): Promise<StoredTask> {
+): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
   return await db
     .insertInto('tasks')
     .values({
       user_id: sql<string>`todo_owner(${userId}, ${email}, ${name})`,
       id,
+      creation,
       ...content,
     })
     .onConflict((conflict) =>
       conflict.columns(['user_id', 'id']).doUpdateSet({ version: sql.ref('tasks.version') }),
     )
-    .returning([taskJson.as('json'), 'version'])
+    .returning([...task, 'creation'])
     .executeTakeFirstOrThrow()
 }
 
-/** Changes the fields that are given. @returns undefined where the user has no such task */
+/** Changes the fields that are given; where there are none, reads. */
 export async function updateTask(
   db: CallerDatabase,
   userId: string,
   id: string,
   changes: TaskChanges,
-): Promise<StoredTask | undefined> {
-  if (Object.values(changes).every((change) => change === undefined)) {
-    return await findTask(db, userId, id)
-  }
-  return await changeTask(db, userId, id)
-    .set(changes)
-    .returning([taskJson.as('json'), 'version'])
-    .executeTakeFirst()
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const isEmpty = Object.values(changes).every((value) => value === undefined)
+  if (isEmpty) return await findTask(db, userId, id, condition)
+  const query = changeTask(db, userId, id, condition).set(changes).returning(task)
+  return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
 /** Sets completion, or flips it where no value is given. */
@@ -114,28 +108,65 @@ export async function completeTask(
   userId: string,
   id: string,
   completed: boolean | undefined,
-): Promise<StoredTask | undefined> {
-  return await changeTask(db, userId, id)
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const query = changeTask(db, userId, id, condition)
     .set({ completed: completed ?? sql<boolean>`not completed` })
-    .returning([taskJson.as('json'), 'version'])
-    .executeTakeFirst()
+    .returning(task)
+  return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
-/** @returns whether there was such a task */
-export async function deleteTask(db: CallerDatabase, userId: string, id: string) {
-  const deleted = await db
+/** Deletes a task, and returns the version that it had. */
+export async function deleteTask(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const query = db
     .deleteFrom('tasks')
     .where('user_id', '=', userId)
     .where('id', '=', id)
-    .returning('id')
-    .executeTakeFirst()
-  return deleted !== undefined
+    .where(meets(condition))
+    .returning([sql<null>`null`.as('json'), 'version'])
+  return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
-function changeTask(db: CallerDatabase, userId: string, id: string) {
+function changeTask(db: CallerDatabase, userId: string, id: string, condition: VersionCondition) {
   return db
     .updateTable('tasks')
     .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
     .where('user_id', '=', userId)
     .where('id', '=', id)
+    .where(meets(condition))
+}
+
+type QueryOnOneTask =
+  | SelectQueryBuilder<Database, 'tasks', StoredTask>
+  | UpdateQueryBuilder<Database, 'tasks', 'tasks', StoredTask>
+  | DeleteQueryBuilder<Database, 'tasks', StoredTask>
+
+/**
+ * Runs the query. Where it found nothing although the task is there, the condition was not met; the
+ * same statement says so, since by a second one the task could have changed again.
+ */
+async function tellMissingFromStale(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  condition: VersionCondition,
+  query: QueryOnOneTask,
+): Promise<Found> {
+  if (isUnconditional(condition)) return await query.executeTakeFirst()
+  const row = await db
+    .with('matched', () => query)
+    .selectFrom('tasks')
+    .leftJoin('matched', (join) => join.onTrue())
+    .select(['matched.json', 'matched.version'])
+    .where('tasks.user_id', '=', userId)
+    .where('tasks.id', '=', id)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { json, version } = row
+  return version === null ? 'stale' : { json, version }
 }

@@ -1,5 +1,6 @@
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
+import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
 import { env } from '#lib/env'
@@ -18,14 +19,45 @@ export function database(): Promise<OpenDatabase> {
   return shared.todoDatabase
 }
 
-/** A Kysely bound to one user; see `databaseFor` in `db/scoped.ts`. */
-export async function databaseFor(userId: string): Promise<CallerDatabase> {
-  return (await database()).forUser(userId)
+/**
+ * The same, for a request: opening may take long, where it migrates or the database is away.
+ *
+ * @throws DatabaseError where the database is not open by the deadline
+ */
+export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const meaning = { kind: 'unavailable', transient: false, mayHaveRun: false } as const
+      reject(new DatabaseError('the database is not open yet', meaning))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([database(), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/**
+ * A Kysely bound to one user and held to the user's rate limit; see `databaseFor` in
+ * `db/scoped.ts`. Throws as `databaseWithin`.
+ */
+export async function databaseFor(
+  userId: string,
+  onPermit: (permit: Permit) => void,
+): Promise<CallerDatabase> {
+  const quota = env().RATE_LIMIT
+  const deadlineAt = performance.now() + env().DATABASE_TIMEOUT_MS
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  const rateLimit = quota === undefined ? undefined : { quota, onPermit }
+  return opened.forUser(userId, deadlineAt - performance.now(), rateLimit)
 }
 
 /** The session of a signed token; see `findSession` in `db/sessions.ts`. */
 export async function findSession(token: string): Promise<Session | undefined> {
-  return await (await database()).findSession(token)
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  return await opened.findSession(token)
 }
 
 /** Closes the database once nothing uses it any more. */
@@ -36,7 +68,6 @@ export async function closeDatabase(): Promise<void> {
 }
 
 async function open(): Promise<OpenDatabase> {
-  const timeoutMs = env().DATABASE_TIMEOUT_MS
   const opened = await openDatabase({
     url: env().DATABASE_URL,
     driver: env().DATABASE_DRIVER,
@@ -47,8 +78,8 @@ async function open(): Promise<OpenDatabase> {
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,
     sessionsTable: env().SESSIONS_TABLE,
-    connectTimeoutMs: Math.ceil(timeoutMs * 0.375),
-    limits: { deadlineMs: timeoutMs, statementTimeoutMs: Math.ceil(timeoutMs * 0.625) },
+    ...timeLimits(env().DATABASE_TIMEOUT_MS),
+    onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
   })
   try {
@@ -58,6 +89,25 @@ async function open(): Promise<OpenDatabase> {
     await opened.close()
     throw error
   }
+}
+
+/** Everything that waits, as parts of the time that a request has. */
+function timeLimits(deadlineMs: number) {
+  return {
+    connectTimeoutMs: Math.ceil(deadlineMs * 0.375),
+    queueTimeoutMs: deadlineMs,
+    limits: {
+      deadlineMs,
+      attemptMs: Math.ceil(deadlineMs * 0.625),
+      statementTimeoutMs: Math.ceil(deadlineMs * 0.5),
+    },
+  }
+}
+
+/** Keeps a function awake until its idle connections are closed; frozen, it would leak them. */
+async function poolOnVercel() {
+  const { attachDatabasePool } = await import('@vercel/functions')
+  return attachDatabasePool as (pool: object) => void
 }
 
 /** Whether a failed start is an outage that may pass, so that waiting is better than giving up. */

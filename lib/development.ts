@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { SignJWT } from 'jose'
-import { env, isDevelopment, isSet, setVariable } from '#lib/env'
+import { env, isDevelopment, isSet, setVariable, withoutPassword } from '#lib/env'
 
 const file = '.env.local'
 
@@ -36,7 +36,7 @@ export async function printWelcome(port: number): Promise<void> {
   const url = `http://localhost:${port}`
   const token = await signToken({ sub: 'alice', email: 'alice@example.com' }, '12h')
   console.log(`
-Todo API on ${url}, database ${env().DATABASE_URL.replace(/:\/\/[^@/]*@/, '://…@')}. Try it:
+Todo API on ${url}, database ${withoutPassword(env().DATABASE_URL)}. Try it:
 
 curl -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"title":"Buy milk"}' ${url}/api/tasks
 `)

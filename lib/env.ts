@@ -1,5 +1,7 @@
+import { BlockList, isIP } from 'node:net'
 import { createEnv } from '@t3-oss/env-nextjs'
 import * as z from 'zod'
+import type { Quota } from '#db/rate-limit'
 import { readTableName } from '#db/table-name'
 
 /** The environment cannot be served with. The message names each variable and its remedy. */
@@ -21,6 +23,12 @@ const wholeNumber = (least: number, most: number) =>
     .min(least)
     .max(most)
 const flag = z.enum(['true', 'false'], { error: 'must be true or false.' }).transform(isTrue)
+const quota = z
+  .string()
+  .regex(/^(off|[1-9]\d{0,6}\/[1-9]\d{0,4})$/, {
+    error: 'must be off, or <requests>/<seconds>, such as 600/60.',
+  })
+  .transform(toQuota)
 const secret = z
   .string({ error: `is missing. ${secretRemedy}` })
   .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
@@ -38,6 +46,7 @@ function readEnvironment() {
     server: {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
       PORT: port,
+      WORKERS: wholeNumber(1, 256).default(1),
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
       NEON_FETCH_ENDPOINT: webUrl.optional(),
@@ -59,6 +68,10 @@ function readEnvironment() {
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
       CORS_ORIGINS: z.string().default('http://localhost:3000').transform(toList),
+      LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
+      RATE_LIMIT: quota.prefault('600/60'),
+      RATE_LIMIT_ADDRESS: quota.prefault('off'),
+      TRUSTED_PROXIES: z.string().prefault('').transform(toAddresses),
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
       VERCEL: z.string().optional(),
     },
@@ -70,6 +83,11 @@ function readEnvironment() {
       throw new EnvironmentError(lines.join('\n'))
     },
   })
+}
+
+/** A URL without its password, for people to read. */
+export function withoutPassword(url: string): string {
+  return url.replace(/:\/\/[^\s/@]*@/, '://…@')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>
@@ -124,4 +142,22 @@ function toTableName(value: string, context: z.RefinementCtx<string>) {
   if (name !== undefined) return name
   context.addIssue('is no table name. Examples: users, "user", auth."user"')
   return z.NEVER
+}
+
+function toQuota(value: string): Quota | undefined {
+  const [requests, seconds] = value.split('/').map(Number)
+  return requests === undefined || seconds === undefined ? undefined : { requests, seconds }
+}
+
+function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
+  const addresses = new BlockList()
+  for (const part of toList(value)) {
+    const [address = '', bits] = part.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (isIP(address) === 0) {
+      context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
+    } else if (bits === undefined) addresses.addAddress(address, family)
+    else addresses.addSubnet(address, Number(bits), family)
+  }
+  return addresses
 }

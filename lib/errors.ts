@@ -1,14 +1,17 @@
 import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
+import { IsolationError } from '#db/isolation'
 
-interface ProblemType {
+export interface ProblemType {
   readonly status: number
   readonly title: string
+  /** A type that others define too, in place of the entry in our own table. */
+  readonly type?: string
 }
 
 /** Every error of this API: its stable code, its status and its title. See `docs/errors.md`. */
 export const problemTypes = {
-  malformed_request: { status: 400, title: 'The request is malformed' },
   malformed_json: { status: 400, title: 'The body is not JSON' },
+  malformed_request: { status: 400, title: 'The request is not HTTP' },
   malformed_header: { status: 400, title: 'A header is malformed' },
   malformed_path: { status: 400, title: 'The path is malformed' },
   credentials_missing: { status: 401, title: 'Credentials are missing' },
@@ -19,9 +22,17 @@ export const problemTypes = {
   task_not_found: { status: 404, title: 'The task does not exist' },
   path_not_found: { status: 404, title: 'The path does not exist' },
   method_not_allowed: { status: 405, title: 'The path does not have this method' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
+  precondition_failed: { status: 412, title: 'The task is not in the version you named' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not declared as JSON' },
   validation_failed: { status: 422, title: 'The request is not valid' },
+  idempotency_key_reused: { status: 422, title: 'The idempotency key names another task' },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
   database_unavailable: { status: 503, title: 'The database cannot be reached' },
@@ -42,6 +53,8 @@ export type ValidationIssue = { readonly code: string; readonly detail: string }
 interface ProblemOptions {
   readonly errors?: readonly ValidationIssue[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Members that the problem's type defines. */
+  readonly members?: Readonly<Record<string, unknown>>
   /** For the log, never for the client. */
   readonly cause?: unknown
 }
@@ -54,6 +67,7 @@ export class Problem extends Error {
   readonly detail: string
   readonly errors: readonly ValidationIssue[] | undefined
   readonly headers: Readonly<Record<string, string>>
+  readonly members: Readonly<Record<string, unknown>>
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause })
@@ -62,12 +76,13 @@ export class Problem extends Error {
     this.detail = detail
     this.errors = options.errors
     this.headers = options.headers ?? {}
+    this.members = options.members ?? {}
   }
 }
 
 const tryAgain = { 'retry-after': '2' }
 
-const databaseProblems: Record<DatabaseErrorKind, (cause: unknown) => Problem> = {
+const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Problem> = {
   unavailable: (cause) =>
     new Problem('database_unavailable', 'The database cannot be reached. Try again shortly.', {
       cause,
@@ -83,13 +98,29 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: unknown) => Problem> =
       cause,
       headers: { 'www-authenticate': challenge('The token is invalid: its account is gone') },
     }),
+  rate_limited: (cause) => tooManyRequests('user', Number(cause.detail)),
   internal: internalError,
+}
+
+/** 429, with the policy that was violated and how long to wait. */
+export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number): Problem {
+  return new Problem('rate_limited', `Too many requests. Try again in ${waitSeconds} s.`, {
+    headers: {
+      'retry-after': String(waitSeconds),
+      ratelimit: `"${policy}";r=0;t=${waitSeconds}`,
+    },
+    members: { 'violated-policies': [policy] },
+  })
 }
 
 /** Turns whatever was thrown into the problem that the client is told. */
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown
   if (thrown instanceof DatabaseError) return databaseProblems[thrown.kind](thrown)
+  if (thrown instanceof IsolationError) {
+    const detail = 'The database does not keep users apart, so it is not served.'
+    return new Problem('not_ready', detail, { cause: thrown, headers: tryAgain })
+  }
   return internalError(thrown)
 }
 
@@ -103,15 +134,17 @@ export function challenge(description?: string): string {
 /** The problem document of RFC 9457. `message` repeats `detail` for frontends that read that. */
 export function problemResponse(problem: Problem, requestId: string): Response {
   const { code, status, detail, errors } = problem
+  const problemType: ProblemType = problemTypes[code]
   const body = {
-    type: `/docs/errors#${code}`,
-    title: problemTypes[code].title,
+    type: problemType.type ?? `/docs/errors#${code}`,
+    title: problemType.title,
     status,
     detail,
     code,
     message: detail,
     instance: requestId,
     ...(errors !== undefined && { errors }),
+    ...problem.members,
   }
   return new Response(JSON.stringify(body), {
     status,

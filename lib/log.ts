@@ -1,5 +1,5 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
-import { env } from '#lib/env'
+import { env, withoutPassword } from '#lib/env'
 
 let logger: Logger | undefined
 
@@ -32,7 +32,7 @@ export function describeError(error: unknown): object {
   const message =
     typeof code === 'string' && quotesInput.test(code)
       ? '(withheld: it repeats what was sent)'
-      : withoutPasswords(error.message)
+      : error.message.replaceAll(/\S+:\/\/\S+/g, withoutPassword)
   return {
     type: error.name,
     message,
@@ -44,8 +44,4 @@ export function describeError(error: unknown): object {
       .map((line) => line.trim()),
     ...(error.cause !== undefined && { cause: describeError(error.cause) }),
   }
-}
-
-function withoutPasswords(message: string): string {
-  return message.replaceAll(/:\/\/[^\s/@]*@/g, '://…@')
 }

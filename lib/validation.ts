@@ -25,6 +25,11 @@ export function parse<Schema extends z.ZodType>(
   throw validationProblem(result.error.issues.map((issue) => toIssue(issue, place)))
 }
 
+/** A 422 for a query parameter whose value only the handler can judge. */
+export function parameterProblem(parameter: string, code: string, says: string): Problem {
+  return validationProblem([{ parameter, code, detail: `${parameter} ${says}.` }])
+}
+
 /** A 422 for these issues; its detail is the first one's. */
 function validationProblem(errors: readonly ValidationIssue[]): Problem {
   const [first] = errors

@@ -1,4 +1,5 @@
 import type { CallerDatabase } from '#db/scoped'
+import { limitAddress } from '#lib/address-limit'
 import { authenticate } from '#lib/auth/authenticate'
 import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
@@ -19,12 +20,16 @@ export function withAuth(
   handler: (context: AuthenticatedContext) => Promise<Response>,
 ): RouteHandler {
   return withRequest(async (context) => {
+    limitAddress(context.request)
     const caller = await authenticate(context.request)
     context.userId = caller.userId
     const { userId } = context.params
     if (userId !== undefined && userId !== caller.userId) {
       throw new Problem('other_user', 'The path names another user than the token.')
     }
-    return handler({ ...context, caller, db: await databaseFor(caller.userId) })
+    const db = await databaseFor(caller.userId, (permit) => {
+      context.permit = permit
+    })
+    return handler({ ...context, caller, db })
   })
 }

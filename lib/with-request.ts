@@ -1,5 +1,7 @@
+import type { Permit } from '#db/rate-limit'
 import { type Problem, problemResponse, toProblem } from '#lib/errors'
 import { log } from '#lib/log'
+import { addRateLimitHeaders } from '#lib/rate-limit-headers'
 import { standingHeaders, transportSecurity } from '#lib/standing-headers'
 
 export type Params = Readonly<Record<string, string | string[] | undefined>>
@@ -16,6 +18,8 @@ export interface RequestContext {
   readonly requestId: string
   /** The user that the request turned out to come from, for the log. */
   userId?: string
+  /** What the request left of the user's rate limit, once the database has counted it. */
+  permit?: Permit
 }
 
 const plainId = /^[\w.:=/+@-]{1,128}$/
@@ -45,6 +49,7 @@ export function withRequest(
     for (const [name, value] of standingHeaders) {
       if (!response.headers.has(name)) response.headers.set(name, value)
     }
+    addRateLimitHeaders(response, context.permit)
     if (isSecure(request)) response.headers.set(...transportSecurity)
     response.headers.set('x-request-id', context.requestId)
     log().info({

@@ -4,31 +4,36 @@ import { Problem, problemResponse } from '#lib/errors'
 import { standingHeaders } from '#lib/standing-headers'
 
 /**
- * Answers what Node's HTTP parser refuses, before there is a request, as a problem document. Node's
- * own answer has no body.
+ * Answers what Node's parser gives up on, such as headers that are too large: a problem document
+ * like every error, on a connection that cannot be used again.
  */
-export async function answerClientError(
-  error: Error & { code?: string },
-  socket: Duplex,
-): Promise<void> {
+export async function refuseConnection(error: Error & { code?: string }, socket: Duplex) {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'malformed_request'
   const requestId = crypto.randomUUID()
-  const response = problemResponse(new Problem(code, details[code]), requestId)
-  for (const [name, value] of standingHeaders) response.headers.set(name, value)
-  response.headers.set('x-request-id', requestId)
-  response.headers.set('connection', 'close')
+  const response = problemResponse(toProblem(error.code), requestId)
   const body = await response.text()
-  response.headers.set('content-length', String(Buffer.byteLength(body)))
-  const lines = [...response.headers].map(([name, value]) => `${name}: ${value}\r\n`)
-  const status = `${response.status} ${STATUS_CODES[response.status]}`
-  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`)
+  const headers = [
+    ...response.headers,
+    ...standingHeaders,
+    ['x-request-id', requestId],
+    ['content-length', String(Buffer.byteLength(body))],
+    ['connection', 'close'],
+  ]
+  const { status } = response
+  const lines = headers.map(([name, value]) => `${name}: ${value}`)
+  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
 }
 
-const details = {
-  headers_too_large: 'The headers of the request exceed 16 KB.',
-  malformed_request: 'The request is not HTTP that can be read.',
+function toProblem(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem('headers_too_large', 'The headers exceed 16 KiB.')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem('request_timeout', 'The request did not arrive in time.')
+    default:
+      return new Problem('malformed_request', 'This is not an HTTP request.')
+  }
 }

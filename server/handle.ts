@@ -26,7 +26,7 @@ async function callMethod(request: Request, file: RouteFile, params: Params): Pr
   const route = { params: Promise.resolve(params) }
   const handler =
     file[request.method === 'HEAD' ? 'GET' : request.method] ??
-    methodNotAllowed(file.OPTIONS?.allow ?? '')
+    (file.OPTIONS?.allow === undefined ? nothingHere : methodNotAllowed(file.OPTIONS.allow))
   const response = await handler(request, route)
   return request.method === 'HEAD' ? new Response(null, response) : response
 }

@@ -1,31 +1,27 @@
 /** `npm run serve`: the route files of `app/` on plain Node, without a build and without Next. */
-import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { toNodeHandler } from 'srvx/node'
-import { closeDatabase } from '#lib/database'
-import { startDraining } from '#lib/draining'
-import { env } from '#lib/env'
+import cluster from 'node:cluster'
+import { EnvironmentError, env, isDevelopment, isSet, setVariable } from '#lib/env'
 import { loadEnvFiles } from '#lib/env-files'
-import { startOrExit } from '#lib/start'
-import { answerClientError } from '#server/client-error'
 
-loadEnvFiles(false)
-const { handle } = await import('#server/handle')
-await startOrExit()
+if (!isSet('NODE_ENV')) setVariable('NODE_ENV', 'production')
+loadEnvFiles(isDevelopment())
 
-const server = createServer(toNodeHandler(handle) as RequestListener)
-server.on('clientError', answerClientError)
-server.listen(env().PORT, () => {
-  const { port } = server.address() as AddressInfo
-  console.log(`Todo API on http://localhost:${port}`)
-})
-
-/** Says that it is not ready, finishes what is under way, closes the database, and ends. */
-async function shutDown(): Promise<void> {
-  startDraining()
-  await new Promise((resolve) => server.close(resolve))
-  await closeDatabase()
-  process.exit(0)
+if (cluster.isPrimary && workers() > 1) {
+  const { superviseWorkers } = await import('#server/cluster')
+  superviseWorkers(workers())
+} else {
+  const { startOrExit } = await import('#lib/start')
+  await startOrExit()
+  const { serve } = await import('#server/serve')
+  await serve()
 }
-process.once('SIGTERM', shutDown)
-process.once('SIGINT', shutDown)
+
+/** One where the environment is wrong: that process says what to do about it. */
+function workers(): number {
+  try {
+    return env().WORKERS
+  } catch (error) {
+    if (error instanceof EnvironmentError) return 1
+    throw error
+  }
+}

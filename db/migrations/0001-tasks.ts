@@ -30,13 +30,16 @@ export function createTasks(usersTable: TableName, usersIdType: UsersIdType) {
     const idType = sql.raw(found.rows[0]?.type ?? missingId(usersTable))
 
     // created_at has the milliseconds that a client is shown, so that a page can end at one exactly.
+    // An id comes back when its task was deleted and its idempotency key is sent again: versions
+    // that started at 1 would then repeat, and with them the ETags.
     await sql`create table tasks (
       user_id ${idType} not null references ${users} (id) on delete cascade,
       id uuid not null,
       title text not null check (char_length(title) between 1 and 200),
       description text check (char_length(description) <= 1000),
       completed boolean not null default false,
-      version integer not null default 1,
+      version integer not null default floor(random() * 1000000000),
+      creation text check (char_length(creation) <= 100),
       created_at timestamptz(3) not null default now(),
       updated_at timestamptz(3) not null default now(),
       primary key (user_id, id)

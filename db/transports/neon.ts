@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { neon, neonConfig, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
@@ -28,7 +29,7 @@ export function openNeon(options: TransportOptions): Transport {
           sql.query(text, [...parameters]),
         )
         const results: unknown = await sql.transaction(queries, {
-          fetchOptions: { signal: AbortSignal.timeout(timeoutMs) },
+          fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeoutMs)) },
         })
         return results as Row[][]
       } catch (error) {
@@ -39,7 +40,9 @@ export function openNeon(options: TransportOptions): Transport {
     },
     sessions() {
       const pool = new Pool({ connectionString: options.url, max: 1 })
+      // Without listeners, a connection that breaks would end the process.
       pool.on('error', options.onFault)
+      pool.on('connect', (client: EventEmitter) => client.on('error', () => {}))
       // kysely 0.29 expects `connect()` to resolve to a client; Neon's types say void, its code a client.
       return new PostgresDialect({ pool: pool as unknown as PostgresPool })
     },
@@ -47,19 +50,26 @@ export function openNeon(options: TransportOptions): Transport {
   }
 }
 
-/** An error that Postgres sent, or a compute that could not be reached, has changed nothing. */
+/**
+ * What Postgres refused was rolled back, and what never reached it has changed nothing. Of a
+ * compute that was shut down, or an answer that was lost, nobody knows.
+ */
 function mayHaveRun(error: unknown): boolean {
-  if (sqlStateOf(error) !== undefined) return false
+  const sqlState = sqlStateOf(error)
+  if (sqlState !== undefined) return /^(08|57P0[12])/.test(sqlState)
   if (!(error instanceof Error)) return true
   const source = 'sourceError' in error ? error.sourceError : undefined
   const cause = source instanceof Error ? source.cause : undefined
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   return (
-    !/couldn't connect to compute node/i.test(error.message) &&
-    code !== 'ECONNREFUSED' &&
-    code !== 'ENOTFOUND'
+    !neverReached.test(error.message) &&
+    !['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(String(code))
   )
 }
+
+/** What Neon's proxy says before it has a compute to send statements to. */
+const neverReached =
+  /couldn't connect to compute node|control plane request failed|failed to acquire permit|http status 429/i
 
 /** Points the driver, whose settings are global, at a stand-in of Neon's proxy on this machine. */
 function pointAtStandIn(endpoint: string): void {

@@ -1,72 +1,116 @@
-import { createHash } from 'node:crypto'
 import { PostgresDialect } from 'kysely'
-import { Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResult } from 'pg'
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
+import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
 import type { Row, Statement, Transport, TransportOptions } from '#db/transports/transport'
 
-/**
- * Postgres over pooled TCP. `begin`, the statements and `commit` are written to the socket
- * together (`pipeline`), so that a transaction costs one round trip instead of one per statement.
- */
+/** Postgres over pooled TCP, a transaction in one round trip: see `PipelinedTransaction`. */
 export function openPostgres(options: TransportOptions): Transport {
   const pool = new Pool({
     connectionString: toLibpqModes(options.url),
     max: options.poolSize,
-    connectionTimeoutMillis: options.connectTimeoutMs,
+    connectionTimeoutMillis: options.queueTimeoutMs,
     keepAlive: true,
-    pipeline: true,
-  } as PoolConfig) // `pipeline` (pg 8.23) is missing from @types/pg 8.23.1.
-  // Without a listener, an idle connection that breaks would end the process.
+    Client: connectingWithin(options.connectTimeoutMs),
+  })
+  // Without listeners, a connection that breaks would end the process: the pool listens to those
+  // that are idle, and nobody to those that are in use.
   pool.on('error', options.onFault)
+  pool.on('connect', (client) => client.on('error', () => {}))
   options.onPool?.(pool)
-
-  async function checkOut(): Promise<PoolClient> {
-    if (pool.waitingCount >= options.queueLimit) {
-      throw new DatabaseError('the queue for a connection is full', {
-        kind: 'overloaded',
-        transient: false,
-        mayHaveRun: false,
-      })
-    }
-    try {
-      return await pool.connect()
-    } catch (error) {
-      throw toDatabaseError(error, false)
-    }
-  }
+  const named = options.namedStatements ? new WeakMap<ClientBase, Set<string>>() : undefined
 
   return {
     name: 'postgres',
     async transaction(statements, timeoutMs) {
-      const client = await checkOut()
-      // `query_timeout` is missing from @types/pg; it destroys a connection that stalls.
-      const commit = { text: 'commit', query_timeout: timeoutMs } as QueryConfig
-      const [begun, ...settled] = await Promise.allSettled<QueryResult<Row>>([
-        client.query('begin'),
-        ...statements.map((statement) => client.query(toQuery(statement, options.namedStatements))),
-        client.query(commit),
-      ])
-      const failures = [begun, ...settled].filter((result) => result?.status === 'rejected')
-      const first = failures[0]
-      // An error without a SQLSTATE is the connection's, which must not serve another request.
-      client.release(failures.some(({ reason }) => sqlStateOf(reason) === undefined))
-      if (first !== undefined) {
-        // A statement that Postgres itself refused was rolled back. If only the answer to the
-        // commit is missing, nobody knows.
-        throw toDatabaseError(first.reason, sqlStateOf(first.reason) === undefined)
-      }
-      return settled
-        .slice(0, -1)
-        .map((result) => (result.status === 'fulfilled' ? result.value.rows : []))
+      const end = performance.now() + timeoutMs
+      if (pool.waitingCount >= options.queueLimit) throw overloaded('the queue is full')
+      const client = await checkOut(pool, timeoutMs)
+      return await run(client, statements, end - performance.now(), namesOf(client, named))
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
     close: () => pool.end(),
   }
 }
 
-function toQuery({ sql, parameters }: Statement, named: boolean): QueryConfig {
-  const query = { text: sql, values: [...parameters] }
-  return named ? { ...query, name: createHash('sha1').update(sql).digest('base64') } : query
+/** Takes a connection, or gives up; one that comes too late goes back to the pool. */
+async function checkOut(pool: Pool, timeoutMs: number): Promise<PoolClient> {
+  let timer: NodeJS.Timeout | undefined
+  const connecting = pool.connect()
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      connecting.then(
+        (client) => client.release(),
+        () => {}, // Nobody waits for it any more.
+      )
+      reject(overloaded('no connection came free in time'))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([connecting, late])
+  } catch (error) {
+    throw toDatabaseError(error, false)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function run(
+  client: PoolClient,
+  statements: readonly Statement[],
+  timeoutMs: number,
+  named: Set<string> | undefined,
+): Promise<Row[][]> {
+  const transaction = new PipelinedTransaction(statements, named)
+  let isUsable = true
+  const timer = setTimeout(() => {
+    isUsable = false
+    transaction.handleError(new Error('query read timeout'))
+  }, timeoutMs)
+  try {
+    client.query(transaction)
+    return await transaction.results
+  } catch (error) {
+    // An error without a SQLSTATE is the connection's, which must not serve another request.
+    isUsable &&= sqlStateOf(error) !== undefined
+    throw toDatabaseError(error, mayHaveRun(error, transaction.answered === statements.length))
+  } finally {
+    clearTimeout(timer)
+    client.release(!isUsable)
+  }
+}
+
+/**
+ * What Postgres refused was rolled back. Nobody knows the end of a transaction whose connection
+ * broke (class 08 is a pooler's word for that), or whose every statement was answered before
+ * Postgres was shut down.
+ */
+function mayHaveRun(error: unknown, isAnswered: boolean): boolean {
+  const sqlState = sqlStateOf(error)
+  if (sqlState === undefined) {
+    return !(error instanceof Error && /is not queryable/.test(error.message))
+  }
+  return sqlState.startsWith('08') || (isAnswered && sqlState.startsWith('57P'))
+}
+
+function namesOf(client: ClientBase, named: WeakMap<ClientBase, Set<string>> | undefined) {
+  if (named === undefined) return undefined
+  const names = named.get(client) ?? new Set()
+  named.set(client, names)
+  return names
+}
+
+function overloaded(message: string): DatabaseError {
+  return new DatabaseError(message, { kind: 'overloaded', transient: false, mayHaveRun: false })
+}
+
+/** The pool has one setting for waiting in its queue and for connecting; they are different. */
+function connectingWithin(connectTimeoutMs: number) {
+  return class extends Client {
+    constructor(config?: ClientConfig) {
+      super({ ...config, connectionTimeoutMillis: connectTimeoutMs })
+    }
+  }
 }
 
 /**

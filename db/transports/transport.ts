@@ -15,7 +15,10 @@ export interface TransportOptions {
   readonly poolSize: number
   /** Requests that may wait for a connection; more are refused as `overloaded`. */
   readonly queueLimit: number
+  /** How long a connection may take to come about (`pg` only). */
   readonly connectTimeoutMs: number
+  /** How long a request may wait for a connection (`pg` only). */
+  readonly queueTimeoutMs: number
   /** Statements keep a name on their connection, so that Postgres parses them once (`pg` only). */
   readonly namedStatements: boolean
   /** Where Neon's HTTP driver sends its queries instead of the host in the URL. */
@@ -32,7 +35,7 @@ export interface Transport {
   /**
    * Runs the statements as one transaction in one network round trip.
    *
-   * @param timeoutMs how long the answer may take before the connection is given up
+   * @param timeoutMs how long all of it may take, the wait for a connection included
    * @returns the rows of each statement
    * @throws DatabaseError for every failure
    */

@@ -2,7 +2,8 @@ import * as z from 'zod'
 
 const titleLimit = 200
 const descriptionLimit = 1000
-const pageLimit = 1000
+
+const timestamp = { format: 'date-time', pattern: 'Z$' }
 
 /** Postgres counts code points, so a limit in UTF-16 units would refuse half as many emoji. */
 function countCodePoints(text: string): number {
@@ -31,10 +32,45 @@ const title = z
     error: 'must not be blank',
     params: { code: 'too_short' },
   })
-const description = storableText(descriptionLimit).nullable()
+  .meta({
+    description: 'White space around it is removed first. Counted in Unicode code points.',
+    minLength: 1,
+    maxLength: titleLimit,
+    // Postgres cannot store NUL, and a blank title is none.
+    pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+    examples: ['Buy milk'],
+  })
+const description = storableText(descriptionLimit)
+  .nullable()
+  .meta({
+    description: 'Null clears it.',
+    maxLength: descriptionLimit,
+    pattern: '^[^\\u0000]*$',
+    examples: ['Two bottles'],
+  })
 
 /** Frontends write one name or the other for the same boolean. */
-const completion = { completed: z.boolean().optional(), is_completed: z.boolean().optional() }
+const completion = {
+  completed: z.boolean().optional().meta({ description: 'Whether the task is done.' }),
+  is_completed: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
+}
+
+/** A task as it is sent. Postgres writes it, in `db/task-json.ts`; the document describes it. */
+export const Task = z
+  .object({
+    id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
+    user_id: z.string().meta({ description: 'Its owner, who made it: the `sub` of the token.' }),
+    title: z.string().meta({ minLength: 1, maxLength: titleLimit }),
+    description: z.string().nullable().meta({ maxLength: descriptionLimit }),
+    completed: z.boolean(),
+    is_completed: z.boolean().meta({ description: 'Always equal to `completed`.' }),
+    created_at: z.string().meta({ ...timestamp, description: 'When it was created, in UTC.' }),
+    updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
+  })
+  .meta({ description: 'A task.' })
 
 interface Completion {
   completed?: boolean | undefined
@@ -72,40 +108,3 @@ export type TaskPatch = z.output<typeof TaskPatch>
 /** The body of a completion, which may be missing. */
 export const TaskCompletion = z.object(completion).transform(mergeCompletion)
 export type TaskCompletion = z.output<typeof TaskCompletion>
-
-const limit = z
-  .string()
-  .refine((text) => /^[0-9]{1,4}$/.test(text) && Number(text) >= 1 && Number(text) <= pageLimit, {
-    error: `must be a whole number from 1 to ${pageLimit}`,
-    params: { code: 'out_of_range' },
-  })
-  .transform(Number)
-
-/** The query of the list. Unknown parameters are ignored. */
-export const ListTasksQuery = z
-  .object({
-    status: z.enum(['all', 'pending', 'active', 'incomplete', 'completed']).optional(),
-    completed: z.enum(['true', 'false']).optional(),
-    sort: z.enum(['created', 'created_at', 'title']).default('created'),
-    order: z.enum(['asc', 'desc']).optional(),
-    limit: limit.default(pageLimit),
-  })
-  .transform(({ status, completed, sort, order, limit: size }, context) => {
-    const byStatus = status === undefined || status === 'all' ? undefined : status === 'completed'
-    const byFlag = completed === undefined ? undefined : completed === 'true'
-    if (status !== undefined && byFlag !== undefined && byStatus !== byFlag) {
-      context.addIssue({
-        code: 'custom',
-        path: ['completed'],
-        message: 'must not contradict status',
-        params: { code: 'contradiction' },
-      })
-    }
-    return {
-      completed: byFlag ?? byStatus,
-      sort: sort === 'title' ? ('title' as const) : ('created' as const),
-      order: order ?? (sort === 'title' ? ('asc' as const) : ('desc' as const)),
-      limit: size,
-    }
-  })
-export type ListTasksQuery = z.output<typeof ListTasksQuery>

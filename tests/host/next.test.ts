@@ -1,8 +1,6 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { buildNext } from '#tests/support/build'
+import { sendRaw } from '#tests/support/raw'
 import { type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -13,15 +11,6 @@ beforeAll(async () => {
   service = await startService('next', { DATABASE_URL: 'pglite://' })
 })
 afterAll(() => service.stop())
-
-/** Sends bytes that no client library would send, and returns the whole answer. */
-async function sendRaw(lines: string[]): Promise<string> {
-  const { hostname, port } = new URL(service.url)
-  const socket = connect(Number(port), hostname)
-  await once(socket, 'connect')
-  socket.write([...lines, 'Host: localhost', 'Connection: close', '', ''].join('\r\n'))
-  return await text(socket)
-}
 
 test('a body of 11 MB from a browser is 413 with CORS headers, although middleware saw it', async () => {
   const response = await fetch(`${service.url}/api/tasks`, {
@@ -41,12 +30,19 @@ test('a body of 11 MB from a browser is 413 with CORS headers, although middlewa
 test('of two Authorization headers Node gives the first, and a bad first one is refused', async () => {
   const good = `Authorization: Bearer ${await tokenFor(newUser())}`
   const bad = 'Authorization: Bearer forged'
-  expect(await sendRaw(['GET /api/tasks HTTP/1.1', bad, good])).toMatch(/^HTTP\/1.1 401 /)
-  expect(await sendRaw(['GET /api/tasks HTTP/1.1', good, bad])).toMatch(/^HTTP\/1.1 200 /)
+  expect(await sendRaw(service.url, ['GET /api/tasks HTTP/1.1', bad, good])).toMatch(
+    /^HTTP\/1.1 401 /,
+  )
+  expect(await sendRaw(service.url, ['GET /api/tasks HTTP/1.1', good, bad])).toMatch(
+    /^HTTP\/1.1 200 /,
+  )
 })
 
 test('a header of 20 KB is refused before it reaches any code', async () => {
-  const answer = await sendRaw(['GET /api/tasks HTTP/1.1', `X-Large: ${'x'.repeat(20_000)}`])
+  const answer = await sendRaw(service.url, [
+    'GET /api/tasks HTTP/1.1',
+    `X-Large: ${'x'.repeat(20_000)}`,
+  ])
   expect(answer).toMatch(/^HTTP\/1.1 431 /)
 })
 

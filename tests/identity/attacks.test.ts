@@ -16,13 +16,15 @@ import {
 } from '#tests/support/forgery'
 import { startIssuer } from '#tests/support/issuer'
 import { startKeyServer } from '#tests/support/key-server'
-import { createDatabase } from '#tests/support/postgres'
-import { sendRaw } from '#tests/support/raw-http'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { readRaw } from '#tests/support/raw'
 import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
 import { startSilentDatabase } from '#tests/support/silent-database'
 import { newUser, tokenFor } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'
+
+const server = postgresAt(inject('postgresPort'))
 
 const keyServer = await startKeyServer()
 keyServer.state.keys = jwks
@@ -44,7 +46,7 @@ afterAll(async () => {
 /** Sends the attack, and checks that it ends at the door. */
 async function expectRefused(lines: readonly string[], status = 401): Promise<string> {
   const visitsBefore = database.visits()
-  const answer = await sendRaw(service.url, lines)
+  const answer = await readRaw(service.url, lines)
   expect(answer.status, answer.head + answer.body).toBe(status)
   expect(answer.head).toMatch(/\r\ncontent-type: application\/problem\+json/i)
   const problem: { status: number; detail: string } = JSON.parse(answer.body)
@@ -66,7 +68,7 @@ describe('what is refused is refused for its fault alone', () => {
     ['a list of audiences', () => hs256(claims({ aud: ['other', trusted.aud] }))],
   ])('%s goes through to the database', async (_, token) => {
     const visitsBefore = database.visits()
-    const answer = await sendRaw(service.url, withToken(token()))
+    const answer = await readRaw(service.url, withToken(token()))
     expect(answer.status, answer.body).toBe(503)
     expect(database.visits()).toBeGreaterThan(visitsBefore)
   })
@@ -302,7 +304,7 @@ describe('the claims', () => {
 describe('what Better Auth signs for something else', () => {
   let issuer: Awaited<ReturnType<typeof startIssuer>>
   beforeAll(async () => {
-    const databaseUrl = await createDatabase(inject('postgresUrl'), 'attacks')
+    const databaseUrl = server.url(await createDatabase(server))
     issuer = await startIssuer({
       databaseUrl,
       session: { cookieCache: { enabled: true, strategy: 'jwt', maxAge: 300 } },

@@ -1,8 +1,10 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { createDatabase } from '#tests/support/postgres'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { signUp, type Visitor } from '#tests/support/visitor'
+
+const server = postgresAt(inject('postgresPort'))
 
 type Credentials = (visitor: Visitor) => Promise<Record<string, string>>
 
@@ -66,7 +68,7 @@ test.each(
     title: `${name}; ${configuration.tables}, ${configuration.ids} ids, ${configuration.first} first`,
   })),
 )('from sign-up to deletion: $title', async ({ index, first, credentials, ...options }) => {
-  const databaseUrl = await createDatabase(inject('postgresUrl'), `better_auth_${index}`)
+  const databaseUrl = server.url(await createDatabase(server))
   const issuer = await startIssuer({ databaseUrl, ...options })
   onTestFinished(issuer.stop)
   if (first === 'issuer') await issuer.migrate()

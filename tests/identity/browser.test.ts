@@ -3,9 +3,11 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { loadFrontend } from '#tests/support/frontend'
 import { guideVariants } from '#tests/support/guide'
-import { createDatabase } from '#tests/support/postgres'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { freePort, portOrFree, type Service, startService } from '#tests/support/service'
+
+const server = postgresAt(inject('postgresPort'))
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
@@ -44,7 +46,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     origin = `http://localhost:${pagePort}`
     apiUrl = `http://localhost:${apiPort}`
     foreignOrigin = `http://localhost:${foreignPort}`
-    const databaseUrl = await createDatabase(inject('postgresUrl'), 'browser')
+    const databaseUrl = server.url(await createDatabase(server))
     vi.stubEnv('DATABASE_URL', databaseUrl)
     vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
     vi.stubEnv('BETTER_AUTH_URL', origin)

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { startIssuer } from '#tests/support/issuer'
-import { createDatabase } from '#tests/support/postgres'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
 import { tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
-const databaseUrl = await createDatabase(inject('postgresUrl'), 'rotation')
+const server = postgresAt(inject('postgresPort'))
+
+const databaseUrl = server.url(await createDatabase(server))
 const issuer = await startIssuer({ databaseUrl })
 let service: Service
 let visitor: Visitor

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { countFlights } from '#tests/support/flights'
 import { startIssuer } from '#tests/support/issuer'
-import { createDatabase } from '#tests/support/postgres'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
-const databaseUrl = await createDatabase(inject('postgresUrl'), 'session_tokens')
+const server = postgresAt(inject('postgresPort'))
+
+const databaseUrl = server.url(await createDatabase(server))
 const flights = await countFlights(databaseUrl)
 const issuer = await startIssuer({ databaseUrl })
 const origin = 'http://localhost:3000'

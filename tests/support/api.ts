@@ -1,4 +1,5 @@
 import { expect, inject } from 'vitest'
+import { checkAgainstDocument } from '#tests/support/check-document'
 import { tokenFor } from '#tests/support/tokens'
 
 export interface CallOptions {
@@ -60,6 +61,7 @@ export async function call(method: string, path: string, options: CallOptions = 
   const response = await send(path, body === undefined ? init : { ...init, body })
   const answer = toAnswer(response, await response.text())
   checkEveryResponse(answer)
+  checkAgainstDocument(method, path, answer)
   return answer
 }
 
@@ -109,5 +111,5 @@ function checkEveryResponse({ status, headers, text }: Answer): void {
   const problem: ProblemDocument = JSON.parse(text)
   expect(problem).toMatchObject({ status, instance: headers.get('x-request-id') })
   expect(problem.message).toBe(problem.detail)
-  expect(problem.type).toBe(`/docs/errors#${problem.code}`)
+  if (status !== 429) expect(problem.type).toBe(`/docs/errors#${problem.code}`)
 }

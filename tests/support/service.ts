@@ -8,6 +8,7 @@ export type Host = 'next' | 'node'
 
 export interface Service {
   readonly url: string
+  [Symbol.asyncDispose](): Promise<void>
   readonly process: ChildProcess
   /** All that it has printed so far. */
   output(): string
@@ -33,15 +34,22 @@ export async function startService(host: Host, env: Record<string, string>): Pro
       (response) => response.ok,
       () => false,
     )
-    if (isUp) return { url, ...service }
+    if (isUp) return { url, ...service, [Symbol.asyncDispose]: () => stopped(service) }
     await sleep(50)
   }
   await service.stop('SIGKILL')
   throw new Error(`The service did not come up:\n${service.output()}`)
 }
 
+async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
+  await service.stop()
+}
+
 /** Starts the service without waiting, with nothing in its environment but what is given. */
-export function launch(host: Host, env: Record<string, string>): Omit<Service, 'url'> {
+export function launch(
+  host: Host,
+  env: Record<string, string>,
+): Omit<Service, 'url' | typeof Symbol.asyncDispose> {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, commands[host], {
     env: {
@@ -49,6 +57,7 @@ export function launch(host: Host, env: Record<string, string>): Omit<Service, '
       HOME,
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
+      RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
       ...env,

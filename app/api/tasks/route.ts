@@ -1,22 +1,25 @@
-import { insertTask, listTasks } from '#db/tasks'
+import { listTasks } from '#db/list-tasks'
+import { insertTask } from '#db/tasks'
+import { isReplay, planCreation } from '#lib/idempotency'
+import { listAnswer, readListRequest } from '#lib/list-page'
 import { otherMethods } from '#lib/methods'
-import { readJson, readQuery } from '#lib/request'
-import { listAnswer, taskAnswer } from '#lib/responses'
-import { ListTasksQuery, NewTask } from '#lib/schemas/tasks'
+import { readJson } from '#lib/request'
+import { createdAnswer } from '#lib/responses'
+import { NewTask } from '#lib/schemas/tasks'
 import { withAuth } from '#lib/with-auth'
 
 /** Lists the caller's tasks, newest first. */
 export const GET = withAuth(async ({ request, db, caller }) => {
-  const query = readQuery(request, ListTasksQuery)
-  return listAnswer(await listTasks(db, caller.userId, query))
+  const list = readListRequest(request, caller.userId)
+  return listAnswer(await listTasks(db, caller.userId, list.options), list)
 })
 
-/** Creates a task that the caller owns. */
+/** Creates a task that the caller owns, or finds the one that its `Idempotency-Key` made before. */
 export const POST = withAuth(async ({ request, db, caller }) => {
   const content = await readJson(request, NewTask)
-  const id = crypto.randomUUID()
-  const task = await insertTask(db, caller, id, content)
-  return taskAnswer(task, { status: 201, location: `/api/tasks/${id}` })
+  const plan = planCreation(request, caller.userId, content)
+  const task = await insertTask(db, caller, plan, content)
+  return createdAnswer(task, plan.id, isReplay(plan.creation, task.creation))
 })
 
 export const { PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET', 'POST')

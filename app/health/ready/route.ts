@@ -1,5 +1,6 @@
-import { database } from '#lib/database'
+import { databaseWithin } from '#lib/database'
 import { isDraining } from '#lib/draining'
+import { env } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { otherMethods } from '#lib/methods'
 import { withRequest } from '#lib/with-request'
@@ -7,7 +8,8 @@ import { withRequest } from '#lib/with-request'
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
 export const GET = withRequest(async () => {
   if (isDraining()) throw notReady('The service is shutting down.')
-  const isReady = await (await database()).isReady()
+  const database = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  const isReady = await database.isReady()
   if (!isReady) throw notReady('The database is not migrated.')
   return Response.json({ status: 'ready' })
 })

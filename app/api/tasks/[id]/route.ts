@@ -1,4 +1,5 @@
 import { deleteTask, findTask, updateTask } from '#db/tasks'
+import { readReadCondition, readWriteCondition } from '#lib/conditions'
 import { otherMethods } from '#lib/methods'
 import { readJson, readTaskId } from '#lib/request'
 import { deletedAnswer, taskAnswer } from '#lib/responses'
@@ -6,25 +7,28 @@ import { TaskPatch } from '#lib/schemas/tasks'
 import { withAuth } from '#lib/with-auth'
 
 /** Reads one of the caller's tasks. */
-export const GET = withAuth(async ({ params, db, caller }) => {
+export const GET = withAuth(async ({ request, params, db, caller }) => {
   const id = readTaskId(params)
-  return taskAnswer(await findTask(db, caller.userId, id))
+  const condition = readReadCondition(request)
+  return taskAnswer(await findTask(db, caller.userId, id, condition))
 })
 
 /** Changes the fields that are sent; the others stay as they are. */
 export const PATCH = withAuth(async ({ request, params, db, caller }) => {
   const id = readTaskId(params)
+  const condition = readWriteCondition(request)
   const changes = await readJson(request, TaskPatch)
-  return taskAnswer(await updateTask(db, caller.userId, id, changes))
+  return taskAnswer(await updateTask(db, caller.userId, id, changes, condition))
 })
 
 /** The same as PATCH: the frontends of this API send either, with the fields they know. */
 export const PUT = PATCH
 
 /** Deletes one of the caller's tasks. */
-export const DELETE = withAuth(async ({ params, db, caller }) => {
+export const DELETE = withAuth(async ({ request, params, db, caller }) => {
   const id = readTaskId(params)
-  return deletedAnswer(await deleteTask(db, caller.userId, id))
+  const condition = readWriteCondition(request)
+  return deletedAnswer(await deleteTask(db, caller.userId, id, condition))
 })
 
 export const { POST, OPTIONS } = otherMethods('GET', 'PUT', 'PATCH', 'DELETE')

@@ -1,0 +1,15 @@
+import { Problem } from '#lib/errors'
+import { otherMethods } from '#lib/methods'
+import { referencePart } from '#lib/pages/reference'
+import { withRequest } from '#lib/with-request'
+
+/** The scripts and styles of the reference page. */
+export const GET = withRequest(async ({ params }) => {
+  const { file } = params
+  const part = typeof file === 'string' ? await referencePart(file) : undefined
+  if (part === undefined) throw new Problem('path_not_found', 'There is nothing at this path.')
+  const headers = { 'content-type': part.type, 'cache-control': 'public, max-age=3600' }
+  return new Response(part.content, { headers })
+})
+
+export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

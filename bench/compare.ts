@@ -1,0 +1,109 @@
+import { checkAnswers, deleteCreated } from './agree.ts'
+import { type BenchUser, loadData } from './data.ts'
+import { type Measurement, measure, medianOf } from './measure.ts'
+import { type Operation, operations } from './operations.ts'
+import type { Options } from './options.ts'
+import { chosen, type Rig } from './rig.ts'
+import type { Target } from './servers.ts'
+
+export interface Result {
+  readonly operation: Operation
+  readonly target: Target
+  /** Undefined where the server does not serve the operation. */
+  readonly median: Measurement | undefined
+  readonly rounds: readonly Measurement[]
+}
+
+const users = 1000
+const tasksEach = 200
+
+/** What was done, for the reader of the tables. */
+export function describeRun({ rounds, seconds, connections }: Options): string {
+  return `${users} users with ${tasksEach} tasks each; ${connections} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each`
+}
+
+/** Measures every operation on every target, in alternating rounds. */
+export async function compare(rig: Rig, options: Options): Promise<Result[]> {
+  const data = await loadData(rig.postgres, users, tasksEach)
+  for (const target of rig.targets) {
+    const { url } = await rig.running(target)
+    if (target.constant !== true) await checkAnswers(url, rig.postgres, data)
+  }
+  console.log('Every server gives the same answers.')
+  await warmUp(rig, options, data)
+  const results: Result[] = []
+  for (const operation of chosen(operations, options.only)) {
+    const targets = rig.targets.filter(({ constant }) => !constant || operation.name === 'read')
+    results.push(...(await measureOperation(rig, options, operation, targets, data)))
+  }
+  return results
+}
+
+/** Lets V8 compile what is hot: what a server needs for a request goes down by half with it. */
+export async function warmUp(rig: Rig, options: Options, data: readonly BenchUser[]) {
+  const only = { ...options, rounds: 0, warmUpSeconds: options.firstWarmUpSeconds }
+  for (const operation of chosen(operations, ['read'])) {
+    await measureOperation(rig, only, operation, rig.targets, data)
+  }
+}
+
+/** Measures one operation on these targets, in alternating rounds after a round to warm up. */
+export async function measureOperation(
+  rig: Rig,
+  options: Options,
+  operation: Operation,
+  targets: readonly Target[],
+  data: readonly BenchUser[],
+): Promise<Result[]> {
+  const rounds = new Map<Target, Measurement[]>(targets.map((target) => [target, []]))
+  for (let round = 0; round <= options.rounds; round += 1) {
+    const isWarmUp = round === 0
+    const seconds = isWarmUp ? options.warmUpSeconds : options.seconds
+    for (const target of rotated(targets, round)) {
+      const { url, pid } = await rig.running(target)
+      const make = await operation.prepare(data, url)
+      if (make === undefined) continue
+      const measurement = await measure({
+        ...{ url, seconds, connections: options.connections, status: operation.status },
+        ...{ serverPid: pid, postgresPid: rig.postgres.pid },
+        next: target.headers === undefined ? make : withHeaders(make, target.headers),
+      })
+      if (!isWarmUp) rounds.get(target)?.push(measurement)
+      if (operation.writes) await restore(rig)
+    }
+    if (isWarmUp) continue
+    console.log(`${operation.title}: round ${round} of ${options.rounds}`)
+  }
+  return targets.map((target) => {
+    const measured = rounds.get(target) ?? []
+    const isServed = measured.length > 0
+    return {
+      operation,
+      target,
+      rounds: measured,
+      median: isServed ? medianOf(measured) : undefined,
+    }
+  })
+}
+
+/** Whoever comes after a server that wrote finds the table as that server found it. */
+async function restore({ postgres }: Rig): Promise<void> {
+  await deleteCreated(postgres)
+  await postgres.query('vacuum (analyze) tasks')
+}
+
+function withHeaders(
+  make: NonNullable<Awaited<ReturnType<Operation['prepare']>>>,
+  headers: object,
+) {
+  return () => {
+    const request = make()
+    return { ...request, headers: { ...request.headers, ...headers } }
+  }
+}
+
+/** Each round begins with another server, so that none is always the first. */
+function rotated(targets: readonly Target[], round: number): Target[] {
+  const start = targets.length === 0 ? 0 : round % targets.length
+  return [...targets.slice(start), ...targets.slice(0, start)]
+}

@@ -1,0 +1,71 @@
+import { Client } from 'undici'
+
+export interface BenchRequest {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body?: string
+}
+
+export interface BenchAnswer {
+  readonly status: number
+  readonly etag: string | undefined
+  readonly text: string
+}
+
+/** One kept-alive connection that carries one request after the other, as a browser tab's would. */
+export class Connection {
+  readonly #client: Client
+
+  constructor(url: string) {
+    const noTimeout = { headersTimeout: 0, bodyTimeout: 0, connectTimeout: 60_000 }
+    this.#client = new Client(url, { pipelining: 1, keepAliveTimeout: 600_000, ...noTimeout })
+  }
+
+  /** Sends a request. @throws what broke the connection */
+  send(request: BenchRequest): Promise<BenchAnswer> {
+    const { method, path, headers, body = null } = request
+    return new Promise((resolve, reject) => {
+      let status = 0
+      let etag: string | undefined
+      const chunks: Buffer[] = []
+      this.#client.dispatch(
+        { method, path, headers, body },
+        {
+          onRequestStart() {},
+          onResponseStart(_controller, code, received) {
+            status = code
+            etag = received['etag']?.toString()
+          },
+          onResponseData(_controller, chunk) {
+            chunks.push(chunk)
+          },
+          onResponseEnd() {
+            resolve({
+              status,
+              etag,
+              get text() {
+                return Buffer.concat(chunks).toString()
+              },
+            })
+          },
+          onResponseError: (_controller, error) => reject(error),
+        },
+      )
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#client.destroy()
+  }
+}
+
+/** Sends one request on a connection of its own. */
+export async function sendOnce(url: string, request: BenchRequest): Promise<BenchAnswer> {
+  const connection = new Connection(url)
+  try {
+    return await connection.send(request)
+  } finally {
+    await connection.close()
+  }
+}

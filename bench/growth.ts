@@ -1,0 +1,53 @@
+import { measureOperation, type Result, warmUp } from './compare.ts'
+import { loadData } from './data.ts'
+import { operations } from './operations.ts'
+import type { Options } from './options.ts'
+import { chosen, type Rig } from './rig.ts'
+import { figure, toTable, whole } from './tables.ts'
+
+const tasksEach = 100
+const tableSizes = [100, 10_000, 1_000_000]
+const connectionCounts = [1, 64, 256, 1000]
+
+/** How read and list fare on the Node host while the table grows. */
+export async function growTable(rig: Rig, options: Options): Promise<string> {
+  const targets = rig.targets.filter(({ name }) => name === 'node')
+  const rows: string[][] = []
+  for (const size of tableSizes) {
+    const data = await loadData(rig.postgres, size / tasksEach, tasksEach)
+    if (size === tableSizes[0]) await warmUp(rig, options, data)
+    for (const operation of chosen(operations, ['read', 'list'])) {
+      const results = await measureOperation(rig, options, operation, targets, data)
+      rows.push(...results.map((result) => [whole(size), operation.title, ...figures(result)]))
+    }
+  }
+  return toTable(['tasks in the table', 'operation', ...columns], rows)
+}
+
+/** How reading one fares with few and with many connections, side by side. */
+export async function growConnections(rig: Rig, options: Options): Promise<string> {
+  const targets = rig.targets.filter(({ name, constant }) => name !== 'next-origin' && !constant)
+  const data = await loadData(rig.postgres, 1000, 20)
+  const rows: string[][] = []
+  for (const connections of connectionCounts) {
+    for (const operation of chosen(operations, ['read'])) {
+      const more = { ...options, connections }
+      const results = await measureOperation(rig, more, operation, targets, data)
+      rows.push(
+        ...results.map((result) => [result.target.title, whole(connections), ...figures(result)]),
+      )
+    }
+  }
+  return toTable(['server', 'connections', ...columns], rows)
+}
+
+const columns = ['requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms/request', 'memory MiB']
+
+function figures({ median }: Result): string[] {
+  if (median === undefined) return []
+  const { perSecond, p50, p95, p99, serverMs, memoryMb } = median
+  return [
+    ...[whole(perSecond), figure(p50), figure(p95), figure(p99)],
+    ...[serverMs.toFixed(3), whole(memoryMb)],
+  ]
+}

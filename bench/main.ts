@@ -1,0 +1,71 @@
+/**
+ * `npm run bench` measures the service beside its peers and writes what it saw; see
+ * docs/performance.md for its commands and options.
+ */
+import { aimsTable } from './aims.ts'
+import { compare, describeRun } from './compare.ts'
+import { growConnections, growTable } from './growth.ts'
+import { load } from './load.ts'
+import { describeMachine } from './machine.ts'
+import { cpuRatios, operationTables } from './operation-tables.ts'
+import { readOptions } from './options.ts'
+import { profile } from './profile.ts'
+import { type Rig, withRig } from './rig.ts'
+import { writeSection } from './write-section.ts'
+
+const options = readOptions()
+// The servers and Postgres end with this process, as long as it ends by itself.
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
+const sections = {
+  compare: () => withRig(options, (rig) => report('compare', rig, compareServers)),
+  growth: () => withRig(options, (rig) => report('growth', rig, grow)),
+  // Here it counts that nothing is lost, so commits reach the disk before they are answered.
+  load: () =>
+    withRig({ ...options, durable: true, standard: ['node', 'next'] }, (rig) =>
+      report('load', rig, (loaded) => load(loaded, options)),
+    ),
+}
+
+switch (options.command) {
+  case 'all':
+    await sections.compare()
+    if (options.quick) break
+    await sections.growth()
+    await sections.load()
+    break
+  case 'compare':
+  case 'growth':
+  case 'load':
+    await sections[options.command]()
+    break
+  case 'profile':
+    await withRig({ ...options, standard: ['node'] }, async (rig) => {
+      console.log(await profile(rig, options))
+    })
+    break
+  default:
+    console.error(`There is no ${options.command}: compare, growth, load or profile.`)
+    process.exitCode = 1
+}
+
+async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
+  const text = `${await make(rig)}\n\n${describeMachine(rig, commandLine)}`
+  console.log(`\n${text}\n`)
+  if (options.write) writeSection(section, text)
+}
+
+async function compareServers(rig: Rig): Promise<string> {
+  const results = await compare(rig, options)
+  return [
+    ...[`${describeRun(options)}.`, operationTables(results)],
+    ...['### Ratios of CPU time', cpuRatios(results)],
+    ...['### Aims', aimsTable(results)],
+  ].join('\n\n')
+}
+
+async function grow(rig: Rig): Promise<string> {
+  const shorter = { ...options, rounds: Math.min(options.rounds, 3) }
+  return `${await growTable(rig, shorter)}\n\n${await growConnections(rig, shorter)}`
+}

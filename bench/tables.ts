@@ -1,0 +1,36 @@
+/** A table in Markdown, its columns padded so that it also reads well in a terminal. */
+export function toTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(title.length, 3, ...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} |`
+  const rule = widths.map((width, column) =>
+    column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
+  )
+  return [line(head), line(rule), ...rows.map(line)].join('\n')
+}
+
+/** How many times the base; nothing where one of them was not measured. */
+export function ratio(value: number | undefined, base: number | undefined): string {
+  return value === undefined || base === undefined ? '' : (value / base).toFixed(2)
+}
+
+/** Without decimals, for what is in the hundreds and more. */
+export function whole(value: number): string {
+  return Math.round(value).toLocaleString('en')
+}
+
+/** Three figures, for times. */
+export function figure(value: number): string {
+  return value >= 100 ? whole(value) : value.toPrecision(3)
+}
+
+/** A share in whole hundredths. */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column === 0 ? cell.padEnd(width) : cell.padStart(width)
+}

@@ -1,0 +1,89 @@
+import type { BenchAnswer, BenchRequest, Connection } from './connection.ts'
+import { pick, signToken } from './data.ts'
+
+export interface ExpectedTask {
+  readonly title: string
+  readonly completed: boolean
+}
+
+/**
+ * A person at work: creates, reads, lists, changes, completes and deletes tasks, one request after
+ * the other, and remembers what must be stored afterwards.
+ */
+export class Visitor {
+  readonly userId: string
+  /** What must be stored, by task id. */
+  readonly expected = new Map<string, ExpectedTask>()
+  readonly latencies: number[] = []
+  readonly faults: string[] = []
+  readonly #connection: Connection
+  readonly #headers: Record<string, string>
+
+  constructor(userId: string, connection: Connection) {
+    this.userId = userId
+    this.#connection = connection
+    this.#headers = { authorization: `Bearer ${signToken(userId)}` }
+  }
+
+  async workUntil(end: number): Promise<void> {
+    while (performance.now() < end) {
+      try {
+        await this.#act(Math.random())
+      } catch (error) {
+        this.faults.push(error instanceof Error ? error.message : String(error))
+      }
+    }
+  }
+
+  /** Reads 40, lists 25, creates 15, completes 10, renames 5 and deletes 5 in a hundred. */
+  async #act(chance: number): Promise<void> {
+    const [id, task] = this.expected.size === 0 ? [] : pick([...this.expected])
+    if (id === undefined || task === undefined || chance < 0.15) return await this.#create()
+    const path = `/api/tasks/${id}`
+    if (chance < 0.55) {
+      this.#compare(await this.#send({ method: 'GET', path, headers: this.#headers }, 200), task)
+    } else if (chance < 0.8) {
+      const request = { method: 'GET', path: '/api/tasks', headers: this.#headers } as const
+      const listed = JSON.parse((await this.#send(request, 200)).text).length
+      if (listed !== this.expected.size) this.faults.push('a list misses tasks, or has others')
+    } else if (chance < 0.9) {
+      const changed = { ...task, completed: !task.completed }
+      const request = { method: 'PATCH', path: `${path}/complete`, headers: this.#headers } as const
+      this.#compare(await this.#send(request, 200), changed)
+      this.expected.set(id, changed)
+    } else if (chance < 0.95) {
+      const changed = { ...task, title: `Renamed ${chance}` }
+      this.#compare(await this.#sendBody('PATCH', path, { title: changed.title }, 200), changed)
+      this.expected.set(id, changed)
+    } else {
+      await this.#send({ method: 'DELETE', path, headers: this.#headers }, 204)
+      this.expected.delete(id)
+    }
+  }
+
+  async #create(): Promise<void> {
+    const title = `Task ${this.latencies.length}`
+    const { text } = await this.#sendBody('POST', '/api/tasks', { title }, 201)
+    this.expected.set(JSON.parse(text).id, { title, completed: false })
+  }
+
+  #sendBody(method: BenchRequest['method'], path: string, body: object, status: number) {
+    const headers = { ...this.#headers, 'content-type': 'application/json' }
+    return this.#send({ method, path, headers, body: JSON.stringify(body) }, status)
+  }
+
+  async #send(request: BenchRequest, status: number): Promise<BenchAnswer> {
+    const sentAt = performance.now()
+    const answer = await this.#connection.send(request)
+    this.latencies.push(performance.now() - sentAt)
+    if (answer.status === status) return answer
+    throw new Error(`${request.method} gave ${answer.status}, not ${status}`)
+  }
+
+  #compare({ text }: BenchAnswer, { title, completed }: ExpectedTask): void {
+    const found = JSON.parse(text)
+    if (found.title !== title || found.completed !== completed) {
+      this.faults.push('an answer shows another state than the last one written')
+    }
+  }
+}

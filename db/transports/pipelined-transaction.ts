@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { type Connection, types } from 'pg'
+import type { Row, Statement } from '#db/transports/transport'
+
+/** What may be sent as text; anything else would be written differently by each driver. */
+function toText(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string') return value
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  throw new TypeError(`A statement's parameter cannot be of the type ${typeof value}.`)
+}
+
+interface Field {
+  readonly name: string
+  readonly dataTypeID: number
+}
+
+/** The messages of the protocol that `Connection` sends; `@types/pg` has them only in part. */
+interface Messages {
+  readonly stream: { cork(): void; uncork(): void }
+  parse(message: { text: string; name?: string }): void
+  bind(message: { values: (string | null)[]; statement?: string }): void
+  describe(message: { type: 'P' }): void
+  execute(message: object): void
+  close(message: { type: 'S'; name: string }): void
+  sync(): void
+}
+
+/**
+ * Several statements as one transaction in one round trip: all of them are written at once, with a
+ * single Sync behind the last. Postgres runs what comes before a Sync as one transaction and, after
+ * an error, skips to the Sync. So no statement can run without the one before it, which a `begin`
+ * that is awaited with the rest cannot promise: where it alone is cancelled, the rest runs bare.
+ *
+ * Given to `client.query`, which calls the methods as the answers arrive.
+ */
+export class PipelinedTransaction {
+  readonly results: Promise<Row[][]>
+  /** Statements that Postgres has answered; what they did is kept only by the commit after all. */
+  answered = 0
+  readonly #statements: readonly Statement[]
+  readonly #named: Set<string> | undefined
+  readonly #rows: Row[][]
+  #fields: readonly Field[] = []
+  #resolve: (rows: Row[][]) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+
+  /** @param named the statements that the connection knows by name; undefined to name none */
+  constructor(statements: readonly Statement[], named: Set<string> | undefined) {
+    this.#statements = statements
+    this.#named = named
+    this.#rows = statements.map(() => [])
+    this.results = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  submit(connection: Connection): void {
+    const messages = connection as unknown as Messages
+    const parameters = this.#statements.map((statement) => statement.parameters.map(toText))
+    messages.stream.cork()
+    for (const [index, { sql }] of this.#statements.entries()) {
+      const name = this.#prepare(messages, sql)
+      messages.bind({ values: parameters[index] ?? [], ...(name && { statement: name }) })
+      messages.describe({ type: 'P' })
+      messages.execute({})
+    }
+    messages.sync()
+    messages.stream.uncork()
+  }
+
+  #prepare(messages: Messages, sql: string): string | undefined {
+    if (this.#named === undefined) {
+      messages.parse({ text: sql })
+      return undefined
+    }
+    const name = createHash('sha1').update(sql).digest('base64')
+    if (this.#named.has(name)) return name
+    // An earlier transaction that failed may have left the name behind.
+    messages.close({ type: 'S', name })
+    messages.parse({ text: sql, name })
+    return name
+  }
+
+  handleRowDescription({ fields }: { fields: readonly Field[] }): void {
+    this.#fields = fields
+  }
+
+  handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
+    const row: Row = {}
+    for (const [index, { name, dataTypeID }] of this.#fields.entries()) {
+      const text = fields[index] ?? null
+      row[name] = text === null ? null : types.getTypeParser(dataTypeID)(text)
+    }
+    this.#rows[this.answered]?.push(row)
+  }
+
+  handleCommandComplete(): void {
+    this.answered += 1
+  }
+
+  handleEmptyQuery(): void {
+    this.answered += 1
+  }
+
+  handlePortalSuspended(): void {}
+
+  handleError(error: unknown): void {
+    this.#reject(error)
+  }
+
+  /** The answer to the Sync: the transaction is committed. */
+  handleReadyForQuery(): void {
+    for (const { sql } of this.#statements) {
+      this.#named?.add(createHash('sha1').update(sql).digest('base64'))
+    }
+    this.#resolve(this.#rows)
+  }
+}

@@ -1,0 +1,101 @@
+import type { ProblemCode } from '#lib/errors'
+import { type Operation, operations } from '#lib/openapi/operations'
+import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
+import {
+  headerComponents,
+  problemComponents,
+  problemReferences,
+  successes,
+} from '#lib/openapi/responses'
+import { schemaComponents } from '#lib/openapi/schemas'
+import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
+import { description, tags } from '#lib/openapi/texts'
+import type { Envelope } from '#lib/responses'
+import packageJson from '../../package.json' with { type: 'json' }
+
+/** The same operations under three addresses; frontends of all three kinds exist. */
+const families = [
+  { base: '/api/tasks', suffix: '', tag: 'Tasks' },
+  { base: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
+  { base: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
+]
+
+const everywhere: readonly ProblemCode[] = [
+  ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
+  ...(['rate_limited', 'internal_error', 'overloaded'] as const),
+  ...(['database_unavailable', 'keys_unavailable'] as const),
+]
+
+/** The OpenAPI 3.1 document of this service, with lists wrapped as it wraps them. */
+export function openApiDocument(envelope: Envelope): object {
+  const paths: Record<string, Record<string, object>> = {}
+  const answers = successes((tasks) =>
+    envelope === 'array' ? tasks : { [envelope]: tasks, count: 1, total: 1 },
+  )
+  const problems = [...serviceProblems]
+  for (const { base, suffix, tag } of families) {
+    for (const operation of operations) {
+      const path = base + operation.path
+      problems.push(problemsOf(operation, path))
+      const described = describe(operation, path, answers)
+      const entry = { operationId: operation.id + suffix, tags: [tag], ...described }
+      paths[path] = { ...paths[path], [operation.method]: entry }
+    }
+  }
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'Todo API',
+      version: packageJson.version,
+      description,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'This server' }],
+    tags,
+    security: [{ bearer: [] }],
+    paths: { ...paths, ...servicePaths },
+    components: {
+      securitySchemes: {
+        bearer: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: 'The token that Better Auth issued to your user.',
+        },
+      },
+      schemas: schemaComponents(envelope),
+      parameters: parameterComponents(),
+      headers: headerComponents,
+      responses: problemComponents(problems),
+    },
+  }
+}
+
+function describe(operation: Operation, path: string, answers: ReturnType<typeof successes>) {
+  const { summary, body, headers, query } = operation
+  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
+  const names = [...inPath, ...(query === undefined ? [] : queryNames()), ...headers]
+  return {
+    summary,
+    description: operation.description,
+    ...(names.length > 0 && { parameters: parameterReferences(names) }),
+    ...(body !== undefined && { requestBody: requestBody(body) }),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(operation.successes).map(([status, name]) => [status, answers[name]]),
+      ),
+      ...problemReferences(problemsOf(operation, path)),
+    },
+  }
+}
+
+function problemsOf({ problems }: Operation, path: string): ProblemCode[] {
+  const ofPath: ProblemCode[] = path.includes('{') ? ['malformed_path'] : []
+  if (path.includes('{userId}')) ofPath.push('other_user')
+  return [...problems, ...everywhere, ...ofPath]
+}
+
+function requestBody({ schema, required, examples }: NonNullable<Operation['body']>) {
+  const content = { schema: { $ref: `#/components/schemas/${schema}` }, examples }
+  return { required, content: { 'application/json': content } }
+}

@@ -1,0 +1,27 @@
+/** What a reader must know before the first call. */
+export const description = `Tasks of many users, each of whom sees their own.
+
+**Sign in.** Send \`Authorization: Bearer <token>\` with the token that Better Auth issued. A token says who you are; the paths with a user in them accept that user only.
+
+**Errors** are problem documents (RFC 9457) with a stable \`code\`; [all of them](/docs/errors) are explained. Repeat a request after a 503, not after a 4xx.
+
+**Do not lose updates.** Every task comes with an \`ETag\`. Send it as \`If-Match\` when you write: if somebody changed the task meanwhile, nothing happens and you get a 412.
+
+**Do not create twice.** Send an \`Idempotency-Key\` with a create, and send the request again with the same key when the answer was lost.
+
+**Do not download twice.** Send the \`ETag\` of what you have as \`If-None-Match\`, and get an empty 304 while it is the latest.
+
+Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has \`X-Request-Id\`, security headers, and CORS headers for the origins that the service allows.`
+
+export const tags = [
+  { name: 'Tasks', description: 'The user is the one in the token.' },
+  {
+    name: 'Tasks of a user',
+    description: 'The same with the user in the path. It must be the one in the token.',
+  },
+  {
+    name: 'Tasks of a user, short',
+    description: 'The same, for frontends that leave `tasks` out.',
+  },
+  { name: 'Service', description: 'The service itself. No credentials are needed.' },
+]

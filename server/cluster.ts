@@ -1,0 +1,44 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { env } from '#lib/env'
+
+/**
+ * Runs this program in `count` processes that share the port, so that it uses as many cores. A
+ * worker that dies is replaced; one that cannot start ends them all, since none could.
+ */
+export function superviseWorkers(count: number): void {
+  if (env().DATABASE_URL.startsWith('pglite:')) {
+    console.error(
+      'WORKERS needs a Postgres server: PGlite is for one process. Unset one of the two.',
+    )
+    process.exit(1)
+  }
+  let stopping = false
+  for (let started = 0; started < count; started += 1) cluster.fork()
+
+  cluster.on('listening', (worker) => {
+    hasListened.add(worker)
+  })
+  cluster.on('exit', (worker, code) => {
+    if (stopping) return
+    if (hasListened.has(worker)) {
+      cluster.fork()
+      return
+    }
+    process.exitCode = code
+    void stop()
+  })
+
+  async function stop(): Promise<void> {
+    stopping = true
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
+    const ended = workers.map((worker) => once(worker, 'exit'))
+    for (const worker of workers) worker.process.kill('SIGTERM')
+    await Promise.all(ended)
+    process.exit()
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}
+
+const hasListened = new WeakSet<Worker>()

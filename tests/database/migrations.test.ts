@@ -1,0 +1,84 @@
+import { expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { migrationNames } from '#db/migrate'
+import { openTestDatabase, options, transports } from '#tests/support/databases'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { launch, startService } from '#tests/support/service'
+
+const everyMigration = migrationNames.map((name) => ({ name }))
+const server = postgresAt(inject('postgresPort'))
+
+test('several processes that start at once on an empty database migrate it once', async () => {
+  const url = server.url(await createDatabase(server))
+  const starts = Array.from({ length: 4 }, () => startService('node', { DATABASE_URL: url }))
+  const services = await Promise.all(starts)
+  const ready = await Promise.all(
+    services.map(async (service) => (await fetch(`${service.url}/health/ready`)).status),
+  )
+  expect(ready).toEqual([200, 200, 200, 200])
+  expect(services.map((service) => service.output()).join('')).not.toMatch(/error|cannot/i)
+  await Promise.all(services.map((service) => service.stop()))
+  expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
+})
+
+test('databases of one cluster can be migrated at once, although they share the role', async () => {
+  const names = await Promise.all(Array.from({ length: 8 }, () => createDatabase(server)))
+  const opened = await Promise.all(
+    names.map((name) => openDatabase({ ...options, url: server.url(name) })),
+  )
+  await Promise.all(opened.map((database) => database.prepare()))
+  expect(await Promise.all(opened.map((database) => database.isReady()))).not.toContain(false)
+  await Promise.all(opened.map((database) => database.close()))
+})
+
+test.each(transports)('on %s, migrating twice changes nothing the second time', async (name) => {
+  const opened = await openTestDatabase(name)
+  expect(await opened.database.isReady()).toBe(false)
+  await opened.database.prepare()
+  await opened.database.prepare()
+  expect(await opened.database.isReady()).toBe(true)
+  const found = await opened.asAdministrator('select name from kysely_migration')
+  expect(found).toEqual(everyMigration)
+  await opened.close()
+})
+
+test('a migration that fails leaves nothing behind', async () => {
+  const url = server.url(await createDatabase(server))
+  // The migration meets it after it has made the users table.
+  await runSql(url, 'create table tasks (id int)')
+  const database = await openDatabase({ ...options, url })
+  await expect(database.prepare()).rejects.toThrow(/"tasks" already exists/)
+  await database.close()
+  expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
+})
+
+test('a login whose search path hides the tables from requests is told so', async () => {
+  const name = await createDatabase(server)
+  await runSql(server.url(name), 'create schema postgres')
+  const database = await openDatabase({ ...options, url: server.url(name) })
+  await expect(database.prepare()).rejects.toThrow(/SET search_path/)
+  await database.close()
+})
+
+test('npm run db:migrate migrates and says where the database is', async () => {
+  const url = server.url(await createDatabase(server))
+  const { execFileSync } = await import('node:child_process')
+  const { PATH = '' } = process.env
+  const printed = execFileSync(process.execPath, ['scripts/migrate.ts'], {
+    env: {
+      PATH,
+      DATABASE_URL: url,
+      BETTER_AUTH_SECRET: 'a-secret-that-is-long-enough-for-this',
+      NODE_ENV: 'production',
+    },
+    encoding: 'utf8',
+  })
+  expect(printed).toContain(`is at ${migrationNames.at(-1)}, and isolation holds.`)
+})
+
+test('a start without a usable DATABASE_URL ends with the remedy', async () => {
+  const service = launch('node', { DATABASE_URL: 'mysql://nowhere', PORT: '0' })
+  await new Promise((resolve) => service.process.once('exit', resolve))
+  expect(service.process.exitCode).toBe(1)
+  expect(service.output()).toContain('DATABASE_URL')
+})

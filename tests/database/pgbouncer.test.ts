@@ -1,0 +1,77 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '#db/database'
+import { options } from '#tests/support/databases'
+import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
+
+const postgres = postgresAt(inject('postgresPort'))
+
+describe.skipIf(!hasPgbouncer)('through PgBouncer in transaction mode', () => {
+  let bouncer: Awaited<ReturnType<typeof startPgbouncer>>
+  let name: string
+  let database: OpenDatabase
+
+  const open = () =>
+    openDatabase({ ...options, url: postgresAt(bouncer.port).url(name), poolSize: 40 })
+
+  beforeAll(async () => {
+    bouncer = await startPgbouncer(postgres.port, 5)
+    name = await createDatabase(postgres)
+    database = await open()
+  })
+  afterAll(async () => {
+    await database?.close()
+    await bouncer?.stop()
+  })
+
+  test('migrations of several processes at once leave no lock behind', async () => {
+    const several = await Promise.all(Array.from({ length: 4 }, open))
+    await Promise.all([database, ...several].map((each) => each.prepare()))
+    await Promise.all(several.map((each) => each.close()))
+    const locks = await runSql(
+      postgres.url(name),
+      `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+    )
+    expect(locks).toEqual([])
+  })
+
+  test('40 clients on 5 connections never meet each other’s role, user or rows', async () => {
+    const look = sql<{ role: string; user: string; backend: number }>`
+      select current_user::text as role, current_setting('app.user_id') as "user",
+        pg_backend_pid() as backend, pg_sleep(0.002)`
+    const backends = new Set<number>()
+    const client = async (_: unknown, index: number) => {
+      const user = `user-${index}`
+      const db = database.forUser(user)
+      const own = statementsOf(db, user)
+      await own.insert(crypto.randomUUID())
+      for (let round = 0; round < 10; round += 1) {
+        if (round % 3 === 0) {
+          await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ sqlState: '22012' })
+        }
+        const { rows } = await look.execute(db)
+        expect(rows[0]).toMatchObject({ role: 'todo_app', user })
+        backends.add(Number(rows[0]?.backend))
+        const seen = await db.selectFrom('tasks').select('user_id').execute()
+        expect(seen).toEqual([{ user_id: user }])
+      }
+    }
+    await Promise.all(Array.from({ length: 40 }, client))
+    expect(backends.size).toBeGreaterThan(1)
+    expect(backends.size).toBeLessThanOrEqual(5)
+  })
+
+  test('a server connection keeps nothing of the request that it served', async () => {
+    const look = {
+      sql: `select current_user::text as role, coalesce(current_setting('app.user_id', true), '') as "user",
+        current_setting('statement_timeout') as timeout, pg_sleep(0.01)`,
+      parameters: [],
+    }
+    const looks = Array.from({ length: 20 }, () => database.transport.transaction([look], 8000))
+    for (const [rows] of await Promise.all(looks)) {
+      expect(rows?.[0]).toMatchObject({ role: 'postgres', user: '', timeout: '0' })
+    }
+  })
+})

@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { databaseFor } from '#db/scoped'
+import type { Statement, Transport } from '#db/transports/transport'
+import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
+
+const user = 'user-500'
+let opened: TestDatabase
+const plans: string[] = []
+
+beforeAll(async () => {
+  opened = await openTestDatabase('postgres')
+  await opened.database.prepare()
+  await opened.asAdministrator(
+    `insert into users (id) select 'user-' || n from generate_series(1, 1000) as n`,
+    `insert into tasks (user_id, id, title, created_at)
+      select 'user-' || n % 1000 + 1, gen_random_uuid(), 'Task ' || n, now() - n * interval '1 s'
+      from generate_series(1, 100000) as n`,
+    'analyze tasks',
+  )
+})
+afterAll(() => opened?.close())
+
+/** Sends each statement as it is sent for a request, and keeps its plan. */
+function explaining({ transport }: TestDatabase['database']): Transport {
+  return {
+    ...transport,
+    async transaction(statements, timeoutMs) {
+      const [bind, statement] = statements as [Statement, Statement]
+      const explained = { ...statement, sql: `explain (costs off) ${statement.sql}` }
+      const [, rows = []] = await transport.transaction([bind, explained], timeoutMs)
+      plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'))
+      return await transport.transaction(statements, timeoutMs)
+    },
+  }
+}
+
+test('of 100,000 tasks, a list and every look-up read one user’s rows, by an index', async () => {
+  const db = databaseFor(explaining(opened.database), user, options.limits)
+  const own = statementsOf(db, user)
+  const [first] = await opened.asAdministrator(`select id from tasks where user_id = '${user}'`)
+  const id = String(first?.['id'])
+  const limited = await own.list({ limit: 10 })
+  expect(JSON.parse(limited.json)).toHaveLength(10)
+  await own.list({ sort: 'title', order: 'asc' })
+  await own.find(id)
+  await own.update(id, { title: 'New' })
+  await own.complete(id)
+  await own.remove(id)
+
+  const [newest, byTitle, ...lookUps] = plans
+  expect(newest).toMatch(/Index Scan using tasks_newest_first/)
+  expect(newest).not.toMatch(/Sort/)
+  expect(byTitle).toMatch(/Index Cond: \(user_id = /)
+  expect(lookUps).toHaveLength(4)
+  for (const plan of lookUps) {
+    expect(plan).toMatch(/Index Scan using tasks_pkey/)
+    expect(plan).toMatch(/Index Cond: \(\(user_id = .*\) AND \(id = .*\)\)/)
+  }
+  expect(plans.join('\n')).not.toMatch(/Seq Scan on tasks/)
+})
+
+test('a tasks table that is partitioned by its owner takes every statement as it is', async () => {
+  await opened.asAdministrator(
+    'alter table tasks rename to tasks_before',
+    'create table tasks (like tasks_before including defaults including constraints including indexes) partition by hash (user_id)',
+    ...[0, 1, 2, 3].map(
+      (remainder) =>
+        `create table tasks_${remainder} partition of tasks for values with (modulus 4, remainder ${remainder})`,
+    ),
+    'grant select, insert, delete, update (title, description, completed, version, updated_at) on tasks to todo_app',
+    'alter table tasks enable row level security',
+    'alter table tasks force row level security',
+    `create policy tasks_of_caller on tasks using (user_id::text = (select nullif(current_setting('app.user_id', true), '')))`,
+    'insert into tasks select * from tasks_before',
+    'analyze tasks',
+  )
+  plans.length = 0
+  const own = statementsOf(databaseFor(explaining(opened.database), user, options.limits), user)
+  const id = crypto.randomUUID()
+  const { version } = await own.insert(id)
+  expect((await own.insert(id)).version).toBe(version)
+  expect((await own.update(id, { title: 'New' }))?.version).toBe(version + 1)
+  expect((await own.complete(id))?.version).toBe(version + 2)
+  expect((await own.find(id))?.version).toBe(version + 2)
+  expect(JSON.parse((await own.list()).json).length).toBeGreaterThan(90)
+  expect(await own.remove(id)).toBe(true)
+  const stranger = opened.database.forUser('user-1')
+  const owners = await stranger.selectFrom('tasks').select('user_id').distinct().execute()
+  expect(owners).toEqual([{ user_id: 'user-1' }])
+  // Each reads one partition.
+  for (const plan of plans.slice(2)) expect(new Set(plan.match(/on tasks_\d\b/g)).size).toBe(1)
+})

@@ -1,0 +1,140 @@
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
+import { createDatabase, password, postgresAt } from '#tests/support/postgres'
+import { createBy, send } from '#tests/support/send'
+import { type Service, startService } from '#tests/support/service'
+import { newUser } from '#tests/support/tokens'
+
+const user = newUser()
+const server = postgresAt(inject('postgresPort'))
+
+/** The eight operations, each with the status that shows that it was carried out. */
+const operations: [string, (url: string, id: string) => Promise<{ status: number }>, number][] = [
+  ['list', (url) => send(url, 'GET', '/api/tasks', user), 200],
+  ['create', (url) => send(url, 'POST', '/api/tasks', user, { title: 'One' }), 201],
+  ['read', (url, id) => send(url, 'GET', `/api/tasks/${id}`, user), 200],
+  ['replace', (url, id) => send(url, 'PUT', `/api/tasks/${id}`, user, { title: 'Two' }), 200],
+  ['update', (url, id) => send(url, 'PATCH', `/api/tasks/${id}`, user, { title: 'Three' }), 200],
+  ['flip', (url, id) => send(url, 'PATCH', `/api/tasks/${id}/complete`, user), 200],
+  [
+    'complete',
+    (url, id) => send(url, 'PATCH', `/api/tasks/${id}/complete`, user, { completed: true }),
+    200,
+  ],
+  ['delete', (url, id) => send(url, 'DELETE', `/api/tasks/${id}`, user), 204],
+]
+
+function median(values: number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0
+}
+
+describe('on Postgres over TCP', () => {
+  let proxy: FaultProxy
+  let service: Service
+  let database: string
+
+  beforeAll(async () => {
+    proxy = await startFaultProxy(server.port)
+    database = await createDatabase(server)
+    const url = postgresAt(proxy.port).url(database)
+    service = await startService('node', { DATABASE_URL: url })
+    await createBy(service.url, user)
+  })
+  afterAll(async () => {
+    await service?.stop()
+    await proxy?.close()
+  })
+
+  test.each(operations)('to %s takes one exchange with the database', async (_, run, status) => {
+    const id = await createBy(service.url, user)
+    const before = proxy.exchanges
+    expect((await run(service.url, id)).status).toBe(status)
+    expect(proxy.exchanges - before).toBe(1)
+  })
+
+  test('what cannot concern the database asks it nothing', async () => {
+    const before = proxy.exchanges
+    await send(service.url, 'GET', '/api/tasks')
+    await send(service.url, 'GET', '/api/tasks/no-uuid', user)
+    await send(service.url, 'GET', '/api/somebody/tasks', user)
+    await send(service.url, 'POST', '/api/tasks', user, { title: '' })
+    expect(proxy.exchanges - before).toBe(0)
+  })
+
+  test('a start on a migrated database takes one exchange after the handshake', async () => {
+    const url = postgresAt(proxy.port).url(database)
+    const handshake = proxy.exchanges
+    const bare = new Client({ connectionString: url })
+    await bare.connect()
+    await bare.query('select 1')
+    const expected = proxy.exchanges - handshake
+    await bare.end()
+    const before = proxy.exchanges
+    const second = await startService('node', { DATABASE_URL: url })
+    expect(proxy.exchanges - before).toBe(expected)
+    await second.stop()
+  })
+
+  test('over a network of 10 ms each way, the median request stays under 1.2 round trips', {
+    retry: 2,
+  }, async () => {
+    const bare = new Client({ connectionString: postgresAt(proxy.port).url(database) })
+    await bare.connect()
+    const id = await createBy(service.url, user)
+    const path = `/api/tasks/${id}/complete`
+    const request = async () => (await send(service.url, 'PATCH', path, user)).durationMs
+    for (let round = 0; round < 300; round += 1) await request()
+    proxy.delayMs = 10
+    const roundTrips: number[] = []
+    const requests: number[] = []
+    for (let round = 0; round < 25; round += 1) {
+      const startedAt = performance.now()
+      await bare.query('select 1')
+      roundTrips.push(performance.now() - startedAt)
+      requests.push(await request())
+    }
+    proxy.delayMs = 0
+    await bare.end()
+    const ratio = median(requests) / median(roundTrips)
+    console.info(
+      `a round trip ${median(roundTrips).toFixed(1)} ms, a request ${median(requests).toFixed(1)} ms: ${ratio.toFixed(2)}`,
+    )
+    expect(ratio).toBeLessThan(1.2)
+  })
+})
+
+describe('on Neon over HTTP', () => {
+  let standIn: NeonStandIn
+  let service: Service
+  let url: string
+
+  const start = () =>
+    startService('node', { DATABASE_URL: url, NEON_FETCH_ENDPOINT: standIn.endpoint })
+
+  beforeAll(async () => {
+    standIn = await startNeonStandIn(server.port, password)
+    url = standIn.url(await createDatabase(server))
+    service = await start()
+  })
+  afterAll(async () => {
+    await service?.stop()
+    await standIn?.close()
+  })
+
+  test.each(operations)('to %s takes one fetch', async (_, run, status) => {
+    const id = await createBy(service.url, user)
+    const before = standIn.fetches
+    expect((await run(service.url, id)).status).toBe(status)
+    expect(standIn.fetches - before).toBe(1)
+  })
+
+  test('a start on a migrated database takes one fetch, and no WebSocket', async () => {
+    const before = { fetches: standIn.fetches, tunnels: standIn.tunnels }
+    const second = await start()
+    expect(standIn.fetches - before.fetches).toBe(1)
+    expect(standIn.tunnels).toBe(before.tunnels)
+    await second.stop()
+  })
+})

@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
+
+const databases = new Map<string, TestDatabase>()
+
+beforeAll(async () => {
+  for (const name of transports) {
+    const opened = await openTestDatabase(name)
+    await opened.database.prepare()
+    databases.set(name, opened)
+  }
+})
+afterAll(async () => {
+  for (const opened of databases.values()) await opened.close()
+})
+
+const titles = [
+  ...['zebra', 'Äpfel', 'apple', 'Apple', 'äpfel', 'Zebra', 'éclair', 'eclair', 'Ångström', 'z'],
+  ...[
+    'ñandú',
+    'nacho',
+    '10 eggs',
+    '9 eggs',
+    '中文',
+    'emoji 🎉',
+    '"quotes" \\ and \t tab',
+    'ß',
+    'ss',
+  ],
+  ...["O'Brien", 'İstanbul', 'istanbul', '–dash', '_under', 'a b', 'ab', 'A b', '$1 {x} %s'],
+]
+const idOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+
+/** Everything a caller can get to see, in the order in which it was asked for. */
+async function story({ database, asAdministrator }: TestDatabase): Promise<unknown[]> {
+  const alice = statementsOf(database.forUser('alice'), 'alice')
+  const seen: unknown[] = []
+  for (const [index, title] of titles.entries()) {
+    const description = index % 3 === 0 ? null : `Line 1\nLine 2 of ${title}`
+    await alice.insert(idOf(index), { title, description, completed: index % 2 === 0 })
+  }
+  // Times as they can be in a database that others write to: to the millisecond, and far away.
+  await asAdministrator(
+    `update tasks set created_at = timestamptz '2024-02-29 23:59:59.999+00' + (right(id::text, 3)::int % 7) * interval '1.001 s',
+      updated_at = timestamptz '1999-12-31 23:00:00-01', version = 1`,
+    `update tasks set created_at = '9999-12-31 23:59:59.999Z' where id = '${idOf(3)}'`,
+  )
+  for (const sort of ['created', 'title'] as const) {
+    for (const order of ['asc', 'desc'] as const) {
+      for (const completed of [undefined, true, false]) {
+        seen.push(await alice.list({ sort, order, completed }))
+      }
+    }
+  }
+  seen.push(await alice.list({ sort: 'title', order: 'asc', limit: 3 }))
+  seen.push(await statementsOf(database.forUser('nobody'), 'nobody').list())
+  for (const index of titles.keys()) seen.push(await alice.find(idOf(index)))
+  const changes = [{ title: 'New' }, { description: null }, { completed: true, title: '🎉' }]
+  for (const change of changes) {
+    seen.push(withoutTime(await alice.update(idOf(0), change)))
+  }
+  seen.push(withoutTime(await alice.complete(idOf(0))))
+  seen.push(await alice.complete(idOf(999), true))
+  seen.push(await alice.remove(idOf(0)))
+  seen.push(await alice.remove(idOf(0)))
+  return seen
+}
+
+function withoutTime(task: { json: string; version: number } | undefined) {
+  return { ...task, json: task?.json.replace(/"updated_at":"[^"]+"/, '') }
+}
+
+/** Every way to fail that Postgres itself decides, as the caller of `db/` gets it. */
+async function failures({ database }: TestDatabase): Promise<unknown[]> {
+  const db = database.forUser('bob')
+  const bob = statementsOf(db, 'bob')
+  const attempts: (() => Promise<unknown>)[] = [
+    () => statementsOf(db, 'alice').insert(idOf(1)),
+    () => bob.insert('no-uuid'),
+    () => bob.insert(idOf(1), { title: '' }),
+    () => bob.insert(idOf(1), { description: 'x'.repeat(1001) }),
+    () => bob.insert(idOf(1), { title: 'a\0b' }),
+    () => bob.find('no-uuid'),
+  ]
+  return await Promise.all(
+    attempts.map((attempt) =>
+      attempt().then(
+        () => 'no failure',
+        ({ name, kind, transient, mayHaveRun, sqlState }) => ({
+          ...{ name, kind, transient, mayHaveRun, sqlState },
+        }),
+      ),
+    ),
+  )
+}
+
+test('the three databases give the same results, byte for byte', async () => {
+  const [postgres, neon, pglite] = await Promise.all([...databases.values()].map(story))
+  expect(neon).toEqual(postgres)
+  expect(pglite).toEqual(postgres)
+  expect(JSON.stringify(postgres)).toContain('2024-02-29T23:59:59.999Z')
+})
+
+test('the three databases give the same errors', async () => {
+  const [postgres, neon, pglite] = await Promise.all([...databases.values()].map(failures))
+  expect(neon).toEqual(postgres)
+  expect(pglite).toEqual(postgres)
+  expect(postgres).toMatchObject([
+    { sqlState: '42501', kind: 'internal' },
+    { sqlState: '22P02' },
+    { sqlState: '23514', kind: 'internal' },
+    { sqlState: '23514' },
+    { sqlState: '22021' },
+    { sqlState: '22P02' },
+  ])
+})

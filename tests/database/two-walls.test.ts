@@ -1,0 +1,167 @@
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Database } from '#db/schema'
+import { databaseFor } from '#db/scoped'
+import type { Transport } from '#db/transports/transport'
+import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
+
+const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
+const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
+
+/** Every comparison of the owner, wherever a statement has it. */
+const ownerWall = /"?user_id"? = \$\d+/g
+
+/** Takes the first wall out of every statement on its way, and counts what it took. */
+function withoutFirstWall(transport: Transport): Transport & { removed: number } {
+  const breached = {
+    ...transport,
+    removed: 0,
+    transaction(
+      statements: readonly { sql: string; parameters: readonly unknown[] }[],
+      ms: number,
+    ) {
+      const open = statements.map(({ sql: text, parameters }) => ({
+        // The parameter stays in use, so that Postgres still takes the statement.
+        sql: text.replaceAll(ownerWall, (match) => {
+          breached.removed += 1
+          return `(${match} or ${match.split(' = ')[1]}::text is not null)`
+        }),
+        parameters,
+      }))
+      return transport.transaction(open, ms)
+    },
+  }
+  return breached
+}
+
+describe.each(transports)('on %s', (name) => {
+  let opened: TestDatabase
+  let breached: ReturnType<typeof withoutFirstWall>
+  let mallory: Kysely<Database>
+
+  const of = (user: string) => statementsOf(opened.database.forUser(user), user)
+  const everything = () =>
+    opened.asAdministrator('select * from tasks order by user_id, id').then(JSON.stringify)
+
+  beforeAll(async () => {
+    opened = await openTestDatabase(name)
+    await opened.database.prepare()
+    await of('alice').insert(alicesTask)
+    await of('bob').insert(bobsTask)
+    breached = withoutFirstWall(opened.database.transport)
+    mallory = databaseFor(breached, 'mallory', options.limits)
+  })
+  afterAll(() => opened?.close())
+
+  test('without the first wall, no statement sees or changes another user’s task', async () => {
+    const before = await everything()
+    const attempt = statementsOf(mallory, 'mallory')
+    expect((await attempt.list()).json).toBe('[]')
+    expect(await attempt.find(alicesTask)).toBeUndefined()
+    expect(await attempt.update(alicesTask, { title: 'Mine' })).toBeUndefined()
+    expect(await attempt.complete(alicesTask)).toBeUndefined()
+    expect(await attempt.complete(alicesTask, true)).toBeUndefined()
+    expect(await attempt.remove(alicesTask)).toBe(false)
+    expect(breached.removed).toBe(7)
+    expect(await everything()).toBe(before)
+  })
+
+  test('naming another user does not help, with or without the first wall', async () => {
+    const before = await everything()
+    for (const db of [mallory, opened.database.forUser('mallory')]) {
+      const attempt = statementsOf(db, 'alice')
+      expect((await attempt.list()).json).toBe('[]')
+      expect(await attempt.find(alicesTask)).toBeUndefined()
+      expect(await attempt.remove(alicesTask)).toBe(false)
+      const refused = { sqlState: '42501' }
+      await expect(attempt.insert(crypto.randomUUID())).rejects.toMatchObject(refused)
+      await expect(attempt.insert(alicesTask)).rejects.toMatchObject(refused)
+    }
+    expect(await everything()).toBe(before)
+  })
+
+  test('a statement that names nobody sees the caller’s rows only, and cannot give them away', async () => {
+    const alice = opened.database.forUser('alice')
+    const before = await everything()
+    expect(await alice.selectFrom('tasks').select('id').execute()).toEqual([{ id: alicesTask }])
+    await expect(sql`update tasks set user_id = 'bob'`.execute(alice)).rejects.toMatchObject({
+      sqlState: '42501',
+    })
+    await expect(sql`truncate tasks`.execute(alice)).rejects.toMatchObject({ sqlState: '42501' })
+    await expect(sql`select * from users`.execute(alice)).rejects.toMatchObject({
+      sqlState: '42501',
+    })
+    await expect(
+      sql`alter table tasks disable row level security`.execute(alice),
+    ).rejects.toMatchObject({ sqlState: '42501' })
+    expect(await everything()).toBe(before)
+  })
+
+  test('no user at all is nobody: an empty id sees and writes nothing', async () => {
+    expect((await of('').list()).json).toBe('[]')
+    await expect(of('').insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
+  })
+
+  test('the role and the user of a request are gone after it, and after its failure', async () => {
+    const look = [
+      {
+        sql: `select current_user::text as role, coalesce(current_setting('app.user_id', true), '') as "user",
+          current_setting('statement_timeout') as timeout`,
+        parameters: [],
+      },
+    ]
+    const alice = opened.database.forUser('alice')
+    const bare = await opened.database.transport.transaction(look, 8000)
+    const failing: (() => Promise<unknown>)[] = [
+      () => of('alice').find(alicesTask),
+      () => sql`select 1 / 0`.execute(alice),
+      () => sql`select nonsense`.execute(alice),
+      () => sql`syntax error`.execute(alice),
+      () => statementsOf(alice, 'bob').insert(crypto.randomUUID()),
+    ]
+    for (const request of failing) {
+      await request().catch((error) => expect(error.name).toBe('DatabaseError'))
+      // As many as there can be connections, so that each is looked at.
+      const looks = Array.from({ length: 10 }, () =>
+        opened.database.transport.transaction(look, 8000),
+      )
+      for (const found of await Promise.all(looks)) {
+        expect(found[0]?.[0]).toMatchObject({ user: '' })
+        expect(found).toEqual(bare)
+      }
+    }
+  })
+
+  test('two users at the same time never share a setting', async () => {
+    const seen = sql<{ seen: string }>`select current_setting('app.user_id') as seen`
+    const answers = Array.from({ length: 200 }, async (_, index) => {
+      const userId = `user-${index}`
+      const { rows } = await seen.execute(opened.database.forUser(userId))
+      return rows[0]?.seen === userId
+    })
+    expect((await Promise.all(answers)).every(Boolean)).toBe(true)
+  })
+})
+
+test('the owner is compared in every statement on tasks but the insert', async () => {
+  const compiled: CompiledQuery[] = []
+  const recorder: Transport = {
+    name: 'postgres',
+    async transaction(statements) {
+      compiled.push(statements[1] as CompiledQuery)
+      return [[], []]
+    },
+    sessions: () => {
+      throw new Error('nothing migrates here')
+    },
+    close: async () => {},
+  }
+  const alice = statementsOf(databaseFor(recorder, 'alice', options.limits), 'alice')
+  await alice.list().catch(() => {})
+  await alice.find(alicesTask)
+  await alice.update(alicesTask, { title: 'x' })
+  await alice.complete(alicesTask, true)
+  await alice.remove(alicesTask)
+  expect(compiled.map(({ sql: text }) => text.match(ownerWall)?.length)).toEqual([2, 1, 1, 1, 1])
+})

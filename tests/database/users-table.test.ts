@@ -1,0 +1,140 @@
+import { describe, expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { readTableName } from '#db/table-name'
+import { options } from '#tests/support/databases'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
+
+const server = postgresAt(inject('postgresPort'))
+const uuid = '0f5b6f0a-8e0c-4f34-9f6e-2f1c3f0f9a11'
+const otherUuid = '7c9e6679-7425-40de-944b-e07fc1f90ae7'
+
+/** The users table as Better Auth makes it, with the columns that a plain insert would miss. */
+const betterAuth = (table: string, idType: string) =>
+  `create table ${table} (id ${idType} primary key, name text not null, email text not null unique,
+    "emailVerified" boolean not null, "createdAt" timestamptz not null default now())`
+const account = (table: string, idType: string) =>
+  `create table account (id text primary key, "userId" ${idType} not null references ${table} (id))`
+const row = (table: string, id: string) =>
+  `insert into ${table} (id, name, email, "emailVerified") values ('${id}', 'A', '${id}@x.y', true)`
+
+async function openOn(usersTable: string, ...before: string[]) {
+  const url = server.url(await createDatabase(server))
+  await runSql(url, ...before)
+  const table = readTableName(usersTable)
+  if (table === undefined) throw new Error('no table name')
+  const database = await openDatabase({ ...options, url, usersTable: table })
+  try {
+    await database.prepare()
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+  const of = (user: string) => statementsOf(database.forUser(user), user)
+  return { database, url, of, users: () => runSql(url, `select id::text from ${usersTable}`) }
+}
+
+/** Every table that may be there before, by the type of its ids and whether it has rows. */
+const tables = ['users', '"user"', 'auth."user"']
+const types = ['text', 'varchar(36)', 'uuid']
+const matrix = tables.flatMap((table) =>
+  types.flatMap((type) => [true, false].map((isFilled) => ({ table, type, isFilled }))),
+)
+
+describe('where the table belongs to Better Auth', () => {
+  test.each(matrix)(
+    '$table with $type ids, filled: $isFilled',
+    async ({ table, type, isFilled }) => {
+      const { database, url, of, users } = await openOn(
+        table,
+        'create schema auth',
+        betterAuth(table, type),
+        account(table, type),
+        ...(isFilled ? [row(table, uuid)] : []),
+      )
+      const [column] = await runSql(
+        url,
+        `select format_type(atttypid, atttypmod) as type from pg_attribute
+        where attrelid = 'tasks'::regclass and attname = 'user_id'`,
+      )
+      expect(column?.['type']).toBe(type === 'varchar(36)' ? 'character varying(36)' : type)
+      const id = crypto.randomUUID()
+      if (isFilled) {
+        const task = await of(uuid).insert(id)
+        expect(JSON.parse(task.json)).toMatchObject({ id, user_id: uuid })
+        expect((await of(uuid).find(id))?.json).toBe(task.json)
+        expect((await of(otherUuid).list()).json).toBe('[]')
+      }
+      const gone = { kind: 'unknown_user' }
+      await expect(of(otherUuid).insert(crypto.randomUUID())).rejects.toMatchObject(gone)
+      if (type === 'uuid') {
+        await expect(of('no-uuid').insert(crypto.randomUUID())).rejects.toMatchObject(gone)
+        await expect(of('no-uuid').list()).rejects.toMatchObject(gone)
+        await expect(of('no-uuid').find(id)).rejects.toMatchObject(gone)
+      }
+      expect(await users()).toEqual(isFilled ? [{ id: uuid }] : [])
+      expect(await database.isReady()).toBe(true)
+      if (isFilled) {
+        await runSql(url, `delete from ${table}`)
+        expect(await runSql(url, 'select * from tasks')).toEqual([])
+      }
+      await database.close()
+    },
+  )
+})
+
+describe('where the table is ours', () => {
+  test('a user’s row is made from the claims with the first task, and only then', async () => {
+    const { database, url, of, users } = await openOn('users')
+    await of('alice').list()
+    expect(await users()).toEqual([])
+    await of('alice').insert(crypto.randomUUID(), {}, { email: 'a@x.y', name: 'Alice' })
+    await of('alice').insert(crypto.randomUUID(), {}, { email: 'other@x.y', name: 'Other' })
+    expect(await runSql(url, 'select id, email, name from users')).toEqual([
+      { id: 'alice', email: 'a@x.y', name: 'Alice' },
+    ])
+    await database.close()
+  })
+
+  test('an address that somebody else has keeps nobody from their tasks', async () => {
+    const { database, url, of } = await openOn('users')
+    await of('alice').insert(crypto.randomUUID(), {}, { email: 'same@x.y' })
+    await of('bob').insert(crypto.randomUUID(), {}, { email: 'same@x.y' })
+    expect(await runSql(url, 'select id, email from users order by id')).toEqual([
+      { id: 'alice', email: 'same@x.y' },
+      { id: 'bob', email: null },
+    ])
+    await database.close()
+  })
+
+  test('first tasks of one new user at the same time make one row', async () => {
+    const { database, of, users } = await openOn('"user"')
+    const inserts = Array.from({ length: 20 }, () =>
+      of('alice').insert(crypto.randomUUID(), {}, { email: 'a@x.y' }),
+    )
+    await Promise.all(inserts)
+    expect(await users()).toEqual([{ id: 'alice' }])
+    await database.close()
+  })
+
+  test('Better Auth may come after: it adds its columns, and rows are its own from then on', async () => {
+    const { database, url, of, users } = await openOn('users')
+    await of('alice').insert(crypto.randomUUID())
+    await runSql(
+      url,
+      'alter table users add column "emailVerified" boolean not null default false',
+      account('users', 'text'),
+    )
+    await of('alice').insert(crypto.randomUUID())
+    await expect(of('bob').insert(crypto.randomUUID())).rejects.toMatchObject({
+      kind: 'unknown_user',
+    })
+    expect(await users()).toEqual([{ id: 'alice' }])
+    await database.close()
+  })
+})
+
+test('a USERS_TABLE without an id is refused with the remedy', async () => {
+  const opening = openOn('people', 'create table people (email text)')
+  await expect(opening).rejects.toThrow('set USERS_TABLE to the users table')
+})

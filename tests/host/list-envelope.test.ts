@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+for (const envelope of ['tasks', 'items']) {
+  test(`LIST_ENVELOPE=${envelope} wraps the list, with the count of this page and of all`, async () => {
+    const env = { DATABASE_URL: 'pglite://', LIST_ENVELOPE: envelope }
+    await using service = await startService('node', env)
+    const as = newUser()
+    const headers = {
+      authorization: `Bearer ${await tokenFor(as)}`,
+      'content-type': 'application/json',
+    }
+    const list = `${service.url}/api/tasks`
+    for (const title of ['a', 'b', 'c']) {
+      const body = JSON.stringify({ title, completed: title === 'a' })
+      await fetch(list, { method: 'POST', headers, body })
+    }
+    const read = async (query: string) => await (await fetch(list + query, { headers })).json()
+
+    const first = await fetch(`${list}?limit=2`, { headers })
+    const wrapped = await first.json()
+    expect(Object.keys(wrapped)).toEqual([envelope, 'count', 'total'])
+    expect(wrapped).toMatchObject({
+      [envelope]: [{ title: 'c' }, { title: 'b' }],
+      count: 2,
+      total: 3,
+    })
+    expect(await read('?completed=true')).toMatchObject({ count: 1, total: 1 })
+    expect(await read('?status=pending&limit=1')).toMatchObject({ count: 1, total: 2 })
+
+    const next = /<(.*)>/.exec(first.headers.get('link') ?? '')?.[1] ?? ''
+    const second = await fetch(new URL(next, list), { headers })
+    expect(await second.json()).toMatchObject({ [envelope]: [{ title: 'a' }], count: 1, total: 3 })
+
+    const etag = first.headers.get('etag') ?? ''
+    const known = { ...headers, 'if-none-match': etag }
+    expect((await fetch(`${list}?limit=2`, { headers: known })).status).toBe(304)
+    await fetch(list, { method: 'POST', headers, body: '{"title":"older pages count too"}' })
+    expect((await fetch(`${list}?limit=2`, { headers: known })).status).toBe(200)
+  })
+}

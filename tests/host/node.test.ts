@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openSocket, sendRaw } from '#tests/support/raw'
+import { launch, type Service, startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+let service: Service
+
+beforeAll(async () => {
+  service = await startService('node', { DATABASE_URL: 'pglite://' })
+})
+afterAll(() => service.stop('SIGKILL'))
+
+describe('what Next cannot answer, plain Node answers with a problem document', () => {
+  test.each([
+    ['GET /api/tasks/%ff HTTP/1.1', 400, 'malformed_path'],
+    ['GET /%zz HTTP/1.1', 400, 'malformed_path'],
+    ['TRACE /api/tasks HTTP/1.1', 405, 'method_not_allowed'],
+    ['PROPFIND /api/tasks HTTP/1.1', 405, 'method_not_allowed'],
+    ['TRACE /nope HTTP/1.1', 404, 'path_not_found'],
+    ['GET // HTTP/1.1', 404, 'path_not_found'],
+    ['GET //api/tasks HTTP/1.1', 404, 'path_not_found'],
+    ['GET /api//tasks HTTP/1.1', 404, 'path_not_found'],
+    ['GET /api/tasks// HTTP/1.1', 404, 'path_not_found'],
+    ['BLAH', 400, 'malformed_request'],
+  ])('%s', async (line, status, code) => {
+    const answer = await sendRaw(service.url, [line])
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    expect(answer).toMatch(/content-type: application\/problem\+json/i)
+    expect(answer).toContain(`"code":"${code}"`)
+    expect(answer).toMatch(/x-request-id: \S+/i)
+    if (status === 405) expect(answer).toMatch(/allow: GET, HEAD, POST, OPTIONS/i)
+  })
+
+  test('a header of 20 KB is 431', async () => {
+    const answer = await sendRaw(service.url, ['GET / HTTP/1.1', `X-Large: ${'x'.repeat(20_000)}`])
+    expect(answer).toMatch(/^HTTP\/1.1 431 /)
+    expect(answer).toContain('"code":"headers_too_large"')
+  })
+
+  test('two Authorization headers are refused, even if one of them is good', async () => {
+    const good = `Authorization: Bearer ${await tokenFor(newUser())}`
+    const answer = await sendRaw(service.url, ['GET /api/tasks HTTP/1.1', good, good])
+    expect(answer).toMatch(/^HTTP\/1.1 401 /)
+  })
+
+  test('a header of React server components changes nothing', async () => {
+    const headers = { rsc: '1', 'next-router-prefetch': '1' }
+    const response = await fetch(`${service.url}/health`, { headers })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toEqual({ status: 'ok' })
+  })
+})
+
+test('SIGTERM: readiness turns 503, what is under way finishes, and the process exits with 0', async () => {
+  const leaving = await startService('node', { DATABASE_URL: 'pglite://' })
+  const body = '{"title":"sent while the service stops"}'
+  const socket = await openSocket(leaving.url)
+  socket.write(
+    [
+      'POST /api/tasks HTTP/1.1',
+      'Host: localhost',
+      `Authorization: Bearer ${await tokenFor(newUser())}`,
+      `Content-Length: ${body.length}`,
+      '',
+      body.slice(0, 10),
+    ].join('\r\n'),
+  )
+  await sleep(100)
+  leaving.process.kill('SIGTERM')
+  await sleep(200)
+  const ready = await fetch(`${leaving.url}/health/ready`)
+  expect(ready.status).toBe(503)
+  expect(await ready.json()).toMatchObject({ code: 'not_ready' })
+  const answer = text(socket)
+  await sleep(1200)
+  socket.write(body.slice(10))
+  expect(await answer).toMatch(/^HTTP\/1.1 201 [\s\S]*sent while the service stops/)
+  expect(await leaving.ended).toBe(0)
+})
+
+test('several workers on PGlite are refused, with what to do', async () => {
+  const refused = launch('node', { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
+  expect(await refused.ended).toBe(1)
+  expect(refused.output()).toContain('WORKERS needs a Postgres server')
+})
+
+test('an address in use ends the start with an error', async () => {
+  const { port } = new URL(service.url)
+  const second = launch('node', { PORT: port, DATABASE_URL: 'pglite://' })
+  await once(second.process, 'close')
+  expect(second.process.exitCode).toBe(1)
+  expect(second.output()).toContain('EADDRINUSE')
+})

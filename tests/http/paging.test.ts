@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest'
+import { type Answer, call, createTask, listTasks, type Task } from '#tests/support/api'
+import { newUser } from '#tests/support/tokens'
+
+/** Where the next page is, resolved as a client does it. */
+function nextOf({ headers }: Answer, path: string): string | undefined {
+  const link = headers.get('link')
+  if (link === null) return undefined
+  const target = /^<([^>]*)>; rel="next"$/.exec(link)?.[1]
+  if (target === undefined) throw new Error(`Not a link to a next page: ${link}`)
+  const url = new URL(target, `http://service${path}`)
+  return url.pathname + url.search
+}
+
+/** All pages of a list. */
+async function pages(as: string, first: string, between: () => Promise<void> = async () => {}) {
+  const found: Task[][] = []
+  for (let path: string | undefined = first; path !== undefined; ) {
+    const answer = await call('GET', path, { as })
+    expect(answer.status, answer.text).toBe(200)
+    found.push(answer.json<Task[]>())
+    path = nextOf(answer, path)
+    await between()
+  }
+  return found
+}
+
+async function createTasks(as: string, titles: readonly string[]): Promise<Task[]> {
+  const tasks = []
+  for (const [i, title] of titles.entries()) {
+    tasks.push(await createTask(as, { title, completed: i % 3 === 0 }))
+  }
+  return tasks
+}
+
+const titles = [
+  'b',
+  'B',
+  'a',
+  'A',
+  'ä',
+  'Ä',
+  'same',
+  'same',
+  'same',
+  '😀',
+  '1',
+  '10',
+  '2',
+  ' z',
+  'ab',
+]
+
+for (const sort of ['created', 'title']) {
+  for (const order of ['asc', 'desc']) {
+    test(`the pages of sort=${sort}&order=${order} are the list, cut into pieces`, async () => {
+      const as = newUser()
+      await createTasks(as, titles)
+      const query = `?sort=${sort}&order=${order}`
+      for (const filter of ['', '&status=pending']) {
+        const whole = await listTasks(as, query + filter)
+        for (const limit of [1, 2, whole.length - 1, whole.length, whole.length + 1]) {
+          const found = await pages(as, `/api/tasks${query}${filter}&limit=${limit}`)
+          expect(found.flat()).toEqual(whole)
+          expect(found.slice(0, -1).every((page) => page.length === limit)).toBe(true)
+          expect(found).toHaveLength(Math.ceil(whole.length / limit))
+        }
+      }
+    })
+
+    test(`sort=${sort}&order=${order} neither skips nor repeats a task while others change`, async () => {
+      const as = newUser()
+      const stable = await createTasks(as, titles)
+      const others = await createTasks(as, ['aa', 'same', 'zz', '0'])
+      let round = 0
+      const found = await pages(as, `/api/tasks?sort=${sort}&order=${order}&limit=2`, async () => {
+        round += 1
+        const other = others.shift()
+        if (other === undefined) return
+        const path = `/api/tasks/${other.id}`
+        await createTask(as, { title: round % 2 === 0 ? '0 new' : 'zzz new' })
+        if (round % 2 === 0) await call('PATCH', path, { as, body: { title: `renamed ${round}` } })
+        else await call('DELETE', path, { as })
+      })
+      const ids = new Set(stable.map(({ id }) => id))
+      const seen = found.flat().filter(({ id }) => ids.has(id))
+      expect(seen.map(({ id }) => id).sort()).toEqual([...ids].sort())
+    })
+  }
+}
+
+test('the link keeps the query and the family of paths that was called', async () => {
+  const as = newUser()
+  await createTasks(as, ['a', 'b', 'c'])
+  for (const path of ['/api/tasks', `/api/${as}/tasks`, `/api/${as}`]) {
+    const query = 'status=all&limit=1&sort=title&mine=a%20%26%20b'
+    const answer = await call('GET', `${path}?${query}`, { as })
+    const next = new URL(nextOf(answer, path) ?? '', 'http://service')
+    expect(next.pathname).toBe(path)
+    expect(Object.fromEntries(next.searchParams)).toMatchObject(
+      Object.fromEntries(new URLSearchParams(query)),
+    )
+    expect(next.searchParams.getAll('cursor')).toHaveLength(1)
+    const second = await call('GET', next.pathname + next.search, { as })
+    expect(second.json<Task[]>().map(({ title }) => title)).toEqual(['b'])
+  }
+})
+
+test('the last page and a list that fits have no link', async () => {
+  const as = newUser()
+  await createTasks(as, ['a', 'b'])
+  for (const query of ['', '?limit=2', '?limit=3', '?status=completed&limit=1']) {
+    const answer = await call('GET', `/api/tasks${query}`, { as })
+    expect(answer.headers.get('link')).toBeNull()
+  }
+})
+
+test('the same page has the same link, and 304 repeats it', async () => {
+  const as = newUser()
+  await createTasks(as, ['a', 'b'])
+  const first = await call('GET', '/api/tasks?limit=1', { as })
+  const etag = first.headers.get('etag') ?? ''
+  const again = await call('GET', '/api/tasks?limit=1', { as, headers: { 'if-none-match': etag } })
+  expect(again.status).toBe(304)
+  expect(again.headers.get('link')).toBe(first.headers.get('link'))
+})
+
+test('a cursor tells nothing of the task that it stands at', async () => {
+  const as = newUser()
+  await createTasks(as, ['private title', 'z'])
+  const answer = await call('GET', '/api/tasks?limit=1&sort=title', { as })
+  const cursor = new URL(nextOf(answer, '/api/tasks') ?? '', 'http://service').searchParams.get(
+    'cursor',
+  )
+  const bytes = Buffer.from(cursor ?? '', 'base64url').toString('latin1')
+  expect(bytes).not.toContain('private')
+  expect(bytes).not.toContain(answer.json<Task[]>()[0]?.id)
+})
+
+test('a cursor that is forged, altered, of another list or of another user is a 422', async () => {
+  const [as, other] = [newUser(), newUser()]
+  await createTasks(as, ['a', 'b', 'c'])
+  await createTasks(other, ['a', 'b', 'c'])
+  const next = nextOf(await call('GET', '/api/tasks?limit=1', { as }), '/api/tasks') ?? ''
+  const cursor = new URL(next, 'http://service').searchParams.get('cursor') ?? ''
+  const flipped = `${cursor.slice(0, 40)}${cursor[40] === 'A' ? 'B' : 'A'}${cursor.slice(41)}`
+  const foreign = nextOf(await call('GET', '/api/tasks?limit=1', { as: other }), '/api/tasks') ?? ''
+
+  const bad = [
+    ...['', 'x', '0', 'null', 'W10', `${cursor}A`, `${cursor}=`, cursor.slice(1), flipped],
+    'x'.repeat(4000),
+  ].map((text) => `/api/tasks?limit=1&cursor=${text}`)
+  for (const path of [
+    ...bad,
+    foreign,
+    `${next}&sort=title`,
+    `${next}&order=asc`,
+    `${next}&cursor=x`,
+  ]) {
+    const answer = await call('GET', path, { as })
+    expect([path, answer.status]).toEqual([path, 422])
+    expect(answer.problem.errors).toMatchObject([{ parameter: 'cursor' }])
+  }
+  expect((await call('GET', next, { as })).status).toBe(200)
+})

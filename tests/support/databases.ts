@@ -1,0 +1,72 @@
+import { inject } from 'vitest'
+import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
+import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
+import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
+
+export const transports = ['postgres', 'neon', 'pglite'] as const
+export type TransportName = (typeof transports)[number]
+
+/** What the service would pass, with a deadline that a busy machine keeps. */
+export const options: Omit<DatabaseOptions, 'url'> = {
+  usersTable: { table: 'users' },
+  usersIdType: 'text',
+  sessionsTable: { table: 'session' },
+  poolSize: 10,
+  queueLimit: 2000,
+  connectTimeoutMs: 3000,
+  queueTimeoutMs: 8000,
+  namedStatements: false,
+  limits: { deadlineMs: 8000, attemptMs: 5000, statementTimeoutMs: 4000 },
+  onFault: () => {},
+}
+
+/** A database of the shared Postgres, or a PGlite, opened as the service opens it. */
+export interface TestDatabase {
+  readonly database: OpenDatabase
+  /** Runs statements as the administrator, past both walls, and returns the rows of the last. */
+  asAdministrator(...statements: string[]): Promise<Record<string, unknown>[]>
+  readonly standIn?: NeonStandIn
+  close(): Promise<void>
+}
+
+/** Opens a new database by one of the transports. It is not migrated yet. */
+export async function openTestDatabase(
+  name: TransportName,
+  overrides: Partial<DatabaseOptions> = {},
+): Promise<TestDatabase> {
+  if (name === 'pglite') return await openOnPglite(overrides)
+  const server = postgresAt(inject('postgresPort'))
+  const databaseName = await createDatabase(server)
+  const asAdministrator = (...statements: string[]) =>
+    runSql(server.url(databaseName), ...statements)
+  if (name === 'postgres') {
+    const url = server.url(databaseName)
+    const database = await openDatabase({ ...options, url, ...overrides })
+    return { database, asAdministrator, close: () => database.close() }
+  }
+  const standIn = await startNeonStandIn(server.port, password)
+  const database = await openDatabase({
+    ...options,
+    url: standIn.url(databaseName),
+    neonFetchEndpoint: standIn.endpoint,
+    ...overrides,
+  })
+  const close = async () => {
+    await database.close()
+    await standIn.close()
+  }
+  return { database, asAdministrator, standIn, close }
+}
+
+async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDatabase> {
+  const database = await openDatabase({ ...options, url: 'pglite://', ...overrides })
+  return {
+    database,
+    async asAdministrator(...statements) {
+      const list = statements.map((sql) => ({ sql, parameters: [] }))
+      const results = await database.transport.transaction(list, 8000)
+      return results.at(-1) ?? []
+    },
+    close: () => database.close(),
+  }
+}

@@ -1,0 +1,92 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { openApiDocument } from '#lib/openapi/document'
+
+export interface Reference {
+  readonly $ref: string
+}
+
+export interface ResponseObject {
+  readonly headers?: Record<string, { required?: boolean } | Reference>
+  readonly content?: Record<string, { schema: object }>
+}
+
+export interface OperationObject {
+  readonly operationId: string
+  readonly security?: readonly object[]
+  readonly parameters?: readonly (ParameterObject | Reference)[]
+  readonly requestBody?: {
+    readonly required: boolean
+    readonly content: { 'application/json': { schema: Reference } }
+  }
+  readonly responses: Record<string, ResponseObject | Reference>
+}
+
+export interface ParameterObject {
+  readonly name: string
+  readonly in: 'path' | 'query' | 'header'
+  readonly schema: object
+}
+
+interface OpenApiDocument {
+  readonly paths: Record<string, Record<string, OperationObject>>
+  readonly components: { readonly schemas: Record<string, object> }
+}
+
+/** The API document of a service with default settings. */
+export const document: OpenApiDocument = JSON.parse(JSON.stringify(openApiDocument('array')))
+
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+addFormats.default(ajv)
+ajv.addSchema(close(document), 'document')
+
+const templates = Object.keys(document.paths).sort((one, other) =>
+  // A fixed part wins over a name in braces, from the left.
+  one.replaceAll('{', '~') < other.replaceAll('{', '~') ? -1 : 1,
+)
+
+/** The path of the document that a request's path belongs to. */
+export function templateOf(path: string): string | undefined {
+  const { pathname } = new URL(path, 'http://service')
+  const parts = pathname.replace(/(?<=.)\/$/, '').split('/')
+  return templates.find((template) => {
+    const names = template.split('/')
+    return (
+      names.length === parts.length &&
+      names.every((name, i) => (name.startsWith('{') ? parts[i] !== '' : name === parts[i]))
+    )
+  })
+}
+
+/** Follows a reference inside the document. */
+export function resolve<T extends object>(value: T | Reference): T {
+  if (!('$ref' in value)) return value
+  const path = value.$ref.slice('#/'.length).split('/')
+  return path.reduce<unknown>((part, name) => Reflect.get(Object(part), name), document) as T
+}
+
+/** What is wrong with the last value that a check refused. */
+export function faultsOf({ errors }: ValidateFunction): string {
+  return ajv.errorsText(errors)
+}
+
+/** A check of values against a schema of the document. */
+export function compile(schema: object): ValidateFunction {
+  return ajv.compile(
+    JSON.parse(JSON.stringify(close(schema)).replaceAll('"#/components', '"document#/components')),
+  )
+}
+
+/**
+ * The same schemas, taking no field that they do not name. Clients must accept new fields; here one
+ * is a mistake.
+ */
+function close<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(close) as T
+  const closed = Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, close(part)]),
+  )
+  const isObject = 'properties' in value && 'type' in value && value.type === 'object'
+  return { ...(isObject && { additionalProperties: false }), ...closed } as T
+}

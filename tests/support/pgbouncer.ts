@@ -1,0 +1,54 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { password } from '#tests/support/postgres'
+import { freePort } from '#tests/support/service'
+
+export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0
+
+/** Starts PgBouncer in transaction mode, with a few connections to the Postgres behind it. */
+export async function startPgbouncer(postgresPort: number, poolSize: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-pgbouncer-'))
+  chmodSync(folder, 0o755)
+  const port = await freePort()
+  const settings = `[databases]
+* = host=127.0.0.1 port=${postgresPort} user=postgres password=${password}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port}
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = ${poolSize}
+max_client_conn = 300
+server_login_retry = 1
+`
+  const file = join(folder, 'pgbouncer.ini')
+  writeFileSync(file, settings)
+  // It refuses to run as root.
+  const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : []
+  const child = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  child.stdout.on('data', (chunk) => {
+    printed += chunk
+  })
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (chunk) => {
+      printed += chunk
+      if (printed.includes('process up')) resolve()
+    })
+    child.once('exit', () => reject(new Error(`PgBouncer did not start:\n${printed}`)))
+  })
+  return {
+    port,
+    async stop() {
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

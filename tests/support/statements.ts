@@ -1,0 +1,49 @@
+import { type ListOptions, listTasks } from '#db/list-tasks'
+import type { CallerDatabase } from '#db/scoped'
+import {
+  completeTask,
+  deleteTask,
+  type Found,
+  findTask,
+  insertTask,
+  type TaskChanges,
+  type TaskContent,
+  type TaskOwner,
+  updateTask,
+} from '#db/tasks'
+
+const content = { title: 'Buy milk', description: null, completed: false }
+const list = {
+  sort: 'created',
+  order: 'desc',
+  limit: 1000,
+  withTotal: true,
+  known: [],
+} as const
+
+/** Every statement on tasks, as `db` sends it for the user who is named. */
+export function statementsOf(db: CallerDatabase, userId: string) {
+  return {
+    list: async (options: Partial<ListOptions> = {}) => {
+      const { json, ...listed } = await listTasks(db, userId, { ...list, ...options })
+      if (json === null) throw new Error('No tag was given.')
+      return { json, ...listed }
+    },
+    find: async (id: string) => taskIn(await findTask(db, userId, id)),
+    insert: (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
+      insertTask(db, { userId, ...owner }, { id }, { ...content, ...task }),
+    update: async (id: string, changes: TaskChanges) =>
+      taskIn(await updateTask(db, userId, id, changes)),
+    complete: async (id: string, completed?: boolean) =>
+      taskIn(await completeTask(db, userId, id, completed)),
+    /** Whether there was such a task. */
+    remove: async (id: string) => (await deleteTask(db, userId, id)) !== undefined,
+  }
+}
+
+/** Without a condition, a task is there or it is not. */
+function taskIn(found: Found): { json: string; version: number } | undefined {
+  if (found === undefined) return undefined
+  if (found === 'stale' || found.json === null) throw new Error('No condition was given.')
+  return { json: found.json, version: found.version }
+}

@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { DatabaseError } from '#db/errors'
+import { databaseFor } from '#db/scoped'
+import { insertTask } from '#db/tasks'
+import type { Transport } from '#db/transports/transport'
+import { isReplay, planCreation } from '#lib/idempotency'
+import { newUser } from '#tests/support/tokens'
+
+const limits = { deadlineMs: 8000, attemptMs: 5000, statementTimeoutMs: 5000 }
+
+/** A network that loses the first answer, after the database has done what was asked. */
+function losingFirstAnswer(transport: Transport): Transport {
+  let isFirst = true
+  return {
+    ...transport,
+    async transaction(statements, timeoutMs) {
+      const rows = await transport.transaction(statements, timeoutMs)
+      if (!isFirst) return rows
+      isFirst = false
+      const meaning = { kind: 'unavailable', transient: true, mayHaveRun: true } as const
+      throw new DatabaseError('connection terminated', meaning)
+    },
+  }
+}
+
+test('a create whose answer was lost is retried, and is no replay of itself', async () => {
+  const opened = await openDatabase({
+    url: 'pglite://',
+    usersTable: { table: 'users' },
+    usersIdType: 'text',
+    sessionsTable: { table: 'session' },
+    limits,
+    poolSize: 1,
+    queueLimit: 1,
+    queueTimeoutMs: 1000,
+    connectTimeoutMs: 1000,
+    namedStatements: false,
+    onFault: () => {},
+  })
+  try {
+    await opened.prepare()
+    const userId = newUser()
+    const db = databaseFor(losingFirstAnswer(opened.transport), userId, limits)
+    const content = { title: 'Buy milk', description: null, completed: false }
+    const headers = { 'idempotency-key': 'k' }
+    const request = new Request('http://service/api/tasks', { method: 'POST', headers })
+
+    const plan = planCreation(request, userId, content)
+    const first = await insertTask(db, { userId }, plan, content)
+    expect(isReplay(plan.creation, first.creation)).toBe(false)
+
+    const later = planCreation(request, userId, content)
+    const second = await insertTask(db, { userId }, later, content)
+    expect(isReplay(later.creation, second.creation)).toBe(true)
+    expect(second.json).toBe(first.json)
+  } finally {
+    await opened.close()
+  }
+})
