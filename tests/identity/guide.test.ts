@@ -1,12 +1,21 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { guideVariants, writeGuide } from '#tests/support/guide'
 
 test.each(guideVariants)('the code of the guide compiles as it is printed: %s', (variant) => {
-  const folder = writeGuide(variant)
+  const folder = writeGuide(variant, 'guide-types')
   const compiler = ['node_modules/typescript/bin/tsc', '-p', folder, '--listFiles']
   const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' })
   const own = stdout.split('\n').filter((line) => line.startsWith(folder))
   expect(own, stdout).toHaveLength(8)
   expect(status, stdout).toBe(0)
+})
+
+test('every attack that docs/security.md names is in the attack suite, and the reverse', () => {
+  const table = readFileSync('docs/security.md', 'utf8').split('## The attack suite')[1] ?? ''
+  const named = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
+  const suite = readFileSync('tests/identity/attacks.test.ts', 'utf8')
+  const run = [...suite.matchAll(/^describe\('([^']+)'/gm)].map(([, name]) => name)
+  expect(named).toEqual(run)
 })

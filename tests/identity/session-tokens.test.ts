@@ -196,7 +196,7 @@ describe('other settings', () => {
   })
 
   test('an expiry in a column without a time zone is read as UTC', async () => {
-    await serve({ SESSIONS_TABLE: 'plain_sessions' })
+    await serve({ SESSIONS_TABLE: 'plain_sessions', TZ: 'Pacific/Auckland' })
     await issuer.pool.query(`create table plain_sessions as
       select token, "userId" as user_id, "expiresAt" at time zone 'UTC' as expires_at from session`)
     await issuer.pool.query("alter role postgres set timezone = 'Pacific/Auckland'")
@@ -206,6 +206,7 @@ describe('other settings', () => {
     await issuer.pool.query(change, ['-5 minutes'])
     expect((await list(bearer(visitor.sessionToken))).code).toBe('token_expired')
     await issuer.pool.query('alter role postgres reset timezone')
+    vi.stubEnv('TZ', 'UTC')
   })
 
   test('a sessions table that is not there is our fault and signs nobody out', async () => {

@@ -24,10 +24,11 @@ const tsconfig = {
  * Writes the frontend of `docs/frontend.md`: each code block as the file that its title names.
  *
  * @param variant takes the blocks with this remark in their title in place of the plain ones
+ * @param root where two files of tests write it at the same time, each has its own
  * @returns the folder
  */
-export function writeGuide(variant = ''): string {
-  const folder = join(process.cwd(), '.data', 'guide', variant.replaceAll(' ', '-') || 'plain')
+export function writeGuide(variant = '', root = 'guide'): string {
+  const folder = join(process.cwd(), '.data', root, variant.replaceAll(' ', '-') || 'plain')
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
