@@ -14,9 +14,6 @@ import { type Rig, withRig } from './rig.ts'
 import { writeSection } from './write-section.ts'
 
 const options = readOptions()
-// The servers and Postgres end with this process, as long as it ends by itself.
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
 const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
 const sections = {
   compare: () => withRig(options, (rig) => report('compare', rig, compareServers)),
