@@ -6,7 +6,7 @@ import { aimsTable } from './aims.ts'
 import { compare, describeRun } from './compare.ts'
 import { growConnections, growTable } from './growth.ts'
 import { load } from './load.ts'
-import { describeMachine } from './machine.ts'
+import { describeMachine, watchOthers } from './machine.ts'
 import { cpuRatios, operationTables } from './operation-tables.ts'
 import { readOptions } from './options.ts'
 import { profile } from './profile.ts'
@@ -48,7 +48,9 @@ switch (options.command) {
 }
 
 async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
-  const text = `${await make(rig)}\n\n${describeMachine(rig, commandLine)}`
+  const shareOfOthers = watchOthers()
+  const measured = await make(rig)
+  const text = `${measured}\n\n${describeMachine(rig, commandLine, shareOfOthers())}`
   console.log(`\n${text}\n`)
   if (options.write) writeSection(section, text)
 }
