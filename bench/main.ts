@@ -44,7 +44,7 @@ switch (options.command) {
     break
   default:
     console.error(`There is no ${options.command}: compare, growth, load or profile.`)
-    process.exitCode = 1
+    process.exit(1)
 }
 
 async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
