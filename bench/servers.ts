@@ -50,6 +50,7 @@ export function targetsFor(
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: poolSize,
     DATABASE_NAMED_STATEMENTS: 'true',
+    RATE_LIMIT: 'off',
     BETTER_AUTH_SECRET: secret,
     LOG_LEVEL: 'error',
     ...settings,
