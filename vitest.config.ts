@@ -12,7 +12,11 @@ const inProcess = {
 }
 
 /** The same suite of requests for every way to serve: a project each. */
-const suite = { include: ['tests/http/**/*.test.ts'], isolate: false, fileParallelism: false }
+const suite = {
+  include: ['tests/{http,fuzz}/**/*.test.ts'],
+  isolate: false,
+  fileParallelism: false,
+}
 
 export default defineConfig({
   test: {

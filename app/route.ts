@@ -1,12 +1,12 @@
 import { otherMethods } from '#lib/methods'
+import { version } from '#lib/version'
 import { withRequest } from '#lib/with-request'
-import packageJson from '../package.json' with { type: 'json' }
 
 /** What this service is, and where its parts are. */
 export const GET = withRequest(() =>
   Response.json({
     name: 'todo-backend',
-    version: packageJson.version,
+    version,
     links: {
       tasks: '/api/tasks',
       document: '/openapi.json',

@@ -27,7 +27,10 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
   const data = await loadData(rig.postgres, users, tasksEach)
   for (const target of rig.targets) {
     const { url } = await rig.running(target)
-    if (target.constant !== true) await checkAnswers(url, rig.postgres, data)
+    if (target.constant === true) continue
+    await checkAnswers(url, rig.postgres, data).catch((cause) => {
+      throw new Error(`${target.name} does not answer as the database says it must.`, { cause })
+    })
   }
   console.log('Every server gives the same answers.')
   await warmUp(rig, options, data)

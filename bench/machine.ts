@@ -1,18 +1,38 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
 import { describePlan } from './cores.ts'
+import { cpuMsOf, machineCpuMs } from './processes.ts'
 import type { Rig } from './rig.ts'
 import { versionsOf } from './servers.ts'
+import { percent } from './tables.ts'
+
+/**
+ * Watches what does not belong to the benchmark.
+ *
+ * @returns a function that gives its share of the machine since, which must be small for figures to hold
+ */
+export function watchOthers(): () => number {
+  const others = () => machineCpuMs() - cpuMsOf(process.pid)
+  const [before, start] = [others(), performance.now()]
+  return () => Math.max(0, (others() - before) / ((performance.now() - start) * cpus().length))
+}
 
 /** The machine, the versions and the command that figures come from. */
-export function describeMachine({ cores, postgres, targets }: Rig, commandLine: string): string {
+export function describeMachine(
+  { cores, postgres, targets }: Rig,
+  commandLine: string,
+  others: number,
+): string {
   const processors = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
-  const commit = execFileSync('git', ['log', '-1', '--format=%h'], { encoding: 'utf8' }).trim()
+  const commit = execFileSync('git', ['describe', '--always', '--dirty', '--exclude=*'], {
+    encoding: 'utf8',
+  }).trim()
   const day = new Date().toISOString().slice(0, 10)
   return [
     `Measured on ${day} at commit ${commit} with \`${commandLine}\`:`,
     `${processors.length} cores of ${processors[0]?.model.trim()}, ${memory} GiB, Linux ${release()};`,
     `${versionsOf(targets)}, Postgres ${postgres.version}. ${describePlan(cores)}`,
+    `Everything else took ${percent(others)} of the machine meanwhile.`,
   ].join(' ')
 }

@@ -6,7 +6,7 @@ import { aimsTable } from './aims.ts'
 import { compare, describeRun } from './compare.ts'
 import { growConnections, growTable } from './growth.ts'
 import { load } from './load.ts'
-import { describeMachine } from './machine.ts'
+import { describeMachine, watchOthers } from './machine.ts'
 import { cpuRatios, operationTables } from './operation-tables.ts'
 import { readOptions } from './options.ts'
 import { profile } from './profile.ts'
@@ -14,9 +14,6 @@ import { type Rig, withRig } from './rig.ts'
 import { writeSection } from './write-section.ts'
 
 const options = readOptions()
-// The servers and Postgres end with this process, as long as it ends by itself.
-process.once('SIGINT', () => process.exit(130))
-process.once('SIGTERM', () => process.exit(143))
 const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
 const sections = {
   compare: () => withRig(options, (rig) => report('compare', rig, compareServers)),
@@ -47,11 +44,13 @@ switch (options.command) {
     break
   default:
     console.error(`There is no ${options.command}: compare, growth, load or profile.`)
-    process.exitCode = 1
+    process.exit(1)
 }
 
 async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
-  const text = `${await make(rig)}\n\n${describeMachine(rig, commandLine)}`
+  const shareOfOthers = watchOthers()
+  const measured = await make(rig)
+  const text = `${measured}\n\n${describeMachine(rig, commandLine, shareOfOthers())}`
   console.log(`\n${text}\n`)
   if (options.write) writeSection(section, text)
 }

@@ -17,6 +17,8 @@ export interface Options {
   readonly write: boolean
   /** Environment of the service beside what the benchmark sets. */
   readonly settings: Readonly<Record<string, string>>
+  /** Another checkout of this repository, to be measured beside this one. */
+  readonly base: string | undefined
 }
 
 /** Reads the command line of `npm run bench -- …`. @throws TypeError for an option it lacks */
@@ -30,6 +32,7 @@ export function readOptions(): Options {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       connections: { type: 'string' },
+      base: { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
     },
   })
@@ -46,6 +49,7 @@ export function readOptions(): Options {
     warmUpSeconds: quick ? 0.4 : 1.5,
     firstWarmUpSeconds: quick ? 2 : 8,
     connections: Number(values.connections ?? (command === 'load' ? 1000 : 64)),
+    base: values.base,
     settings: Object.fromEntries(values.set.map(readSetting)),
   }
 }

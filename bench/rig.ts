@@ -15,7 +15,7 @@ export interface Rig {
   stopServers(): Promise<void>
 }
 
-export interface RigOptions extends Pick<Options, 'only' | 'settings'> {
+export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base'> {
   /** The targets where `only` names none; all where this does not either. */
   readonly standard?: readonly string[]
   /** Whether commits reach the disk. */
@@ -24,7 +24,7 @@ export interface RigOptions extends Pick<Options, 'only' | 'settings'> {
 
 /** Sets a rig up for as long as `use` takes, for the targets that are chosen by their names. */
 export async function withRig(
-  { only, settings, standard, durable = false }: RigOptions,
+  { only, settings, base, standard, durable = false }: RigOptions,
   use: (rig: Rig) => Promise<void>,
 ): Promise<void> {
   const cores = planCores()
@@ -40,7 +40,7 @@ export async function withRig(
       env: { ...process.env, DATABASE_URL: postgres.url, BETTER_AUTH_SECRET: 'x'.repeat(32) },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
-    const all = targetsFor(postgres.url, settings)
+    const all = targetsFor(postgres.url, settings, base)
     const targets = chosen(all, only, standard).filter(isPresent)
     for (const build of new Set(targets.map(({ server }) => server.build))) build?.()
     moveToCores(process.pid, cores?.generator)

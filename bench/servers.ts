@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildNext } from '#tests/support/build'
 import { secret } from './data.ts'
@@ -34,15 +35,22 @@ const python = '/usr/bin/python3'
 const pythonModules = 'fastapi, sqlmodel, asyncpg, uvicorn, uvloop, httptools, jwt'
 const pythonPackages = pythonModules.replaceAll(/(\w+),?/g, 'python3-$1')
 
-/** Every row, in the order of the tables. */
+/**
+ * Every row, in the order of the tables.
+ *
+ * @param settings variables for the service beside its usual ones
+ * @param base another checkout of this repository, to be measured beside this one
+ */
 export function targetsFor(
   databaseUrl: string,
   settings: Readonly<Record<string, string>>,
+  base: string | undefined,
 ): Target[] {
   const service = {
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: poolSize,
     DATABASE_NAMED_STATEMENTS: 'true',
+    RATE_LIMIT: 'off',
     BETTER_AUTH_SECRET: secret,
     LOG_LEVEL: 'error',
     ...settings,
@@ -80,15 +88,14 @@ export function targetsFor(
     command: [node, nextBin, 'start', constantApp],
     env: {},
     path: '/api/tasks/1',
-    build: () =>
-      execFileSync(node, [nextBin, 'build', constantApp], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      }),
+    build: buildConstantNext,
   }
   const bare = { name: 'node-http', command: [node, 'bench/peers/node-http.ts'], env: {}, path }
   const origin = { origin: 'http://localhost:3000' }
+  const onBase = base === undefined ? [] : [{ ...onNode, name: 'base', folder: base }]
   return [
     { name: 'node', title: '**this service**, Node host', server: onNode },
+    ...onBase.map((server) => ({ name: 'base', title: `Node host of ${base}`, server })),
     { name: 'next', title: '**this service**, Next host', server: onNext },
     { name: 'next-origin', title: 'the same, with `Origin`', server: onNext, headers: origin },
     { name: 'fastify', title: 'Fastify, SQL by hand', server: fastify },
@@ -96,6 +103,16 @@ export function targetsFor(
     { name: 'next-constant', title: 'Next, a constant', server: constantNext, constant: true },
     { name: 'node-http', title: '`node:http`, a constant', server: bare, constant: true },
   ]
+}
+
+/** Builds it, unless the build that is there is newer than what it is made of. */
+function buildConstantNext(): void {
+  const parts = globSync(['bench/peers/**/*.ts', 'package-lock.json'])
+  const modifiedAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const builtAt = modifiedAt(join(constantApp, '.next', 'BUILD_ID'))
+  if (parts.every((path) => modifiedAt(path) < builtAt)) return
+  const stdio = ['ignore', 'ignore', 'inherit'] as const
+  execFileSync(node, [nextBin, 'build', constantApp], { stdio: [...stdio] })
 }
 
 /** Which versions were measured. */

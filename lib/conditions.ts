@@ -9,8 +9,9 @@ interface EntityTag {
 
 type EntityTags = '*' | readonly EntityTag[]
 
-/** Also the pattern of both headers in the API document. */
-export const tagList = /^(?:[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?(?:,|$))+$/
+/** Also the pattern of both headers in the API document. Empty elements are allowed: RFC 9110, 5.6.1. */
+export const tagList =
+  /^(?:[ \t]*,)*[ \t]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?)*$/
 const oneTag = /(W\/)?"([^"]*)"/g
 const version = /^(?:0|[1-9][0-9]{0,9})$/
 const latestVersion = 2 ** 31 - 1
@@ -66,14 +67,13 @@ function readTags(request: Request, name: 'if-match' | 'if-none-match'): EntityT
   const value = request.headers.get(name)
   if (value === null) return undefined
   if (value.trim() === '*') return '*'
-  const tags = Array.from(value.matchAll(oneTag), ([, weak, text = '']) => ({
+  if (!tagList.test(value)) {
+    throw new Problem('malformed_header', `${name} must be * or a list of entity tags: "1", "2".`)
+  }
+  return Array.from(value.matchAll(oneTag), ([, weak, text = '']) => ({
     isWeak: weak !== undefined,
     text,
   }))
-  if (tags.length === 0 || !tagList.test(value)) {
-    throw new Problem('malformed_header', `${name} must be * or a list of entity tags: "1", "2".`)
-  }
-  return tags
 }
 
 function strong(tags: EntityTags | undefined): EntityTags | undefined {

@@ -6,6 +6,9 @@ import type { Session } from '#db/sessions'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
 
+/** For all migrations together; without a limit, a network that swallows one would stop it all. */
+const preparationMs = 90_000
+
 /** One database for the process: Next loads this module once for each bundle that imports it. */
 const shared = globalThis as typeof globalThis & { todoDatabase?: Promise<OpenDatabase> }
 
@@ -25,18 +28,7 @@ export function database(): Promise<OpenDatabase> {
  * @throws DatabaseError where the database is not open by the deadline
  */
 export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const meaning = { kind: 'unavailable', transient: false, mayHaveRun: false } as const
-      reject(new DatabaseError('the database is not open yet', meaning))
-    }, timeoutMs)
-  })
-  try {
-    return await Promise.race([database(), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  return await within(timeoutMs, database())
 }
 
 /**
@@ -83,11 +75,26 @@ async function open(): Promise<OpenDatabase> {
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
   })
   try {
-    await opened.prepare()
+    await within(preparationMs, opened.prepare())
     return opened
   } catch (error) {
     await opened.close()
     throw error
+  }
+}
+
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const meaning = { kind: 'unavailable', transient: false, mayHaveRun: false } as const
+      reject(new DatabaseError('the database is not open yet', meaning))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -9,8 +9,9 @@ export interface Creation {
   readonly creation: string | null
 }
 
-const visible = /^[\x21-\x7e]{1,255}$/
-const quoted = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/
+/** A key of 1 to 255 visible characters, bare or quoted; also its pattern in the API document. */
+export const keyPattern =
+  /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
 const digestLength = 22
 
 /**
@@ -43,9 +44,10 @@ export function isReplay(planned: string | null, stored: string | null): boolean
 
 /** The key, quoted as the IETF draft has it or bare as most clients send it. */
 function readKey(header: string): string {
-  const key = header.startsWith('"') ? quoted.exec(header)?.[1]?.replaceAll(/\\(.)/g, '$1') : header
-  if (key !== undefined && visible.test(key)) return key
-  throw new Problem('malformed_header', 'Idempotency-Key must be 1 to 255 visible characters.')
+  if (!keyPattern.test(header)) {
+    throw new Problem('malformed_header', 'Idempotency-Key must be 1 to 255 visible characters.')
+  }
+  return header.startsWith('"') ? header.slice(1, -1).replaceAll(/\\(.)/g, '$1') : header
 }
 
 /**

@@ -125,3 +125,9 @@ app.patch<{ Params: { id: string } }>(
 )
 
 await app.listen({ port: Number(PORT), host: '127.0.0.1' })
+
+process.once('SIGTERM', async () => {
+  await app.close()
+  await pool.end()
+  process.exit(0)
+})

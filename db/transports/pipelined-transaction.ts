@@ -41,6 +41,7 @@ export class PipelinedTransaction {
   readonly #statements: readonly Statement[]
   readonly #named: Set<string> | undefined
   readonly #rows: Row[][]
+  readonly #parsed: string[] = []
   #fields: readonly Field[] = []
   #resolve: (rows: Row[][]) => void = () => {}
   #reject: (error: unknown) => void = () => {}
@@ -80,6 +81,7 @@ export class PipelinedTransaction {
     // An earlier transaction that failed may have left the name behind.
     messages.close({ type: 'S', name })
     messages.parse({ text: sql, name })
+    this.#parsed.push(name)
     return name
   }
 
@@ -112,9 +114,7 @@ export class PipelinedTransaction {
 
   /** The answer to the Sync: the transaction is committed. */
   handleReadyForQuery(): void {
-    for (const { sql } of this.#statements) {
-      this.#named?.add(createHash('sha1').update(sql).digest('base64'))
-    }
+    for (const name of this.#parsed) this.#named?.add(name)
     this.#resolve(this.#rows)
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresDialect } from 'kysely'
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
@@ -29,7 +30,9 @@ export function openPostgres(options: TransportOptions): Transport {
       return await run(client, statements, end - performance.now(), namesOf(client, named))
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
-    close: () => pool.end(),
+    // A session that a dead network holds on to must not keep the service from closing.
+    close: () =>
+      Promise.race([pool.end(), sleep(options.connectTimeoutMs, undefined, { ref: false })]),
   }
 }
 

@@ -11,7 +11,7 @@ import { schemaComponents } from '#lib/openapi/schemas'
 import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'
 import type { Envelope } from '#lib/responses'
-import packageJson from '../../package.json' with { type: 'json' }
+import { version } from '#lib/version'
 
 /** The same operations under three addresses; frontends of all three kinds exist. */
 const families = [
@@ -46,7 +46,7 @@ export function openApiDocument(envelope: Envelope): object {
     openapi: '3.1.1',
     info: {
       title: 'Todo API',
-      version: packageJson.version,
+      version,
       description,
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { tagList } from '#lib/conditions'
+import { keyPattern } from '#lib/idempotency'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
 
 const tags = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
@@ -23,30 +24,28 @@ const paths = {
   },
 }
 
+// Without examples of their own: the reference page would send those with whatever you try.
 const headers = {
   'If-Match': {
     name: 'If-Match',
     in: 'header',
     description:
-      '`ETag`s that you know, or `*`. If the version is another one now, nothing happens and the answer is 412.',
+      '`ETag`s that you know, or `*`. If the version is another one now, nothing happens and the answer is 412. For instance `"582019347"`, with the quotes.',
     schema: tags,
-    example: '"582019347"',
   },
   'If-None-Match': {
     name: 'If-None-Match',
     in: 'header',
     description:
-      '`ETag`s that you have, or `*`. If the version is one of them, a read answers 304 and a write 412.',
+      '`ETag`s that you have, or `*`. If the version is one of them, a read answers 304 and a write 412. For instance `"582019347"`.',
     schema: tags,
-    example: '"582019347"',
   },
   'Idempotency-Key': {
     name: 'Idempotency-Key',
     in: 'header',
     description:
-      'A name of your own for this task, such as a UUID: 1 to 255 visible characters, in quotes or bare. It is remembered as long as the task exists.',
-    schema: { type: 'string', minLength: 1, maxLength: 512, pattern: '^[\\x21-\\x7e]+$' },
-    example: '8e03978e-40d5-43dd-bc93-6894a57f9324',
+      'A name of your own for this task, such as a UUID: 1 to 255 visible characters, in quotes or bare. It is remembered as long as the task exists. For instance `8e03978e-40d5-43dd-bc93-6894a57f9324`.',
+    schema: { type: 'string', pattern: keyPattern.source },
   },
 }
 

@@ -79,6 +79,12 @@ function listSchema(envelope: Envelope): object {
 
 /** Without `$schema`, and open: a client must not fail on a field that comes later. */
 function toSchema(schema: z.ZodType, io: 'input' | 'output'): object {
-  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, { io })
+  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
+    io,
+    // Generators of clients take a field with a default for one that must be sent.
+    override: ({ jsonSchema }) => {
+      delete jsonSchema.default
+    },
+  })
   return rest
 }

@@ -43,7 +43,7 @@ const title = z
 const description = storableText(descriptionLimit)
   .nullable()
   .meta({
-    description: 'Null clears it.',
+    description: 'Null stands for none.',
     maxLength: descriptionLimit,
     pattern: '^[^\\u0000]*$',
     examples: ['Two bottles'],

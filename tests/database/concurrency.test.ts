@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { createBy, send } from '#tests/support/send'
+import { createAtOne, createBy, send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
@@ -19,7 +19,7 @@ const times = <T>(count: number, run: (index: number) => Promise<T>) =>
 
 test('200 simultaneous flips of one task get 200 answers and end in the right state', async () => {
   const user = newUser()
-  const id = await createBy(service.url, user)
+  const id = await createAtOne(service.url, url, user)
   const path = `/api/tasks/${id}/complete`
   const answers = await times(200, () => send(service.url, 'PATCH', path, user))
   expect(answers.map(({ status }) => status)).toEqual(Array(200).fill(200))

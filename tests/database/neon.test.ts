@@ -3,13 +3,13 @@ import { openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
 import { type NeonFault, type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
-import { createBy, send } from '#tests/support/send'
+import { createAtOne, send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
-const deadlineMs = 2000
-const slackMs = 1500
+const deadlineMs = 4000
+const slackMs = 2500
 const user = newUser()
 const away: NeonFault = {
   status: 400,
@@ -41,13 +41,14 @@ afterEach(async () => {
   expect((await list()).status).toBe(200)
 })
 
+const create = () => createAtOne(service.url, direct, user)
 const list = () => send(service.url, 'GET', '/api/tasks', user)
 const flip = (id: string) => send(service.url, 'PATCH', `/api/tasks/${id}/complete`, user)
 const stored = (id: string) =>
   runSql(direct, `select completed, version from tasks where id = '${id}'`)
 
 test('a compute that cannot be reached at first costs nothing but time, for reads and writes', async () => {
-  const id = await createBy(service.url, user)
+  const id = await create()
   standIn.faults.push(away, away)
   expect((await flip(id)).status).toBe(200)
   expect(await stored(id)).toEqual([{ completed: true, version: 2 }])
@@ -56,7 +57,7 @@ test('a compute that cannot be reached at first costs nothing but time, for read
 })
 
 test('a compute that cannot be reached at all is a 503, and nothing has changed', async () => {
-  const id = await createBy(service.url, user)
+  const id = await create()
   standIn.faults.push(away, away, away)
   const answer = await flip(id)
   expect(answer.status).toBe(503)
@@ -88,7 +89,7 @@ describe.each([500, 502, 503, 504])('an answer %i of the proxy', (status) => {
   })
 
   test('to a flip is a 503, because nobody knows whether it ran', async () => {
-    const id = await createBy(service.url, user)
+    const id = await create()
     standIn.faults.push(failing(status))
     const before = standIn.fetches
     expect((await flip(id)).status).toBe(503)
@@ -99,7 +100,7 @@ describe.each([500, 502, 503, 504])('an answer %i of the proxy', (status) => {
 test.each(['lost answer', 'cut'] as const)(
   'after a %s, a flip is not sent again',
   async (fault) => {
-    const id = await createBy(service.url, user)
+    const id = await create()
     standIn.faults.push(fault)
     const before = standIn.fetches
     expect((await flip(id)).status).toBe(503)

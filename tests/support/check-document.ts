@@ -86,7 +86,7 @@ function checkBody(
   if (type !== '*/*') expect(headers.get('content-type'), place).toBe(type)
   if (text === '' || !type.endsWith('json')) return
   const id = '$ref' in described ? described.$ref : place
-  const validator = validators.get(id) ?? compile(media.schema)
+  const validator = validators.get(id) ?? compile(media.schema, 'answer')
   validators.set(id, validator)
   const isValid = validator(JSON.parse(text))
   expect(isValid, `${place} ${key}: ${faultsOf(validator)}\n${text}`).toBe(true)

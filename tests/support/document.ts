@@ -38,7 +38,8 @@ export const document: OpenApiDocument = JSON.parse(JSON.stringify(openApiDocume
 
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)
-ajv.addSchema(close(document), 'document')
+ajv.addSchema(document, 'open')
+ajv.addSchema(close(document), 'closed')
 
 const templates = Object.keys(document.paths).sort((one, other) =>
   // A fixed part wins over a name in braces, from the left.
@@ -70,17 +71,18 @@ export function faultsOf({ errors }: ValidateFunction): string {
   return ajv.errorsText(errors)
 }
 
-/** A check of values against a schema of the document. */
-export function compile(schema: object): ValidateFunction {
+/**
+ * A check of values against a schema of the document. Clients and handlers ignore fields that they
+ * do not know; in an answer one is a mistake.
+ */
+export function compile(schema: object, of: 'request' | 'answer'): ValidateFunction {
+  const [name, form] = of === 'request' ? ['open', schema] : ['closed', close(schema)]
   return ajv.compile(
-    JSON.parse(JSON.stringify(close(schema)).replaceAll('"#/components', '"document#/components')),
+    JSON.parse(JSON.stringify(form).replaceAll('"#/components', `"${name}#/components`)),
   )
 }
 
-/**
- * The same schemas, taking no field that they do not name. Clients must accept new fields; here one
- * is a mistake.
- */
+/** The same schemas, taking no field that they do not name. */
 function close<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(close) as T

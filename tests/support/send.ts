@@ -1,3 +1,4 @@
+import { runSql } from '#tests/support/postgres'
 import { tokenFor } from '#tests/support/tokens'
 
 export interface Sent {
@@ -36,4 +37,11 @@ export async function createBy(url: string, as: string, title = 'Buy milk'): Pro
   const sent = await send(url, 'POST', '/api/tasks', as, { title })
   if (sent.status !== 201) throw new Error(`No task was created: ${sent.status} ${sent.text}`)
   return String(sent.json()['id'])
+}
+
+/** The same, with 1 for the version that it starts at, which is otherwise any number. */
+export async function createAtOne(url: string, databaseUrl: string, as: string): Promise<string> {
+  const id = await createBy(url, as)
+  await runSql(databaseUrl, `update tasks set version = 1 where id = '${id}'`)
+  return id
 }

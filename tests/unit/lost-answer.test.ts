@@ -5,9 +5,8 @@ import { databaseFor } from '#db/scoped'
 import { insertTask } from '#db/tasks'
 import type { Transport } from '#db/transports/transport'
 import { isReplay, planCreation } from '#lib/idempotency'
+import { options } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
-
-const limits = { deadlineMs: 8000, attemptMs: 5000, statementTimeoutMs: 5000 }
 
 /** A network that loses the first answer, after the database has done what was asked. */
 function losingFirstAnswer(transport: Transport): Transport {
@@ -25,23 +24,11 @@ function losingFirstAnswer(transport: Transport): Transport {
 }
 
 test('a create whose answer was lost is retried, and is no replay of itself', async () => {
-  const opened = await openDatabase({
-    url: 'pglite://',
-    usersTable: { table: 'users' },
-    usersIdType: 'text',
-    sessionsTable: { table: 'session' },
-    limits,
-    poolSize: 1,
-    queueLimit: 1,
-    queueTimeoutMs: 1000,
-    connectTimeoutMs: 1000,
-    namedStatements: false,
-    onFault: () => {},
-  })
+  const opened = await openDatabase({ ...options, url: 'pglite://' })
   try {
     await opened.prepare()
     const userId = newUser()
-    const db = databaseFor(losingFirstAnswer(opened.transport), userId, limits)
+    const db = databaseFor(losingFirstAnswer(opened.transport), userId, options.limits)
     const content = { title: 'Buy milk', description: null, completed: false }
     const headers = { 'idempotency-key': 'k' }
     const request = new Request('http://service/api/tasks', { method: 'POST', headers })

@@ -1,87 +1,12 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { IsolationError } from '#db/isolation'
+import { proveIsolation } from '#db/isolation'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { launch, type Service, startService } from '#tests/support/service'
-import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
-
-async function openAs(login: string, database: string) {
-  const opened = await openDatabase({ ...options, url: server.url(database, login) })
-  return opened
-}
-
-/** What a login may be, from the plainest to the mightiest. */
-const logins = [
-  ['an owner that may create roles', 'createrole'],
-  ['a superuser', 'superuser'],
-  ['a role that bypasses row-level security, as Neon’s console makes them', 'createrole bypassrls'],
-] as const
-
-describe.each(logins)('with the login %s', (_, attributes) => {
-  test('the second wall holds alone', async () => {
-    const login = await createLogin(server, attributes)
-    const name = await createDatabase(server)
-    await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
-    await runSql(server.url(name), `alter schema public owner to ${login}`)
-    const database = await openAs(login, name)
-    // The role may be there already, made for another database by somebody else.
-    await runSql(
-      server.url('postgres'),
-      `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
-      `grant todo_app to ${login}`,
-    )
-    await database.prepare()
-    await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
-    const bob = database.forUser('bob')
-    expect(await bob.selectFrom('tasks').selectAll().execute()).toEqual([])
-    expect((await bob.deleteFrom('tasks').returning('id').execute()).length).toBe(0)
-    expect(await runSql(server.url(name), 'select user_id from tasks')).toEqual([
-      { user_id: 'alice' },
-    ])
-    await database.close()
-  })
-})
-
-test('a login that owns nothing serves, once an administrator has migrated', async () => {
-  const name = await createDatabase(server)
-  const administrator = await openAs('postgres', name)
-  await administrator.prepare()
-  await administrator.close()
-  const login = await createLogin(server)
-  const before = await openAs(login, name)
-  await expect(before.prepare()).rejects.toThrow(/GRANT todo_app TO/)
-  await before.close()
-  await runSql(server.url('postgres'), `grant todo_app to ${login}`)
-  const database = await openAs(login, name)
-  await database.prepare()
-  await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
-  await database.close()
-})
-
-test('a login that may not migrate is told what to run', async () => {
-  const name = await createDatabase(server)
-  const database = await openAs(await createLogin(server), name)
-  await expect(database.prepare()).rejects.toThrow(
-    /may not migrate: .*CREATE ROLE todo_app NOLOGIN/,
-  )
-  await database.close()
-})
-
-test('a login that may migrate but not take the role is told what to run', async () => {
-  const name = await createDatabase(server)
-  const login = await createLogin(server)
-  await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
-  await runSql(server.url(name), `alter schema public owner to ${login}`)
-  const database = await openAs(login, name)
-  const refused = database.prepare()
-  await expect(refused).rejects.toThrow(IsolationError)
-  await expect(refused).rejects.toThrow(/GRANT todo_app TO/)
-  await database.close()
-})
 
 /** Each way to break the wall, how to mend it, and what the service says. */
 const breaches = [
@@ -147,9 +72,8 @@ describe('a broken wall', () => {
 
 test('where the role itself bypasses, or owns the table, the wall counts as broken', async () => {
   // The role belongs to the cluster, so it is another one that stands in for it here.
-  const { proveIsolation } = await import('#db/isolation')
   const name = await createDatabase(server)
-  const database = await openAs('postgres', name)
+  const database = await openDatabase({ ...options, url: server.url(name) })
   await database.prepare()
   const asRole = (role: string) => ({
     ...database.transport,

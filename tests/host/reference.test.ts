@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs'
+import { chromium, type Page } from 'playwright-core'
+import { expect, test } from 'vitest'
+import { startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const browserPath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+const screenshotPath = process.env['SCREENSHOT_PATH']
+
+async function authorize(page: Page, token: string): Promise<void> {
+  await page.getByRole('button', { name: 'Authorize' }).click()
+  const dialog = page.locator('.modal-ux')
+  await dialog.getByRole('textbox').fill(token)
+  await dialog.getByRole('button', { name: 'Apply credentials' }).click()
+  await dialog.getByRole('button', { name: 'Close' }).click()
+}
+
+/** Opens an operation, sends it as it is offered, and returns the answer that the page shows. */
+async function tryOut(page: Page, operation: string, id?: string) {
+  const block = page.locator(`#operations-Tasks-${operation}`)
+  await block.locator('.opblock-summary').click()
+  await block.getByRole('button', { name: 'Try it out' }).click()
+  if (id !== undefined) await block.locator('tr[data-param-name="id"] input').fill(id)
+  await block.getByRole('button', { name: 'Execute' }).click()
+  const answer = block.locator('.live-responses-table tbody')
+  const status = answer.locator('td.response-col_status').first()
+  await status.waitFor()
+  return { status: (await status.innerText()).trim(), text: await answer.innerText() }
+}
+
+// Skipped, and counted as such, where there is no Chromium: CHROMIUM_PATH says where it is.
+test.skipIf(!existsSync(browserPath))(
+  'a person can sign in on the reference page, try operations and see the answers',
+  async () => {
+    await using service = await startService('node', { DATABASE_URL: 'pglite://' })
+    const browser = await chromium.launch({ executablePath: browserPath, args: flags })
+    try {
+      const page = await browser.newPage({ reducedMotion: 'reduce' })
+      const asked: string[] = []
+      const complaints: string[] = []
+      page.on('request', (request) => asked.push(request.url()))
+      page.on('pageerror', (error) => complaints.push(error.message))
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text())
+      })
+      await page.goto(`${service.url}/docs`)
+      await authorize(page, await tokenFor(newUser()))
+
+      const created = await tryOut(page, 'createTask')
+      expect(created.status).toBe('201')
+      const id = /"id": "([^"]+)"/.exec(created.text)?.[1] ?? ''
+      if (screenshotPath !== undefined) await page.screenshot({ path: screenshotPath })
+      expect(await tryOut(page, 'updateTask', id)).toMatchObject({ status: '200' })
+      expect(await tryOut(page, 'deleteTask', id)).toMatchObject({ status: '204' })
+
+      const foreign = asked.filter(
+        (url) => !url.startsWith(service.url) && !/^(data|blob):/.test(url),
+      )
+      expect(asked.length).toBeGreaterThan(6)
+      expect(foreign).toEqual([])
+      expect(complaints).toEqual([])
+    } finally {
+      await browser.close()
+    }
+  },
+  120_000,
+)

@@ -1,0 +1,54 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+/** The example of the guide, as a program that is given where the service is. */
+function exampleProgram(): string {
+  const guide = readFileSync('docs/openapi.md', 'utf8')
+  const example = /```ts\n([\s\S]*?)```/.exec(guide)?.[1] ?? ''
+  return [
+    example
+      .replace("'http://localhost:8000'", "process.env['BASE_URL'] ?? ''")
+      .replace('const api =', "const token = process.env['TOKEN'] ?? ''\nconst api ="),
+    'console.log(JSON.stringify({ created: created.data, changed: changed.data, open }))',
+  ].join('\n')
+}
+
+function run(command: string, options: string[], env: Record<string, string> = {}): string {
+  const ended = spawnSync(command, options, { encoding: 'utf8', env: { ...process.env, ...env } })
+  expect(ended.status, ended.stdout + ended.stderr).toBe(0)
+  return ended.stdout
+}
+
+test('the client that the guide generates compiles, and does what its example says', async () => {
+  await using service = await startService('node', { DATABASE_URL: 'pglite://' })
+  // Inside the project, so that the program finds openapi-fetch; git ignores it.
+  mkdirSync('.data', { recursive: true })
+  const folder = mkdtempSync(join(process.cwd(), '.data', 'typed-client-'))
+  try {
+    const [types, program] = [join(folder, 'api.d.ts'), join(folder, 'program.ts')]
+    run(process.execPath, [
+      ...['--import', './tests/support/typescript-5.ts'],
+      ...['node_modules/openapi-typescript/bin/cli.js', `${service.url}/openapi.json`],
+      ...['--output', types],
+    ])
+    writeFileSync(program, exampleProgram())
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'], exclude: [] }),
+    )
+    run('node_modules/.bin/tsc', ['--noEmit', '--project', folder])
+
+    const as = newUser()
+    const env = { BASE_URL: service.url, TOKEN: await tokenFor(as) }
+    const output = JSON.parse(run(process.execPath, [program], env))
+    expect(output.created).toMatchObject({ user_id: as, title: 'Buy milk', completed: false })
+    expect(output.changed).toMatchObject({ id: output.created.id, completed: true })
+    expect(output.open).toEqual([])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

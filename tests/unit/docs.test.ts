@@ -1,0 +1,77 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { problemTypes } from '#lib/errors'
+import { problemTexts } from '#lib/problem-texts'
+import packageJson from '../../package.json' with { type: 'json' }
+
+const pages = ['README.md', ...globSync('{docs,bench}/**/*.md')].filter(existsSync)
+const read = (path: string) => readFileSync(path, 'utf8')
+
+/** What stands in backquotes in the first cells of tables. */
+function firstCells(text: string): string[] {
+  const cells = Array.from(text.matchAll(/^\|([^|]*)\|/gm), ([, cell = '']) => cell)
+  return cells.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)`/g), ([, name = '']) => name))
+}
+
+test('docs/errors.md has a row for each error, as the service explains it', () => {
+  const text = read('docs/errors.md')
+  expect(firstCells(text)).toEqual(Object.keys(problemTypes))
+  for (const [code, { status, title }] of Object.entries(problemTypes)) {
+    const says = problemTexts[code as keyof typeof problemTexts]
+    expect(text).toContain(`| \`${code}\` | ${status} | ${title} | ${says} |`)
+  }
+})
+
+test('every npm script that a page names exists', () => {
+  const named = pages.flatMap((path) =>
+    Array.from(
+      read(path).matchAll(/npm (?:run (?:--\S+ )*([a-z][\w:.-]*)|(test|start)\b)/g),
+      ([, script, short]) => ({
+        path,
+        script: script ?? short,
+      }),
+    ),
+  )
+  const unknown = named.filter(({ script = '' }) => !(script in packageJson.scripts))
+  expect(unknown).toEqual([])
+})
+
+/** Names in capitals that `lib/env.ts` reads. */
+function variables(): string[] {
+  const text = read('lib/env.ts')
+  const server = text.slice(text.indexOf('server: {'), text.indexOf('experimental__runtimeEnv'))
+  const declared = Array.from(server.matchAll(/^ {6}([A-Z][A-Z0-9_]+):/gm), ([, name = '']) => name)
+  const direct = Array.from(
+    text.matchAll(/process\.env(?:\.|\[')([A-Z]\w+)/g),
+    ([, name = '']) => name,
+  )
+  return [...new Set([...declared, ...direct])].sort()
+}
+
+/** What a platform or a tool sets, and nobody has to. */
+const setByOthers = ['NODE_ENV', 'VERCEL']
+
+test.skipIf(!existsSync('.env.example'))('.env.example has every variable, and no other', () => {
+  const listed = Array.from(
+    read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm),
+    ([, n = '']) => n,
+  )
+  const known = variables()
+  expect(known.length).toBeGreaterThan(15)
+  expect(listed.sort()).toEqual(known.filter((name) => !setByOthers.includes(name)))
+})
+
+const environment = /^## Environment$([\s\S]*?)(?=^## |(?![\s\S]))/m
+
+test.skipIf(!existsSync('README.md') || !environment.test(read('README.md')))(
+  'the table of the environment in the README has every variable, and no other',
+  () => {
+    const table = environment.exec(read('README.md'))?.[1] ?? ''
+    const known = variables().filter((name) => !setByOthers.includes(name))
+    expect(
+      firstCells(table)
+        .filter((name) => !setByOthers.includes(name))
+        .sort(),
+    ).toEqual(known)
+  },
+)
