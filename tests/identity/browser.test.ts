@@ -121,6 +121,21 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     },
   )
 
+  test('a change that somebody else was faster with is a 412, and the guide shows how to notice', async () => {
+    const { page } = await signedUp()
+    const outcome = await page.evaluate(async () => {
+      const { api } = frontend
+      const { id } = await api.createTask({ title: 'Buy milk' })
+      const { etag } = await api.readTask(id)
+      await api.updateTask(id, { title: 'Buy oat milk' }, etag)
+      const late = await api
+        .updateTask(id, { title: 'Buy tea' }, etag)
+        .catch(({ status }) => status)
+      return { late, title: (await api.readTask(id)).task.title }
+    })
+    expect(outcome).toEqual({ late: 412, title: 'Buy oat milk' })
+  })
+
   test('whoever is signed out is told so, and not asked again and again', async () => {
     const page = await (await browser.newContext()).newPage()
     await page.goto(origin)

@@ -15,6 +15,8 @@ export async function newKey(kid: string, alg = 'EdDSA'): Promise<SigningKey> {
     sign: (sub) =>
       new SignJWT({ sub })
         .setProtectedHeader({ alg, kid })
+        // No two alike, so that none is remembered from an earlier request.
+        .setJti(crypto.randomUUID())
         .setIssuedAt()
         .setExpirationTime('15m')
         .sign(privateKey),
