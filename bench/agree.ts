@@ -1,8 +1,8 @@
 import { deepStrictEqual, strictEqual } from 'node:assert'
-import { type BenchRequest, sendOnce } from './connection.ts'
-import { type BenchUser, forgeToken } from './data.ts'
-import { createdTitle } from './operations.ts'
-import type { BenchPostgres } from './postgres.ts'
+import { type BenchRequest, sendOnce } from '#bench/connection'
+import { type BenchUser, forgeToken } from '#bench/data'
+import { createdTitle } from '#bench/operations'
+import type { BenchPostgres } from '#bench/postgres'
 
 type Json = Record<string, unknown>
 

@@ -1,6 +1,6 @@
-import type { Result } from './compare.ts'
-import type { Measurement } from './measure.ts'
-import { toTable } from './tables.ts'
+import type { Result } from '#bench/compare'
+import type { Measurement } from '#bench/measure'
+import { toTable } from '#bench/tables'
 
 /** Ratios of one run that this project aims at. */
 const againstFastapi: Readonly<Record<string, number>> = { read: 8, list: 12, create: 8, toggle: 8 }

@@ -1,10 +1,10 @@
-import { checkAnswers, deleteCreated } from './agree.ts'
-import { type BenchUser, loadData } from './data.ts'
-import { type Measurement, measure, medianOf } from './measure.ts'
-import { type Operation, operations } from './operations.ts'
-import type { Options } from './options.ts'
-import { chosen, type Rig } from './rig.ts'
-import type { Target } from './servers.ts'
+import { checkAnswers, deleteCreated } from '#bench/agree'
+import { type BenchUser, loadData } from '#bench/data'
+import { type Measurement, measure, medianOf } from '#bench/measure'
+import { type Operation, operations } from '#bench/operations'
+import type { Options } from '#bench/options'
+import { chosen, type Rig } from '#bench/rig'
+import type { Target } from '#bench/servers'
 
 export interface Result {
   readonly operation: Operation

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
+import type { BenchPostgres } from '#bench/postgres'
 import { testSecret } from '#tests/support/secret'
-import type { BenchPostgres } from './postgres.ts'
 
 export const secret = testSecret
 

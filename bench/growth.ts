@@ -1,9 +1,9 @@
-import { measureOperation, type Result, warmUp } from './compare.ts'
-import { loadData } from './data.ts'
-import { operations } from './operations.ts'
-import type { Options } from './options.ts'
-import { chosen, type Rig } from './rig.ts'
-import { figure, toTable, whole } from './tables.ts'
+import { measureOperation, type Result, warmUp } from '#bench/compare'
+import { loadData } from '#bench/data'
+import { operations } from '#bench/operations'
+import type { Options } from '#bench/options'
+import { chosen, type Rig } from '#bench/rig'
+import { figure, toTable, whole } from '#bench/tables'
 
 const tasksEach = 100
 const tableSizes = [100, 10_000, 1_000_000]

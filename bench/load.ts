@@ -1,11 +1,11 @@
-import { Connection } from './connection.ts'
-import { percentiles } from './measure.ts'
-import type { Options } from './options.ts'
-import type { BenchPostgres } from './postgres.ts'
-import type { Rig } from './rig.ts'
-import type { Target } from './servers.ts'
-import { figure, toTable, whole } from './tables.ts'
-import { Visitor } from './visitor.ts'
+import { Connection } from '#bench/connection'
+import { percentiles } from '#bench/measure'
+import type { Options } from '#bench/options'
+import type { BenchPostgres } from '#bench/postgres'
+import type { Rig } from '#bench/rig'
+import type { Target } from '#bench/servers'
+import { figure, toTable, whole } from '#bench/tables'
+import { Visitor } from '#bench/visitor'
 
 /**
  * Lets a thousand users work at once, without a pause between one request and the next, on each

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { cpus, release, totalmem } from 'node:os'
-import { describePlan } from './cores.ts'
-import { cpuMsOf, machineCpuMs } from './processes.ts'
-import type { Rig } from './rig.ts'
-import { versionsOf } from './servers.ts'
-import { percent } from './tables.ts'
+import { describePlan } from '#bench/cores'
+import { cpuMsOf, machineCpuMs } from '#bench/processes'
+import type { Rig } from '#bench/rig'
+import { versionsOf } from '#bench/servers'
+import { percent } from '#bench/tables'
 
 /**
  * Watches what does not belong to the benchmark.

@@ -2,16 +2,16 @@
  * `npm run bench` measures the service beside its peers and writes what it saw; see
  * docs/performance.md for its commands and options.
  */
-import { aimsTable } from './aims.ts'
-import { compare, describeRun } from './compare.ts'
-import { growConnections, growTable } from './growth.ts'
-import { load } from './load.ts'
-import { describeMachine, watchOthers } from './machine.ts'
-import { cpuRatios, operationTables } from './operation-tables.ts'
-import { readOptions } from './options.ts'
-import { profile } from './profile.ts'
-import { type Rig, withRig } from './rig.ts'
-import { writeSection } from './write-section.ts'
+import { aimsTable } from '#bench/aims'
+import { compare, describeRun } from '#bench/compare'
+import { growConnections, growTable } from '#bench/growth'
+import { load } from '#bench/load'
+import { describeMachine, watchOthers } from '#bench/machine'
+import { cpuRatios, operationTables } from '#bench/operation-tables'
+import { readOptions } from '#bench/options'
+import { profile } from '#bench/profile'
+import { type Rig, withRig } from '#bench/rig'
+import { writeSection } from '#bench/write-section'
 
 const options = readOptions()
 const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')

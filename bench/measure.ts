@@ -1,5 +1,5 @@
-import { type BenchRequest, Connection } from './connection.ts'
-import { cpuMsOf, memoryMbOf } from './processes.ts'
+import { type BenchRequest, Connection } from '#bench/connection'
+import { cpuMsOf, memoryMbOf } from '#bench/processes'
 
 /** What one slot of one server showed. */
 export interface Measurement {

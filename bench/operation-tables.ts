@@ -1,6 +1,6 @@
-import type { Result } from './compare.ts'
-import type { Measurement } from './measure.ts'
-import { figure, percent, ratio, toTable, whole } from './tables.ts'
+import type { Result } from '#bench/compare'
+import type { Measurement } from '#bench/measure'
+import { figure, percent, ratio, toTable, whole } from '#bench/tables'
 
 const bases = { fastapi: 'FastAPI', fastify: 'Fastify', base: 'base' }
 

@@ -1,5 +1,5 @@
-import { type BenchRequest, Connection } from './connection.ts'
-import { type BenchUser, forgeToken, pick } from './data.ts'
+import { type BenchRequest, Connection } from '#bench/connection'
+import { type BenchUser, forgeToken, pick } from '#bench/data'
 
 export interface Operation {
   readonly name: string

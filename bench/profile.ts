@@ -1,14 +1,14 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { loadData } from './data.ts'
-import { measure } from './measure.ts'
-import { operations } from './operations.ts'
-import type { Options } from './options.ts'
-import { type CpuProfile, readProfile } from './profile-reading.ts'
-import type { Rig } from './rig.ts'
-import { startServer } from './running.ts'
-import { toTable } from './tables.ts'
+import { loadData } from '#bench/data'
+import { measure } from '#bench/measure'
+import { operations } from '#bench/operations'
+import type { Options } from '#bench/options'
+import { type CpuProfile, readProfile } from '#bench/profile-reading'
+import type { Rig } from '#bench/rig'
+import { startServer } from '#bench/running'
+import { toTable } from '#bench/tables'
 
 const rowsShown = 40
 

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { type CorePlan, moveToCores, planCores } from './cores.ts'
-import type { Options } from './options.ts'
-import { type BenchPostgres, startPostgres } from './postgres.ts'
-import { type RunningServer, startServer } from './running.ts'
-import { type Target, targetsFor } from './servers.ts'
+import { type CorePlan, moveToCores, planCores } from '#bench/cores'
+import type { Options } from '#bench/options'
+import { type BenchPostgres, startPostgres } from '#bench/postgres'
+import { type RunningServer, startServer } from '#bench/running'
+import { type Target, targetsFor } from '#bench/servers'
 
 /** Everything that a run stands on: Postgres, migrated, and the servers, each started when asked for. */
 export interface Rig {

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { onCores } from '#bench/cores'
+import type { Server } from '#bench/servers'
 import { freePort } from '#tests/support/service'
-import { onCores } from './cores.ts'
-import type { Server } from './servers.ts'
 
 export interface RunningServer {
   readonly url: string

@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { secret } from '#bench/data'
 import { buildNext } from '#tests/support/build'
-import { secret } from './data.ts'
 
 /** A program to measure. */
 export interface Server {

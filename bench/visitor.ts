@@ -1,5 +1,5 @@
-import type { BenchAnswer, BenchRequest, Connection } from './connection.ts'
-import { pick, signToken } from './data.ts'
+import type { BenchAnswer, BenchRequest, Connection } from '#bench/connection'
+import { pick, signToken } from '#bench/data'
 
 export interface ExpectedTask {
   readonly title: string
@@ -77,7 +77,8 @@ export class Visitor {
     const answer = await this.#connection.send(request)
     this.latencies.push(performance.now() - sentAt)
     if (answer.status === status) return answer
-    throw new Error(`${request.method} gave ${answer.status}, not ${status}`)
+    const [, code = 'without a code'] = /"code":"(\w+)"/.exec(answer.text) ?? []
+    throw new Error(`${request.method} gave ${answer.status} (${code}), not ${status}`)
   }
 
   #compare({ text }: BenchAnswer, { title, completed }: ExpectedTask): void {

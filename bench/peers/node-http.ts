@@ -1,6 +1,6 @@
 /** The least that a Node process can do for an answer: what everything else stands on. */
 import { createServer } from 'node:http'
-import { constantTask } from './constant-task.ts'
+import { constantTask } from '#bench/peers/constant-task'
 
 const body = JSON.stringify(constantTask)
 

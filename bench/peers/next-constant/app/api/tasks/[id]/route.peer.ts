@@ -1,4 +1,4 @@
-import { constantTask } from '../../../../../constant-task'
+import { constantTask } from '#bench/peers/constant-task'
 
 /** What Next itself costs: a route handler that has nothing to do. */
 export const GET = () => Response.json(constantTask)
