@@ -6,18 +6,11 @@ import {
 } from 'kysely'
 import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
-import { taskJson } from '#db/task-json'
-import { isOneOf, isUnconditional, meets, type VersionCondition, type Versions } from '#db/versions'
-
-/** A task as the JSON text that is sent, built by Postgres, with the version it shows. */
-export interface StoredTask {
-  /** Null where the reader has this version already. */
-  readonly json: string | null
-  readonly version: number
-}
+import { type TaskRow, taskColumns } from '#db/task-row'
+import { isUnconditional, meets, type VersionCondition } from '#db/versions'
 
 /** A task, `stale` where it is not in a version that the request asks for, or none. */
-export type Found = StoredTask | 'stale' | undefined
+export type Found = TaskRow | 'stale' | undefined
 
 export interface TaskOwner {
   readonly userId: string
@@ -34,28 +27,20 @@ export interface TaskContent {
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
 /** A task that an insert stored or found, with what was noted when it was created. */
-export interface CreatedTask {
-  readonly json: string
-  readonly version: number
+export interface CreatedTask extends TaskRow {
   readonly creation: string | null
 }
 
-const task = [taskJson.as('json'), 'version'] as const
-
-/** Reads a task. Its JSON stays away where `known` has its version. */
+/** Reads a task. */
 export async function findTask(
   db: CallerDatabase,
   userId: string,
   id: string,
-  { known, ...condition }: VersionCondition & { readonly known?: Versions | undefined } = {},
+  condition: VersionCondition = {},
 ): Promise<Found> {
-  const json =
-    known === undefined
-      ? taskJson
-      : sql<string | null>`case when not ${isOneOf(known)} then ${taskJson} end`
   const query = db
     .selectFrom('tasks')
-    .select([json.as('json'), 'version'])
+    .select(taskColumns)
     .where('user_id', '=', userId)
     .where('id', '=', id)
     .where(meets(condition))
@@ -84,7 +69,7 @@ export async function insertTask(
     .onConflict((conflict) =>
       conflict.columns(['user_id', 'id']).doUpdateSet({ version: sql.ref('tasks.version') }),
     )
-    .returning([...task, 'creation'])
+    .returning([...taskColumns, 'creation'])
     .executeTakeFirstOrThrow()
 }
 
@@ -98,7 +83,7 @@ export async function updateTask(
 ): Promise<Found> {
   const isEmpty = Object.values(changes).every((value) => value === undefined)
   if (isEmpty) return await findTask(db, userId, id, condition)
-  const query = changeTask(db, userId, id, condition).set(changes).returning(task)
+  const query = changeTask(db, userId, id, condition).set(changes).returning(taskColumns)
   return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
@@ -112,11 +97,11 @@ export async function completeTask(
 ): Promise<Found> {
   const query = changeTask(db, userId, id, condition)
     .set({ completed: completed ?? sql<boolean>`not completed` })
-    .returning(task)
+    .returning(taskColumns)
   return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
-/** Deletes a task, and returns the version that it had. */
+/** Deletes a task, and returns what it was. */
 export async function deleteTask(
   db: CallerDatabase,
   userId: string,
@@ -128,7 +113,7 @@ export async function deleteTask(
     .where('user_id', '=', userId)
     .where('id', '=', id)
     .where(meets(condition))
-    .returning([sql<null>`null`.as('json'), 'version'])
+    .returning(taskColumns)
   return await tellMissingFromStale(db, userId, id, condition, query)
 }
 
@@ -142,9 +127,9 @@ function changeTask(db: CallerDatabase, userId: string, id: string, condition: V
 }
 
 type QueryOnOneTask =
-  | SelectQueryBuilder<Database, 'tasks', StoredTask>
-  | UpdateQueryBuilder<Database, 'tasks', 'tasks', StoredTask>
-  | DeleteQueryBuilder<Database, 'tasks', StoredTask>
+  | SelectQueryBuilder<Database, 'tasks', TaskRow>
+  | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
+  | DeleteQueryBuilder<Database, 'tasks', TaskRow>
 
 /**
  * Runs the query. Where it found nothing although the task is there, the condition was not met; the
@@ -162,11 +147,11 @@ async function tellMissingFromStale(
     .with('matched', () => query)
     .selectFrom('tasks')
     .leftJoin('matched', (join) => join.onTrue())
-    .select(['matched.json', 'matched.version'])
+    .selectAll('matched')
     .where('tasks.user_id', '=', userId)
     .where('tasks.id', '=', id)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  const { json, version } = row
-  return version === null ? 'stale' : { json, version }
+  // The join leaves all of the columns empty, or none.
+  return row.version === null ? 'stale' : (row as TaskRow)
 }

@@ -22,7 +22,7 @@ export function meets(condition: VersionCondition): RawBuilder<SqlBool> {
 }
 
 /** Whether the row's version is among these, as one parameter however many they are. */
-export function isOneOf(versions: Versions): RawBuilder<SqlBool> {
+function isOneOf(versions: Versions): RawBuilder<SqlBool> {
   return versions === '*'
     ? sql<SqlBool>`true`
     : sql<SqlBool>`version = any(${`{${versions.join()}}`}::integer[])`

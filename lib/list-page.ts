@@ -1,10 +1,13 @@
-import type { ListOptions, Position, TaskList } from '#db/list-tasks'
+import { hash } from 'node:crypto'
+import type { ListOptions, TaskPage } from '#db/list-tasks'
+import type { TaskRow } from '#db/task-row'
 import { readListCondition } from '#lib/conditions'
 import { openCursor, sealCursor } from '#lib/cursor'
 import { env } from '#lib/env'
 import { readQuery } from '#lib/request'
 import { listResponse, preconditionFailed } from '#lib/responses'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
+import { toTask } from '#lib/task'
 import { parameterProblem } from '#lib/validation'
 
 /** The page of a list that a request asks for, whose list it is, and in which versions. */
@@ -12,8 +15,13 @@ export interface ListRequest {
   readonly request: Request
   readonly userId: string
   readonly options: ListOptions
+  /** Tags of the versions that may be sent, and of those that the client has. */
   readonly acceptable: '*' | readonly string[]
+  readonly known: '*' | readonly string[]
 }
+
+/** 128 bits in base64url. */
+const tagLength = 22
 
 /**
  * Reads which page is asked for, from the query and the conditions.
@@ -29,37 +37,40 @@ export function readListRequest(request: Request, userId: string): ListRequest {
     throw parameterProblem('cursor', 'invalid_cursor', 'is not from the Link header of this list')
   }
   const withTotal = env().LIST_ENVELOPE !== 'array'
-  const options = { ...query, after, withTotal, known: known === '*' ? known : hashesIn(known) }
-  return { request, userId, options, acceptable: is }
+  return { request, userId, options: { ...query, after, withTotal }, acceptable: is, known }
 }
 
 /**
- * Answers with a page, and with where the next one is.
+ * Answers with a page, and with where the next one is; or 304 where the client has it.
  *
  * @throws Problem 412 where the list is not in a version that the request asks for
  */
-export function listAnswer(list: TaskList, { request, userId, options, acceptable }: ListRequest) {
-  const tag = tagPrefix() + list.tag
-  if (acceptable !== '*' && !acceptable.includes(tag)) throw preconditionFailed()
-  const next = list.next === null ? undefined : nextPage(request, userId, options, list.next)
-  return listResponse(list, { envelope: env().LIST_ENVELOPE, etag: `"${tag}"`, next })
+export function listAnswer(page: TaskPage, list: ListRequest): Response {
+  const tag = tagOf(page)
+  if (!isAmong(tag, list.acceptable)) throw preconditionFailed()
+  const next = page.hasMore ? nextPage(list, page.tasks) : undefined
+  const isKnown = isAmong(tag, list.known)
+  return listResponse(page, { envelope: env().LIST_ENVELOPE, etag: `"${tag}"`, next, isKnown })
+}
+
+/** A hash of all that the answer shows: a task's version stands for its contents. */
+function tagOf({ tasks, hasMore, total }: TaskPage): string {
+  const versions = tasks.map(({ id, version }) => `${id}.${version}`)
+  const content = [env().LIST_ENVELOPE, hasMore, total, ...versions].join()
+  return hash('sha256', content, 'base64url').slice(0, tagLength)
+}
+
+function isAmong(tag: string, tags: '*' | readonly string[]): boolean {
+  return tags === '*' || tags.includes(tag)
 }
 
 /** Relative, for the service may stand behind a proxy; all else in the query stays as it was sent. */
-function nextPage(request: Request, userId: string, { sort, order }: ListOptions, end: Position) {
+function nextPage({ request, userId, options }: ListRequest, tasks: readonly TaskRow[]) {
+  const last = tasks.at(-1)
+  if (last === undefined) return undefined
   const { pathname, searchParams } = new URL(request.url)
-  searchParams.set('cursor', sealCursor(end, { userId, sort, order }))
+  const { sort, order } = options
+  const { id, title, created_at: createdAt } = toTask(last)
+  searchParams.set('cursor', sealCursor({ createdAt, id, title }, { userId, sort, order }))
   return `${pathname}?${searchParams}`
-}
-
-/** An envelope is another text for the same tasks. */
-function tagPrefix(): string {
-  return env().LIST_ENVELOPE === 'array' ? '' : `${env().LIST_ENVELOPE}-`
-}
-
-function hashesIn(tags: readonly string[]): string[] {
-  return tags
-    .filter((tag) => tag.startsWith(tagPrefix()))
-    .map((tag) => tag.slice(tagPrefix().length))
-    .filter((hash) => /^[0-9a-f]{32}$/.test(hash))
 }

@@ -1,36 +1,38 @@
-import type { TaskList } from '#db/list-tasks'
+import type { TaskPage } from '#db/list-tasks'
 import type { CreatedTask, Found } from '#db/tasks'
+import type { Versions } from '#db/versions'
 import { taskTag } from '#lib/conditions'
 import { Problem } from '#lib/errors'
 import { taskNotFound } from '#lib/request'
+import { toTask } from '#lib/task'
 
 const caching = { 'cache-control': 'private, no-cache' }
 const contentType = { 'content-type': 'application/json' }
 
 /**
- * A task, as Postgres wrote it, or 304 where the reader has it.
+ * A task, or 304 where the reader has this version of it.
  *
  * @throws Problem 404 where there is none, 412 where it is in another version
  */
-export function taskAnswer(found: Found): Response {
+export function taskAnswer(found: Found, known: Versions = []): Response {
   if (found === undefined) throw taskNotFound()
   if (found === 'stale') throw preconditionFailed()
-  const { json, version } = found
-  const headers = { ...caching, etag: taskTag(version) }
-  return json === null
+  const headers = { ...caching, etag: taskTag(found.version) }
+  const isKnown = known === '*' || known.includes(found.version)
+  return isKnown
     ? new Response(null, { status: 304, headers })
-    : new Response(json, { headers: { ...contentType, ...headers } })
+    : new Response(JSON.stringify(toTask(found)), { headers: { ...contentType, ...headers } })
 }
 
 /** A new task; or the one that an earlier request with the same key made, as it is now. */
-export function createdAnswer(task: CreatedTask, id: string, isReplay: boolean): Response {
-  return new Response(task.json, {
+export function createdAnswer(task: CreatedTask, isReplay: boolean): Response {
+  return new Response(JSON.stringify(toTask(task)), {
     status: isReplay ? 200 : 201,
     headers: {
       ...contentType,
       ...caching,
       etag: taskTag(task.version),
-      location: `/api/tasks/${id}`,
+      location: `/api/tasks/${task.id}`,
       ...(isReplay && { 'idempotency-replayed': 'true' }),
     },
   })
@@ -45,16 +47,24 @@ export function deletedAnswer(found: Found): Response {
 
 export type Envelope = 'array' | 'tasks' | 'items'
 
-/** A list of tasks, as Postgres wrote it, or 304 where the reader has it. */
+interface ListHeaders {
+  readonly envelope: Envelope
+  readonly etag: string
+  /** Where the next page is. */
+  readonly next: string | undefined
+  readonly isKnown: boolean
+}
+
+/** A list of tasks, or 304 where the reader has it. */
 export function listResponse(
-  { json, count, total }: TaskList,
-  { envelope, etag, next }: { envelope: Envelope; etag: string; next: string | undefined },
+  { tasks, total }: TaskPage,
+  { envelope, etag, next, isKnown }: ListHeaders,
 ): Response {
   const headers = { ...caching, etag, ...(next !== undefined && { link: `<${next}>; rel="next"` }) }
-  if (json === null) return new Response(null, { status: 304, headers })
-  const body =
-    envelope === 'array' ? json : `{"${envelope}":${json},"count":${count},"total":${total}}`
-  return new Response(body, { headers: { ...contentType, ...headers } })
+  if (isKnown) return new Response(null, { status: 304, headers })
+  const list = tasks.map(toTask)
+  const body = envelope === 'array' ? list : { [envelope]: list, count: list.length, total }
+  return new Response(JSON.stringify(body), { headers: { ...contentType, ...headers } })
 }
 
 export function preconditionFailed(): Problem {

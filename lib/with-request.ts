@@ -52,15 +52,7 @@ export function withRequest(
     addRateLimitHeaders(response, context.permit)
     if (isSecure(request)) response.headers.set(...transportSecurity)
     response.headers.set('x-request-id', context.requestId)
-    log().info({
-      event: 'request',
-      requestId: context.requestId,
-      method: request.method,
-      route: routePattern(request, context.params),
-      status: response.status,
-      durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
-      userId: context.userId,
-    })
+    logRequest(context, response.status, startedAt)
     return response
   }
 }
@@ -74,6 +66,23 @@ function requestIdOf(request: Request): string {
 function isSecure(request: Request): boolean {
   const forwarded = request.headers.get('x-forwarded-proto')
   return forwarded === null ? request.url.startsWith('https:') : /^https\b/.test(forwarded)
+}
+
+function logRequest(
+  { request, params, requestId, userId }: RequestContext,
+  status: number,
+  startedAt: number,
+) {
+  if (!log().isLevelEnabled('info')) return
+  log().info({
+    event: 'request',
+    requestId,
+    method: request.method,
+    route: routePattern(request, params),
+    status,
+    durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
+    userId,
+  })
 }
 
 function logProblem(problem: Problem, { request, params, requestId, userId }: RequestContext) {

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { toNodeHandler } from 'srvx/node'
+import { FastResponse, toNodeHandler } from 'srvx/node'
 import { closeDatabase } from '#lib/database'
 import { startDraining } from '#lib/draining'
 import { env } from '#lib/env'
@@ -17,6 +17,8 @@ const drainLimitMs = 30_000
 
 /** Listens on `PORT`, and on SIGTERM finishes what is under way and exits with 0. */
 export async function serve(): Promise<void> {
+  // Node's own Response makes a stream of each body, which costs more than the rest of an answer.
+  Object.assign(globalThis, { Response: FastResponse })
   const server = createServer(
     // Two Authorization headers become one that is refused; Node would drop the second in silence.
     { joinDuplicateHeaders: true, keepAliveTimeout: keepAliveTimeoutMs },

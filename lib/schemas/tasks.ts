@@ -58,7 +58,7 @@ const completion = {
     .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
 }
 
-/** A task as it is sent. Postgres writes it, in `db/task-json.ts`; the document describes it. */
+/** A task as it is sent: `lib/task.ts` makes it of a row. */
 export const Task = z
   .object({
     id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
@@ -71,6 +71,7 @@ export const Task = z
     updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
   })
   .meta({ description: 'A task.' })
+export type Task = z.output<typeof Task>
 
 interface Completion {
   completed?: boolean | undefined

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listTasks, type Position } from '#db/list-tasks'
+import { toTask } from '#lib/task'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 
@@ -27,11 +28,12 @@ describe.each(transports)('%s', (name) => {
         const seen: string[] = []
         let after: Position | undefined
         do {
-          const options = { sort, order, limit: 2, after, withTotal: true, known: [] }
+          const options = { sort, order, limit: 2, after, withTotal: true }
           const page = await listTasks(opened.database.forUser(as), as, options)
-          const tasks: { id: string }[] = JSON.parse(page.json ?? '[]')
+          const tasks = page.tasks.map(toTask)
           seen.push(...tasks.map(({ id }) => id))
-          after = page.next ?? undefined
+          const last = page.hasMore ? tasks.at(-1) : undefined
+          after = last && { id: last.id, title: last.title, createdAt: last.created_at }
           expect(page.total).toBe(9)
         } while (after !== undefined && seen.length < 20)
         const sorted = [...new Set(seen)].sort()

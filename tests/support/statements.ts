@@ -1,5 +1,6 @@
 import { type ListOptions, listTasks } from '#db/list-tasks'
 import type { CallerDatabase } from '#db/scoped'
+import type { TaskRow } from '#db/task-row'
 import {
   completeTask,
   deleteTask,
@@ -11,6 +12,7 @@ import {
   type TaskOwner,
   updateTask,
 } from '#db/tasks'
+import { toTask } from '#lib/task'
 
 const content = { title: 'Buy milk', description: null, completed: false }
 const list = {
@@ -18,20 +20,18 @@ const list = {
   order: 'desc',
   limit: 1000,
   withTotal: true,
-  known: [],
 } as const
 
 /** Every statement on tasks, as `db` sends it for the user who is named. */
 export function statementsOf(db: CallerDatabase, userId: string) {
   return {
     list: async (options: Partial<ListOptions> = {}) => {
-      const { json, ...listed } = await listTasks(db, userId, { ...list, ...options })
-      if (json === null) throw new Error('No tag was given.')
-      return { json, ...listed }
+      const { tasks, ...page } = await listTasks(db, userId, { ...list, ...options })
+      return { json: JSON.stringify(tasks.map(toTask)), ...page }
     },
     find: async (id: string) => taskIn(await findTask(db, userId, id)),
-    insert: (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
-      insertTask(db, { userId, ...owner }, { id }, { ...content, ...task }),
+    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
+      shown(await insertTask(db, { userId, ...owner }, { id }, { ...content, ...task })),
     update: async (id: string, changes: TaskChanges) =>
       taskIn(await updateTask(db, userId, id, changes)),
     complete: async (id: string, completed?: boolean) =>
@@ -44,6 +44,10 @@ export function statementsOf(db: CallerDatabase, userId: string) {
 /** Without a condition, a task is there or it is not. */
 function taskIn(found: Found): { json: string; version: number } | undefined {
   if (found === undefined) return undefined
-  if (found === 'stale' || found.json === null) throw new Error('No condition was given.')
-  return { json: found.json, version: found.version }
+  if (found === 'stale') throw new Error('No condition was given.')
+  return shown(found)
+}
+
+function shown(task: TaskRow): { json: string; version: number } {
+  return { json: JSON.stringify(toTask(task)), version: task.version }
 }

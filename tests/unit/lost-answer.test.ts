@@ -40,7 +40,7 @@ test('a create whose answer was lost is retried, and is no replay of itself', as
     const later = planCreation(request, userId, content)
     const second = await insertTask(db, { userId }, later, content)
     expect(isReplay(later.creation, second.creation)).toBe(true)
-    expect(second.json).toBe(first.json)
+    expect({ ...second, creation: first.creation }).toEqual(first)
   } finally {
     await opened.close()
   }

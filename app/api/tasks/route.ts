@@ -19,7 +19,7 @@ export const POST = withAuth(async ({ request, db, caller }) => {
   const content = await readJson(request, NewTask)
   const plan = planCreation(request, caller.userId, content)
   const task = await insertTask(db, caller, plan, content)
-  return createdAnswer(task, plan.id, isReplay(plan.creation, task.creation))
+  return createdAnswer(task, isReplay(plan.creation, task.creation))
 })
 
 export const { PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET', 'POST')

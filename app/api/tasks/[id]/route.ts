@@ -9,8 +9,8 @@ import { withAuth } from '#lib/with-auth'
 /** Reads one of the caller's tasks. */
 export const GET = withAuth(async ({ request, params, db, caller }) => {
   const id = readTaskId(params)
-  const condition = readReadCondition(request)
-  return taskAnswer(await findTask(db, caller.userId, id, condition))
+  const { known, ...condition } = readReadCondition(request)
+  return taskAnswer(await findTask(db, caller.userId, id, condition), known)
 })
 
 /** Changes the fields that are sent; the others stay as they are. */

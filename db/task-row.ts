@@ -1,0 +1,31 @@
+import { sql } from 'kysely'
+
+/** A task as every statement returns it, the same on each transport. */
+export interface TaskRow {
+  readonly id: string
+  readonly user_id: string
+  readonly title: string
+  readonly description: string | null
+  readonly completed: boolean
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly created_ms: number
+  readonly updated_ms: number
+}
+
+/** A number depends on no time zone, and no driver makes a `Date` of it that must be undone. */
+function milliseconds(column: 'created_at' | 'updated_at') {
+  return sql<number>`date_part('epoch', ${sql.ref(column)}) * 1000`
+}
+
+/** The columns of a `TaskRow`. Postgres sends them as they are: JSON is cheaper to build outside. */
+export const taskColumns = [
+  'id',
+  sql<string>`user_id::text`.as('user_id'),
+  'title',
+  'description',
+  'completed',
+  'version',
+  milliseconds('created_at').as('created_ms'),
+  milliseconds('updated_at').as('updated_ms'),
+] as const

@@ -1,0 +1,22 @@
+import type { TaskRow } from '#db/task-row'
+import type { Task } from '#lib/schemas/tasks'
+
+/** The one place that makes of a row what a task looks like outside. */
+export function toTask(row: TaskRow): Task {
+  const { id, user_id, title, description, completed, created_ms, updated_ms } = row
+  return {
+    id,
+    user_id,
+    title,
+    description,
+    completed,
+    is_completed: completed,
+    created_at: toTimestamp(created_ms),
+    updated_at: toTimestamp(updated_ms),
+  }
+}
+
+/** RFC 3339 in UTC. Rounded, because a fraction of a second has no exact floating-point number. */
+function toTimestamp(milliseconds: number): string {
+  return new Date(Math.round(milliseconds)).toISOString()
+}
