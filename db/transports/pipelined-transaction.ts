@@ -10,6 +10,17 @@ function toText(value: unknown): string | null {
   throw new TypeError(`A statement's parameter cannot be of the type ${typeof value}.`)
 }
 
+const names = new Map<string, string>()
+
+/** The same on every connection, and short enough for Postgres. There are only so many statements. */
+function nameOf(sql: string): string {
+  const known = names.get(sql)
+  if (known !== undefined) return known
+  const name = createHash('sha1').update(sql).digest('base64')
+  names.set(sql, name)
+  return name
+}
+
 interface Field {
   readonly name: string
   readonly dataTypeID: number
@@ -76,7 +87,7 @@ export class PipelinedTransaction {
       messages.parse({ text: sql })
       return undefined
     }
-    const name = createHash('sha1').update(sql).digest('base64')
+    const name = nameOf(sql)
     if (this.#named.has(name)) return name
     // An earlier transaction that failed may have left the name behind.
     messages.close({ type: 'S', name })
