@@ -29,6 +29,11 @@ export function openPostgres(options: TransportOptions): Transport {
       return await run(client, statements, end - performance.now(), namesOf(client, named))
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
+    poolLoad: () => ({
+      inUse: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     close: () => pool.end(),
   }
 }

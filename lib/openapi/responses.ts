@@ -38,6 +38,11 @@ export const headerComponents = {
     '"user";q=600;w=60',
     false,
   ),
+  'Server-Timing': header(
+    'How long credentials, the database and all of it took, in milliseconds, where the service tells.',
+    'auth;dur=0.31, db;dur=1.94, total;dur=2.62',
+    false,
+  ),
   'Retry-After': header('How many seconds to wait before you try again.', '2'),
 } as const
 
@@ -54,7 +59,13 @@ const exampleTask = {
   updated_at: '2026-01-31T08:15:00.000Z',
 }
 
-const onEvery = ['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const
+const onEvery = [
+  'X-Request-Id',
+  'Cache-Control',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Server-Timing',
+] as const
 
 function success(description: string, names: readonly HeaderName[], content?: object) {
   return { description, headers: headers([...onEvery, ...names]), ...content }
@@ -107,7 +118,7 @@ export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
 /** Every answer of 4xx that the service may give wherever it is asked wrongly. */
 export const anyClientError = {
   description: 'Any other method is a 405. The answer is a problem document, as for every error.',
-  headers: headers(['X-Request-Id', 'Cache-Control']),
+  headers: headers(['X-Request-Id', 'Cache-Control', 'Server-Timing']),
   content: {
     'application/problem+json': {
       schema: { $ref: '#/components/schemas/Problem' },
