@@ -10,11 +10,13 @@ import {
 import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import { waitUntil } from '@vercel/functions'
 import { DatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/watched'
 import { outgoing } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
+import { openExporter, openSampler } from '#lib/span-export'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-request'
 
 const propagator = new W3CTraceContextPropagator()
@@ -31,7 +33,13 @@ export async function startTracing(): Promise<() => Promise<void>> {
   const defaults = resourceFromAttributes({ 'service.name': 'todo-backend' })
   const provider = new TracerProvider({
     resource: defaults.merge(detectResources({ detectors: [envDetector] })),
-    spanProcessors: [new BatchSpanProcessor({ exporter: await openExporter() })],
+    sampler: openSampler(),
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: await openExporter(),
+        scheduledDelayMillis: env().OTEL_BSP_SCHEDULE_DELAY,
+      }),
+    ],
   })
   const tracer = provider.getTracer('todo-backend')
   const current = new AsyncLocalStorage<Context>()
@@ -54,6 +62,8 @@ export async function startTracing(): Promise<() => Promise<void>> {
       span?.setStatus({ code: SpanStatusCode.ERROR })
     }
     span?.end()
+    // A function is frozen after its answer, with what it has not sent yet.
+    if (env().VERCEL !== undefined) waitUntil(provider.forceFlush())
   })
   batches.start.subscribe((message) => {
     const parent = current.getStore()
@@ -81,15 +91,6 @@ export async function startTracing(): Promise<() => Promise<void>> {
     if (context !== undefined) propagator.inject(context, headers, writeHeader)
   })
   return () => provider.shutdown()
-}
-
-async function openExporter() {
-  const { OTEL_EXPORTER_OTLP_PROTOCOL: all, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: own = all } = env()
-  const { OTLPTraceExporter } =
-    own === 'http/json'
-      ? await import('@opentelemetry/exporter-trace-otlp-http')
-      : await import('@opentelemetry/exporter-trace-otlp-proto')
-  return new OTLPTraceExporter()
 }
 
 function describeRequest({ request, route }: RequestContext) {

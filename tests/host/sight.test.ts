@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { buildNext } from '#tests/support/build'
+import { createDatabase, startPostgres } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { startCollector } from '#tests/support/span-collector'
 import { newUser, tokenFor } from '#tests/support/tokens'
@@ -26,6 +27,7 @@ describe.each(['next', 'node'] as const)('on the %s host', (host) => {
       method: 'POST',
       headers: {
         authorization: `Bearer ${await tokenFor(user)}`,
+        'content-type': 'application/json',
         traceparent: `00-${traceId}-${parentId}-01`,
       },
       body: '{"title":"private words"}',
@@ -72,6 +74,48 @@ describe.each(['next', 'node'] as const)('on the %s host', (host) => {
     expect(service.output()).not.toContain('trace_id')
     expect((await fetch(`${service.url}/metrics`)).status).toBe(404)
   })
+})
+
+test('the issuer is asked for its keys within the trace of the request that needs them', async () => {
+  const collector = await startCollector()
+  await using service = await startService('node', {
+    ...pglite,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    BETTER_AUTH_URL: collector.url,
+  })
+  const header = Buffer.from('{"alg":"EdDSA","kid":"one"}').toString('base64url')
+  const response = await fetch(`${service.url}/api/tasks`, {
+    headers: {
+      authorization: `Bearer ${header}.e30.AAAA`,
+      traceparent: `00-${traceId}-${parentId}-01`,
+    },
+  })
+  expect(response.status).toBe(503)
+  expect(collector.traceparents).toEqual([expect.stringMatching(`^00-${traceId}-[0-9a-f]{16}-01$`)])
+  expect(collector.traceparents[0]).not.toContain(parentId)
+  collector.close()
+})
+
+test('/metrics of one worker tells of all', async () => {
+  const METRICS_TOKEN = 'a token for the tests'
+  const postgres = await startPostgres()
+  try {
+    await using service = await startService('node', {
+      DATABASE_URL: postgres.url(await createDatabase(postgres)),
+      WORKERS: '2',
+      METRICS_TOKEN,
+    })
+    const headers = { authorization: `Bearer ${await tokenFor(newUser())}`, connection: 'close' }
+    const send = () => fetch(`${service.url}/api/tasks`, { headers })
+    for (let sent = 0; sent < 20; sent += 1) expect((await send()).status).toBe(200)
+    const right = { authorization: `Bearer ${METRICS_TOKEN}` }
+    const text = await (await fetch(`${service.url}/metrics`, { headers: right })).text()
+    expect(text).toContain('http_requests_total{method="GET",route="/api/tasks",status="200"} 20\n')
+    expect(text).toMatch(/^db_pool_connections\{state="idle"\} [1-9]/m)
+    expect(text).toMatch(/^db_pool_waiting 0$/m)
+  } finally {
+    await postgres.remove()
+  }
 })
 
 test('/metrics counts each request by pattern and status, for whoever has the token', async () => {

@@ -15,13 +15,18 @@ export interface CollectedSpan {
 /** A receiver of OTLP over HTTP, in JSON, on this machine. */
 export async function startCollector() {
   const bodies: string[] = []
+  const traceparents: string[] = []
   const server = createServer(async (request, response) => {
-    bodies.push(await text(request))
+    const body = await text(request)
+    if (body !== '') bodies.push(body)
+    else traceparents.push(String(request.headers['traceparent']))
     response.setHeader('content-type', 'application/json').end('{}')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
+    /** What came with requests without a body. */
+    traceparents,
     url: `http://127.0.0.1:${port}`,
     /** All that has arrived, as it came. */
     received: () => bodies.join('\n'),
