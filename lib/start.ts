@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { closeDatabase, database, isOutage } from '#lib/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/development'
 import { env, isDevelopment } from '#lib/env'
 import { log } from '#lib/log'
 import { startServerTiming } from '#lib/server-timing'
+
+/** How long the receiver of traces may keep the service from ending. */
+const lastSpansMs = 3000
 
 let endTracing: (() => Promise<void>) | undefined
 
@@ -32,7 +36,7 @@ export async function start(port = env().PORT): Promise<void> {
 
 /** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
 export async function stop(): Promise<void> {
-  await endTracing?.()
+  await Promise.race([endTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
   await closeDatabase()
 }
 

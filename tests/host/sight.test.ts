@@ -14,7 +14,7 @@ beforeAll(() => buildNext())
 
 describe.each(['next', 'node'] as const)('on the %s host', (host) => {
   test('a request is one span, continues the trace it came with, and has its statement below it', async () => {
-    const collector = await startCollector()
+    await using collector = await startCollector()
     await using service = await startService(host, {
       ...pglite,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -62,7 +62,6 @@ describe.each(['next', 'node'] as const)('on the %s host', (host) => {
     expect(service.output()).toMatch(
       new RegExp(`"event":"request".*"trace_id":"${traceId}","span_id":"${request?.spanId}"`),
     )
-    collector.close()
   })
 
   test('without its settings there is no trace, no Server-Timing and no /metrics', async () => {
@@ -77,7 +76,7 @@ describe.each(['next', 'node'] as const)('on the %s host', (host) => {
 })
 
 test('the issuer is asked for its keys within the trace of the request that needs them', async () => {
-  const collector = await startCollector()
+  await using collector = await startCollector()
   await using service = await startService('node', {
     ...pglite,
     OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
@@ -93,7 +92,6 @@ test('the issuer is asked for its keys within the trace of the request that need
   expect(response.status).toBe(503)
   expect(collector.traceparents).toEqual([expect.stringMatching(`^00-${traceId}-[0-9a-f]{16}-01$`)])
   expect(collector.traceparents[0]).not.toContain(parentId)
-  collector.close()
 })
 
 test('/metrics of one worker tells of all', async () => {

@@ -36,6 +36,9 @@ export async function startCollector() {
           resource.scopeSpans.flatMap((scope) => Reflect.get(scope, 'spans')),
         ),
       ),
-    close: () => server.close(),
+    async [Symbol.asyncDispose]() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
 }
