@@ -6,7 +6,17 @@ const config: NextConfig = {
   // Says which framework to attack.
   poweredByHeader: false,
   // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
-  serverExternalPackages: ['@electric-sql/pglite', 'pino', 'pino-pretty', 'swagger-ui-dist'],
+  serverExternalPackages: [
+    '@electric-sql/pglite',
+    'pino',
+    'pino-pretty',
+    'swagger-ui-dist',
+    '@opentelemetry/core',
+    '@opentelemetry/resources',
+    '@opentelemetry/sdk-trace',
+    '@opentelemetry/exporter-trace-otlp-http',
+    '@opentelemetry/exporter-trace-otlp-proto',
+  ],
   // No module imports these files: the reference page reads them.
   outputFileTracingIncludes: {
     '/docs/[file]': ['./node_modules/swagger-ui-dist/{swagger-ui.css,swagger-ui-bundle.js}'],

@@ -5,6 +5,7 @@ import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } fro
 import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
+import { watched } from '#db/watched'
 
 export interface DatabaseOptions extends TransportOptions {
   /** Chooses the transport where the URL alone does not. */
@@ -32,7 +33,7 @@ export interface OpenDatabase {
 
 /** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
-  const transport = await openTransport(options)
+  const transport = watched(await openTransport(options))
   const { limits, usersTable, usersIdType, sessionsTable } = options
   return {
     transport,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { DatabaseError } from '#db/errors'
+import { retries } from '#db/watched'
 
 export interface RetryOptions {
   /** Whether running the statement twice has the effect of running it once. */
@@ -36,6 +37,7 @@ export async function withRetries<T>(
       const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** tried)
       const pauseMs = firstPauseMs + Math.random() * (longest - firstPauseMs)
       if (performance.now() + pauseMs >= end) throw error
+      retries.publish(error)
       await sleep(pauseMs)
     }
   }

@@ -3,6 +3,7 @@ import { DatabaseError } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
+import type { PoolLoad } from '#db/transports/transport'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
 
@@ -50,6 +51,13 @@ export async function databaseFor(
 export async function findSession(token: string): Promise<Session | undefined> {
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
   return await opened.findSession(token)
+}
+
+/** How busy the database's pool is; undefined where it has none, or is not open yet. */
+export async function poolLoad(): Promise<PoolLoad | undefined> {
+  // Never waits: whoever asks how busy it is must not hang with it.
+  const opened = await Promise.race([shared.todoDatabase, undefined])
+  return opened?.transport.poolLoad?.()
 }
 
 /** Closes the database once nothing uses it any more. */

@@ -36,6 +36,11 @@ const secret = z
     error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
   })
 const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
+const otlpProtocol = z.enum(['http/protobuf', 'http/json']).optional()
+const sampler = z.enum([
+  ...(['always_on', 'always_off', 'traceidratio', 'parentbased_always_on'] as const),
+  ...(['parentbased_always_off', 'parentbased_traceidratio'] as const),
+])
 
 function readEnvironment() {
   const isProduction = process.env.NODE_ENV === 'production'
@@ -73,6 +78,17 @@ function readEnvironment() {
       RATE_LIMIT_ADDRESS: quota.prefault('off'),
       TRUSTED_PROXIES: z.string().prefault('').transform(toAddresses),
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      SERVER_TIMING: flag.default(false),
+      METRICS_TOKEN: z.string().min(16, { error: 'is shorter than 16 characters.' }).optional(),
+      OTEL_SDK_DISABLED: flag.default(false),
+      OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none']).optional(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: webUrl.optional(),
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: webUrl.optional(),
+      OTEL_EXPORTER_OTLP_PROTOCOL: otlpProtocol,
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: otlpProtocol,
+      OTEL_BSP_SCHEDULE_DELAY: wholeNumber(1, 60_000).default(5000),
+      OTEL_TRACES_SAMPLER: sampler.default('parentbased_always_on'),
+      OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
       VERCEL: z.string().optional(),
     },
     // Read by name, because Next puts the mode in its place when it compiles.

@@ -1,7 +1,14 @@
-import { database, isOutage } from '#lib/database'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { closeDatabase, database, isOutage } from '#lib/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/development'
 import { env, isDevelopment } from '#lib/env'
 import { log } from '#lib/log'
+import { startServerTiming } from '#lib/server-timing'
+
+/** How long the receiver of traces may keep the service from ending. */
+const lastSpansMs = 3000
+
+let endTracing: (() => Promise<void>) | undefined
 
 /**
  * What every host does before it serves: checks the environment, migrates, proves isolation. A
@@ -10,6 +17,8 @@ import { log } from '#lib/log'
  * @throws EnvironmentError, IsolationError, or what a migration threw: the host must exit
  */
 export async function start(port = env().PORT): Promise<void> {
+  if (env().SERVER_TIMING) startServerTiming()
+  if (isTraced()) endTracing = await (await import('#lib/tracing')).startTracing()
   try {
     await database()
   } catch (error) {
@@ -23,6 +32,20 @@ export async function start(port = env().PORT): Promise<void> {
     })
   }
   if (isDevelopment()) await printWelcome(port)
+}
+
+/** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
+export async function stop(): Promise<void> {
+  await Promise.race([endTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
+  await closeDatabase()
+}
+
+/** Whether the standard variables name a place for spans; without one nothing of it is loaded. */
+function isTraced(): boolean {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER: exporter } = env()
+  const endpoint = env().OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env().OTEL_EXPORTER_OTLP_ENDPOINT
+  if (OTEL_SDK_DISABLED || exporter === 'none') return false
+  return exporter === 'otlp' || endpoint !== undefined
 }
 
 /** Runs `start`, and ends the process with what is wrong and what to do about it. */

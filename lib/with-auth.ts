@@ -21,7 +21,7 @@ export function withAuth(
 ): RouteHandler {
   return withRequest(async (context) => {
     limitAddress(context.request)
-    const caller = await authenticate(context.request)
+    const caller = await timed(context)
     context.userId = caller.userId
     const { userId } = context.params
     if (userId !== undefined && userId !== caller.userId) {
@@ -32,4 +32,13 @@ export function withAuth(
     })
     return handler({ ...context, caller, db })
   })
+}
+
+async function timed(context: RequestContext): Promise<Caller> {
+  const startedAt = performance.now()
+  try {
+    return await authenticate(context.request)
+  } finally {
+    context.authMs = performance.now() - startedAt
+  }
 }

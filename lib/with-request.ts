@@ -1,7 +1,9 @@
+import { tracingChannel } from 'node:diagnostics_channel'
 import type { Permit } from '#db/rate-limit'
 import { type Problem, problemResponse, toProblem } from '#lib/errors'
 import { log } from '#lib/log'
 import { addRateLimitHeaders } from '#lib/rate-limit-headers'
+import { routePattern } from '#lib/route-pattern'
 import { standingHeaders, transportSecurity } from '#lib/standing-headers'
 
 export type Params = Readonly<Record<string, string | string[] | undefined>>
@@ -16,11 +18,27 @@ export interface RequestContext {
   readonly request: Request
   readonly params: Params
   readonly requestId: string
+  /** The pattern of the path: few values, and none that a client made up. */
+  readonly route: string
+  /** By the clock of `performance.now()`. */
+  readonly startedAt: number
   /** The user that the request turned out to come from, for the log. */
   userId?: string
   /** What the request left of the user's rate limit, once the database has counted it. */
   permit?: Permit
+  /** How long its credentials took, in milliseconds. */
+  authMs?: number
+  /** What it is refused with. */
+  problem?: Problem
+  /** The ids of its span, for the log. */
+  trace?: Readonly<Record<'trace_id' | 'span_id', string>>
 }
+
+/** A request with its answer, whose headers may still be added to. */
+export type AnsweredRequest = RequestContext & { readonly result: Response }
+
+/** Tells of every request, whoever watches. Nobody who watches, nothing paid. */
+export const requests = tracingChannel<unknown, RequestContext>('todo-backend:request')
 
 const plainId = /^[\w.:=/+@-]{1,128}$/
 
@@ -33,28 +51,45 @@ export function withRequest(
 ): RouteHandler {
   return async (request, route) => {
     const startedAt = performance.now()
+    const params = (await route.params) ?? {}
     const context: RequestContext = {
       request,
-      params: (await route.params) ?? {},
+      params,
       requestId: requestIdOf(request),
+      route: routePattern(new URL(request.url).pathname, params),
+      startedAt,
     }
-    let response: Response
-    try {
-      response = await answer(context)
-    } catch (thrown) {
-      const problem = toProblem(thrown)
-      logProblem(problem, context)
-      response = problemResponse(problem, context.requestId)
-    }
-    for (const [name, value] of standingHeaders) {
-      if (!response.headers.has(name)) response.headers.set(name, value)
-    }
-    addRateLimitHeaders(response, context.permit)
-    if (isSecure(request)) response.headers.set(...transportSecurity)
-    response.headers.set('x-request-id', context.requestId)
-    logRequest(context, response.status, startedAt)
-    return response
+    return await requests.tracePromise(() => respond(answer, context), context)
   }
+}
+
+async function respond(
+  answer: (context: RequestContext) => Response | Promise<Response>,
+  context: RequestContext,
+): Promise<Response> {
+  const { request, requestId, startedAt } = context
+  let response: Response
+  try {
+    response = await answer(context)
+  } catch (thrown) {
+    context.problem = toProblem(thrown)
+    logProblem(context.problem, context)
+    response = problemResponse(context.problem, requestId)
+  }
+  for (const [name, value] of standingHeaders) {
+    if (!response.headers.has(name)) response.headers.set(name, value)
+  }
+  addRateLimitHeaders(response, context.permit)
+  if (isSecure(request)) response.headers.set(...transportSecurity)
+  response.headers.set('x-request-id', requestId)
+  if (!log().isLevelEnabled('info')) return response
+  log().info({
+    event: 'request',
+    ...fieldsOf(context),
+    status: response.status,
+    durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
+  })
+  return response
 }
 
 /** The incoming id where it is plain, so that a frontend can follow its request; else a new one. */
@@ -68,44 +103,15 @@ function isSecure(request: Request): boolean {
   return forwarded === null ? request.url.startsWith('https:') : /^https\b/.test(forwarded)
 }
 
-function logRequest(
-  { request, params, requestId, userId }: RequestContext,
-  status: number,
-  startedAt: number,
-) {
-  if (!log().isLevelEnabled('info')) return
-  log().info({
-    event: 'request',
-    requestId,
-    method: request.method,
-    route: routePattern(request, params),
-    status,
-    durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
-    userId,
-  })
-}
-
-function logProblem(problem: Problem, { request, params, requestId, userId }: RequestContext) {
-  const { code, status, detail, cause } = problem
-  const fields = { requestId, method: request.method, route: routePattern(request, params), userId }
+function logProblem({ code, status, detail, cause }: Problem, context: RequestContext) {
+  const fields = fieldsOf(context)
   if (status >= 500) {
-    log().error({ event: 'fault', code, ...fields, err: cause ?? problem })
+    log().error({ event: 'fault', code, ...fields, err: cause ?? context.problem })
   } else if ((status === 401 && code !== 'credentials_missing') || status === 403) {
     log().warn({ event: 'refused', code, reason: detail, ...fields })
   }
 }
 
-/** `/api/{userId}/tasks/{id}` for a path that these parameters were read from. */
-function routePattern(request: Request, params: Params): string {
-  const { pathname } = new URL(request.url)
-  const names = new Map<string, string>()
-  for (const [name, value] of Object.entries(params)) {
-    if (typeof value !== 'string') return '(unknown path)'
-    names.set(encodeURIComponent(value), `{${name}}`)
-  }
-  if (names.size === 0) return pathname
-  return pathname
-    .split('/')
-    .map((part) => names.get(part) ?? part)
-    .join('/')
+function fieldsOf({ requestId, request, route, userId, trace }: RequestContext) {
+  return { requestId, method: request.method, route, userId, ...trace }
 }

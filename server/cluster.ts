@@ -6,7 +6,7 @@ import { env } from '#lib/env'
  * Runs this program in `count` processes that share the port, so that it uses as many cores. A
  * worker that dies is replaced; one that cannot start ends them all, since none could.
  */
-export function superviseWorkers(count: number): void {
+export async function superviseWorkers(count: number): Promise<void> {
   if (env().DATABASE_URL.startsWith('pglite:')) {
     console.error(
       'WORKERS needs a Postgres server: PGlite is for one process. Unset one of the two.',
@@ -14,6 +14,7 @@ export function superviseWorkers(count: number): void {
     process.exit(1)
   }
   let stopping = false
+  if (env().METRICS_TOKEN !== undefined) await watchWorkers()
   for (let started = 0; started < count; started += 1) cluster.fork()
 
   cluster.on('listening', (worker) => {
@@ -39,6 +40,11 @@ export function superviseWorkers(count: number): void {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+async function watchWorkers(): Promise<void> {
+  const { answerForAll } = await import('#server/cluster-metrics')
+  answerForAll()
 }
 
 const hasListened = new WeakSet<Worker>()

@@ -1,10 +1,13 @@
 import { addCorsHeaders, answerPreflight, isPreflight } from '#lib/cors'
+import { isSet } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { methodNotAllowed } from '#lib/methods'
 import { type Params, withRequest } from '#lib/with-request'
 import { loadRoutes, type RouteFile } from '#server/routes'
 
 const findRoute = await loadRoutes()
+/** Brings prom-client along, so it is loaded only where it is wanted. */
+const metrics = isSet('METRICS_TOKEN') ? await import('#server/metrics') : undefined
 
 /** Answers a request as Next does with `middleware.ts` in front, by the same route files. */
 export async function handle(request: Request): Promise<Response> {
@@ -17,6 +20,9 @@ export async function handle(request: Request): Promise<Response> {
 async function route(request: Request): Promise<Response> {
   const segments = readSegments(request)
   if (segments === undefined) return await malformedPath(request, noParams)
+  if (metrics !== undefined && segments.join('/') === 'metrics') {
+    return await callMethod(request, metrics.metricsFile, {})
+  }
   const match = segments.includes('') ? undefined : findRoute(segments)
   if (match === undefined) return await nothingHere(request, noParams)
   return await callMethod(request, match.file, match.params)

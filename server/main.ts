@@ -8,7 +8,7 @@ loadEnvFiles(isDevelopment())
 
 if (cluster.isPrimary && workers() > 1) {
   const { superviseWorkers } = await import('#server/cluster')
-  superviseWorkers(workers())
+  await superviseWorkers(workers())
 } else {
   const { startOrExit } = await import('#lib/start')
   await startOrExit()

@@ -2,9 +2,9 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FastResponse, toNodeHandler } from 'srvx/node'
-import { closeDatabase } from '#lib/database'
 import { startDraining } from '#lib/draining'
 import { env } from '#lib/env'
+import { stop as stopService } from '#lib/start'
 import { refuseConnection } from '#server/client-error'
 import { handle } from '#server/handle'
 
@@ -43,6 +43,6 @@ async function shutDown(server: Server): Promise<void> {
   await Promise.race([closed, sleep(drainLimitMs)])
   clearInterval(sweep)
   server.closeAllConnections()
-  await closeDatabase()
+  await stopService()
   process.exit(0)
 }

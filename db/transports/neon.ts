@@ -46,6 +46,7 @@ export function openNeon(options: TransportOptions): Transport {
       // kysely 0.29 expects `connect()` to resolve to a client; Neon's types say void, its code a client.
       return new PostgresDialect({ pool: pool as unknown as PostgresPool })
     },
+    poolLoad: () => ({ inUse: inFlight, idle: 0, waiting: 0 }),
     close: async () => {},
   }
 }

@@ -30,6 +30,11 @@ export function openPostgres(options: TransportOptions): Transport {
       return await run(client, statements, end - performance.now(), namesOf(client, named))
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
+    poolLoad: () => ({
+      inUse: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
     // A session that a dead network holds on to must not keep the service from closing.
     close: () =>
       Promise.race([pool.end(), sleep(options.connectTimeoutMs, undefined, { ref: false })]),

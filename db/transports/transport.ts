@@ -29,6 +29,14 @@ export interface TransportOptions {
   readonly onFault: (error: unknown) => void
 }
 
+/** How busy a transport is. */
+export interface PoolLoad {
+  readonly inUse: number
+  readonly idle: number
+  /** Requests that wait for a connection. */
+  readonly waiting: number
+}
+
 /** The one thing that differs between databases: how statements get there. */
 export interface Transport {
   readonly name: 'neon' | 'postgres' | 'pglite'
@@ -42,5 +50,7 @@ export interface Transport {
   transaction(statements: readonly Statement[], timeoutMs: number): Promise<readonly Row[][]>
   /** A dialect with real sessions, for migrations. Whoever opens it destroys it. */
   sessions(): Dialect
+  /** Absent where there is no pool. */
+  poolLoad?(): PoolLoad
   close(): Promise<void>
 }

@@ -1,7 +1,11 @@
+import { channel } from 'node:diagnostics_channel'
 import type { JSONWebKeySet } from 'jose'
 import * as z from 'zod'
 
 const timeoutMs = 5000
+
+/** Tells of a request that is about to be sent; the message is its headers, to be added to. */
+export const outgoing = channel('todo-backend:outgoing')
 
 /** At least one key: Better Auth makes one when it is first asked, so none is a fault of its own. */
 const KeySetDocument = z.looseObject({
@@ -17,11 +21,13 @@ const KeySetDocument = z.looseObject({
 export async function fetchKeySet(issuer: string): Promise<JSONWebKeySet> {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/+$/, '') || '/api/auth'
+  const headers = { accept: 'application/json' }
+  outgoing.publish(headers)
   const response = await fetch(`${origin}${path}/jwks`, {
     // A redirect could lead to keys of somebody else.
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
-    headers: { accept: 'application/json' },
+    headers,
   })
   if (!response.ok) throw new Error(`The key set answered ${response.status}.`)
   return KeySetDocument.parse(await response.json())

@@ -1,12 +1,8 @@
 import type { ProblemCode } from '#lib/errors'
+import { headerComponents } from '#lib/openapi/headers'
 import { type Operation, operations } from '#lib/openapi/operations'
 import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
-import {
-  headerComponents,
-  problemComponents,
-  problemReferences,
-  successes,
-} from '#lib/openapi/responses'
+import { problemComponents, problemReferences, successes } from '#lib/openapi/responses'
 import { schemaComponents } from '#lib/openapi/schemas'
 import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'

@@ -1,47 +1,7 @@
 import { type ProblemCode, type ProblemType, problemTypes } from '#lib/errors'
+import { type HeaderName, headerComponents } from '#lib/openapi/headers'
 import type { SuccessName } from '#lib/openapi/operations'
 import { problemTexts } from '#lib/problem-texts'
-
-const header = (description: string, example: string, required = true) => ({
-  description,
-  required,
-  schema: { type: 'string' },
-  example,
-})
-
-/** `components.headers`. */
-export const headerComponents = {
-  'X-Request-Id': header(
-    'The id of this request: yours, if you sent a plain one, or a new one. It is in the log.',
-    '0f4c2d1e-5a80-4d3f-9a55-2f1f5a3a7e9b',
-  ),
-  'Cache-Control': header('How long the answer may be kept.', 'private, no-cache'),
-  ETag: header('The version of what you got.', '"582019347"'),
-  Location: header('Where the task is.', '/api/tasks/4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23'),
-  Link: header(
-    'Where the next page is; absent on the last one. A path on this server.',
-    '</api/tasks?limit=20&cursor=kQ9…>; rel="next"',
-    false,
-  ),
-  'Idempotency-Replayed': header('`true`: an earlier request created this task.', 'true'),
-  'WWW-Authenticate': header(
-    'What is wrong with the credentials (RFC 6750).',
-    'Bearer error="invalid_token", error_description="The token is expired"',
-  ),
-  RateLimit: header(
-    'How many requests you have left (`r`), and in how many seconds all of them are back (`t`). On every answer that the database was asked for, where the service limits rates.',
-    '"user";r=599;t=1',
-    false,
-  ),
-  'RateLimit-Policy': header(
-    'How many requests (`q`) you may make in how many seconds (`w`).',
-    '"user";q=600;w=60',
-    false,
-  ),
-  'Retry-After': header('How many seconds to wait before you try again.', '2'),
-} as const
-
-type HeaderName = keyof typeof headerComponents
 
 const exampleTask = {
   id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
@@ -54,7 +14,13 @@ const exampleTask = {
   updated_at: '2026-01-31T08:15:00.000Z',
 }
 
-const onEvery = ['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const
+const onEvery = [
+  'X-Request-Id',
+  'Cache-Control',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Server-Timing',
+] as const
 
 function success(description: string, names: readonly HeaderName[], content?: object) {
   return { description, headers: headers([...onEvery, ...names]), ...content }
@@ -107,7 +73,7 @@ export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
 /** Every answer of 4xx that the service may give wherever it is asked wrongly. */
 export const anyClientError = {
   description: 'Any other method is a 405. The answer is a problem document, as for every error.',
-  headers: headers(['X-Request-Id', 'Cache-Control']),
+  headers: headers(['X-Request-Id', 'Cache-Control', 'Server-Timing']),
   content: {
     'application/problem+json': {
       schema: { $ref: '#/components/schemas/Problem' },

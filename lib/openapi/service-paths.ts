@@ -3,6 +3,7 @@ import { anyClientError, problemReferences } from '#lib/openapi/responses'
 
 const headers = {
   'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' },
+  'Server-Timing': { $ref: '#/components/headers/Server-Timing' },
   'Cache-Control': { $ref: '#/components/headers/Cache-Control' },
 }
 

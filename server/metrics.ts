@@ -1,0 +1,36 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { env } from '#lib/env'
+import { challenge, Problem } from '#lib/errors'
+import { otherMethods } from '#lib/methods'
+import { readMetrics, startMetrics } from '#lib/metrics'
+import { withRequest } from '#lib/with-request'
+import { clusterMetrics } from '#server/cluster-metrics'
+import type { RouteFile } from '#server/routes'
+
+startMetrics()
+
+/** `/metrics` for Prometheus, to whoever has `METRICS_TOKEN`. */
+export const metricsFile: RouteFile = {
+  GET: withRequest(async ({ request }) => {
+    if (!mayRead(request)) {
+      throw new Problem('token_invalid', 'Send METRICS_TOKEN as a Bearer token.', {
+        headers: { 'www-authenticate': challenge('The token is invalid') },
+      })
+    }
+    const text = await (clusterMetrics() ?? readMetrics())
+    return new Response(text, {
+      headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    })
+  }),
+  ...otherMethods('GET'),
+}
+
+/** Compares hashes in constant time, so that no answer's delay tells how much of a guess is right. */
+function mayRead(request: Request): boolean {
+  const [, token = ''] = /^bearer +(.*)$/i.exec(request.headers.get('authorization') ?? '') ?? []
+  return timingSafeEqual(hash(token), hash(env().METRICS_TOKEN ?? crypto.randomUUID()))
+}
+
+function hash(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
