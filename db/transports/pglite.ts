@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { PGliteDialect } from 'kysely'
 import { toDatabaseError } from '#db/errors'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
@@ -12,6 +12,8 @@ import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 export async function openPglite({ url }: TransportOptions): Promise<Transport> {
   const folder = url.slice('pglite://'.length)
   const release = folder === '' ? () => {} : lockFolder(folder)
+  // Not traced into the functions that Vercel runs: it is 20 MB, and they have a database server.
+  const { PGlite } = await import(/* turbopackIgnore: true */ '@electric-sql/pglite')
   const pglite = await PGlite.create(folder === '' ? 'memory://' : folder).catch((error) => {
     release()
     throw error

@@ -49,7 +49,7 @@ describe('the architecture', () => {
     expect(lost).toEqual([])
   })
 
-  test('has no relative imports, but the one of package.json', () => {
+  test('has no relative imports, but those of package.json', () => {
     const relative = [...sources].flatMap(([file, source]) =>
       importsOf(source)
         .filter((name) => name.startsWith('.'))
