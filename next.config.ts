@@ -23,7 +23,7 @@ const config: NextConfig = {
   },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },
-  // Keeps `next dev` from writing files for coding assistants into the repository.
+  // Keeps `next dev` from writing files of its own into the repository.
   agentRules: false,
 }
 

@@ -57,7 +57,7 @@ export default defineConfig({
           globalSetup: ['tests/support/shared-postgres.ts'],
         },
       },
-      { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'], fileParallelism: false } },
+      { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'] } },
     ],
   },
 })
