@@ -15,7 +15,6 @@ const inProcess = {
 const suite = {
   include: ['tests/{http,fuzz}/**/*.test.ts'],
   isolate: false,
-  fileParallelism: false,
 }
 
 export default defineConfig({
@@ -25,7 +24,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], env: inProcess } },
-      { test: { ...suite, name: 'in process', env: inProcess } },
+      // One file at a time, on one PGlite.
+      { test: { ...suite, name: 'in process', env: inProcess, fileParallelism: false } },
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },

@@ -19,7 +19,7 @@ test('the calls of the README work as they stand there', () => {
   const { PATH = '', HOME = '' } = process.env
   const printed = execFileSync('bash', ['-ceu', script], {
     encoding: 'utf8',
-    env: { PATH, HOME, BETTER_AUTH_SECRET: testSecret },
+    env: { PATH, HOME, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const task = '"title":"Buy milk"'
