@@ -20,6 +20,8 @@ const suite = {
 export default defineConfig({
   test: {
     reporters: ['default', './tests/support/closing-line.ts'],
+    // Most tests wait for a server or a clock, so each core can have one.
+    maxWorkers: '100%',
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [

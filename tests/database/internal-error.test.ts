@@ -27,16 +27,21 @@ test.each(['next', 'node'] as const)(
     expect(JSON.parse(text)).toMatchObject({ status: 500, code: 'internal_error' })
     expect(text).not.toMatch(/42P01|relation|tasks/)
     const requestId = response.headers.get('x-request-id')
-    const fault = service
-      .output()
-      .split('\n')
-      .find((line) => line.includes('"event":"fault"'))
-    expect(JSON.parse(fault ?? '{}')).toMatchObject({
-      level: 'error',
-      requestId,
-      code: 'internal_error',
-      err: { cause: { code: '42P01' } },
-    })
+    const output = service.output
+    await expect
+      .poll(() => faultIn(output()))
+      .toMatchObject({
+        level: 'error',
+        requestId,
+        code: 'internal_error',
+        err: { cause: { code: '42P01' } },
+      })
     expect((await fetch(`${service.url}/health/ready`)).status).not.toBe(200)
   },
 )
+
+/** The line of the log, which may come after the answer. */
+function faultIn(printed: string): unknown {
+  const line = printed.split('\n').find((each) => each.includes('"event":"fault"'))
+  return line === undefined ? undefined : JSON.parse(line)
+}
