@@ -27,7 +27,15 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], env: inProcess } },
       // One file at a time, on one PGlite.
-      { test: { ...suite, name: 'in process', env: inProcess, fileParallelism: false } },
+      {
+        test: {
+          ...suite,
+          name: 'in process',
+          env: inProcess,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
       },
