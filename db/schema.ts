@@ -1,4 +1,4 @@
-import type { ColumnType, Generated } from 'kysely'
+import type { ColumnType } from 'kysely'
 
 /**
  * `tasks`, keyed by `(user_id, id)`: the owner is part of a task's identity. A `never` marks what
@@ -18,14 +18,7 @@ export interface TasksTable {
   updated_at: ColumnType<string, never, string>
 }
 
-/** Kysely's own list of the migrations that have run. */
-export interface MigrationTable {
-  name: string
-  timestamp: Generated<string>
-}
-
 /** The tables that statements may name. The users table is left to `todo_owner()`. */
 export interface Database {
   tasks: TasksTable
-  kysely_migration: MigrationTable
 }
