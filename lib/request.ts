@@ -4,8 +4,12 @@ import { Problem } from '#lib/errors'
 import { parse } from '#lib/validation'
 import type { Params } from '#lib/with-request'
 
+/** What the Node host adds to a request: the connection's own stream. */
+type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
+
 const bodyLimitBytes = 64 * 1024
 const droppedLimitBytes = 32 * 1024 * 1024
+const utf8 = new TextDecoder('utf-8', { fatal: true })
 const json = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -64,32 +68,37 @@ export function taskNotFound(): Problem {
   return new Problem('task_not_found', 'There is no such task.')
 }
 
-/** What the Node host adds to a request: the connection's own stream. */
-type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
+async function readText(request: Request): Promise<string> {
+  const bytes = Buffer.concat(await readChunks(request))
+  if (bytes.length > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
+  try {
+    return utf8.decode(bytes)
+  } catch (error) {
+    throw malformed('The body is not UTF-8.', error)
+  }
+}
+
+/** The body, or a little more of it than is allowed. */
+async function readChunks(request: Request): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  try {
+    for await (const chunk of bodyOf(request) ?? []) {
+      // Counted as it is read, because Content-Length may be missing. What exceeds the limit is
+      // dropped, not left: a client that is still sending would see a reset instead of the answer.
+      if (bytes <= bodyLimitBytes) chunks.push(chunk)
+      bytes += chunk.byteLength
+      if (bytes > droppedLimitBytes) break
+    }
+  } catch (cause) {
+    throw new Problem('malformed_request', 'The body broke off before its end.', { cause })
+  }
+  return chunks
+}
 
 /** A body made a web stream costs as much as the rest of a create, so it is left a Node stream. */
 function bodyOf(request: OnNode): AsyncIterable<Uint8Array> | null {
   return request.runtime?.node?.req.iterator() ?? request.body
-}
-
-async function readText(request: Request): Promise<string> {
-  const body = bodyOf(request)
-  if (body === null) return ''
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  for await (const chunk of body) {
-    // Counted as it is read, because Content-Length may be missing. What exceeds the limit is
-    // dropped, not left: a client that is still sending would see a reset instead of the answer.
-    bytes += chunk.byteLength
-    if (bytes <= bodyLimitBytes) chunks.push(chunk)
-    else if (bytes > droppedLimitBytes) break
-  }
-  if (bytes > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks))
-  } catch (error) {
-    throw malformed('The body is not UTF-8.', error)
-  }
 }
 
 function parseJson<Schema extends z.ZodType>(request: Request, text: string, schema: Schema) {

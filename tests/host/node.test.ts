@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openSocket, sendRaw } from '#tests/support/raw'
 import { launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
@@ -9,7 +9,7 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 let service: Service
 
 beforeAll(async () => {
-  service = await startService('node', { DATABASE_URL: 'pglite://' })
+  service = await startService('node', { DATABASE_URL: 'pglite://', LOG_LEVEL: 'info' })
 })
 afterAll(() => service.stop('SIGKILL'))
 
@@ -52,6 +52,31 @@ describe('what Next cannot answer, plain Node answers with a problem document', 
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({ status: 'ok' })
   })
+})
+
+test('a client that hangs up in the middle of a body is no fault of ours', async () => {
+  const requestId = crypto.randomUUID()
+  const socket = await openSocket(service.url)
+  socket.write(
+    [
+      'POST /api/tasks HTTP/1.1',
+      'Host: localhost',
+      `Authorization: Bearer ${await tokenFor(newUser())}`,
+      `X-Request-Id: ${requestId}`,
+      'Content-Length: 100',
+      '',
+      '{"title":',
+    ].join('\r\n'),
+  )
+  await sleep(100)
+  socket.destroy()
+  const ownLines = () =>
+    service
+      .output()
+      .split('\n')
+      .filter((line) => line.includes(requestId))
+  await vi.waitFor(() => expect(ownLines()).toHaveLength(1), 5000)
+  expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
 })
 
 test('SIGTERM: readiness turns 503, what is under way finishes, and the process exits with 0', async () => {
