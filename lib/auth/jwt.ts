@@ -2,7 +2,7 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jo
 import type { Caller } from '#lib/auth/caller'
 import { findPublicKey } from '#lib/auth/key-set'
 import { invalidToken, refusal } from '#lib/auth/refusal'
-import { secretKey } from '#lib/auth/secret'
+import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
 import { rememberVerified } from '#lib/auth/verified-tokens'
 import { env } from '#lib/env'
 
@@ -24,6 +24,9 @@ const latestSeconds = Date.UTC(9999, 11, 31) / 1000
  */
 export async function verifyJwt(token: string): Promise<Caller> {
   const header = readHeader(token)
+  if (secretAlgorithms.includes(header.alg) && isForged(token)) {
+    throw refusal('token_invalid', 'The token is invalid')
+  }
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env()
   try {
     const options = {
@@ -33,9 +36,7 @@ export async function verifyJwt(token: string): Promise<Caller> {
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
     }
-    const key = secretAlgorithms.includes(header.alg)
-      ? await secretKey()
-      : await findPublicKey(header)
+    const key = secretAlgorithms.includes(header.alg) ? secretKey() : await findPublicKey(header)
     const { payload } = await jwtVerify(token, key, options)
     const caller = readCaller(payload)
     rememberVerified(token, caller, payload.exp ?? 0)
@@ -47,6 +48,16 @@ export async function verifyJwt(token: string): Promise<Caller> {
       throw refusal('token_invalid', 'The token is invalid', error)
     throw error
   }
+}
+
+/**
+ * Whether an HS256 signature is wrong. jose verifies it again, on another thread; a forgery that is
+ * found before that costs a quarter, and nothing passes here that jose refuses.
+ */
+function isForged(token: string): boolean {
+  const end = token.lastIndexOf('.')
+  const signature = Buffer.from(token.slice(end + 1), 'base64url')
+  return !isSignedWithSecret(token.slice(0, end), signature)
 }
 
 /** Refuses, before any key is touched, what no issuer sends. */

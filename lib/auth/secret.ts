@@ -1,15 +1,16 @@
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { env } from '#lib/env'
 
-let importedSecret: Promise<CryptoKey> | undefined
+let key: KeyObject | undefined
 
-/** The shared secret. Imported once: a CryptoKey verifies more than twice as fast as bytes. */
-export function secretKey(): Promise<CryptoKey> {
-  importedSecret ??= crypto.subtle.importKey(
-    'raw',
-    new TextEncoder().encode(env().BETTER_AUTH_SECRET),
-    { name: 'HMAC', hash: 'SHA-256' },
-    false,
-    ['verify'],
-  )
-  return importedSecret
+/** The shared secret. A key object is read once, where the bytes of a key are read for each use. */
+export function secretKey(): KeyObject {
+  key ??= createSecretKey(Buffer.from(env().BETTER_AUTH_SECRET))
+  return key
+}
+
+/** Whether somebody who has the secret signed the text: HMAC with SHA-256, in constant time. */
+export function isSignedWithSecret(text: string, signature: Buffer): boolean {
+  const expected = createHmac('sha256', secretKey()).update(text).digest()
+  return signature.length === expected.length && timingSafeEqual(signature, expected)
 }
