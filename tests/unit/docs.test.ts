@@ -36,6 +36,19 @@ test('every npm script that a page names exists', () => {
   expect(unknown).toEqual([])
 })
 
+/** Of the frontend that the pages speak to. */
+const frontendFiles = ['lib/api.ts', 'lib/token.ts']
+
+test('every file that a page names exists', () => {
+  const file = /`((?:app|lib|db|server|scripts|bench|tests|docs)\/[^`\s*{<]+\.\w+)`/g
+  const missing = pages.flatMap((path) =>
+    Array.from(read(path).matchAll(file), ([, name = '']) => name).filter(
+      (name) => !existsSync(name) && !frontendFiles.includes(name),
+    ),
+  )
+  expect(missing).toEqual([])
+})
+
 /** Names in capitals that `lib/env.ts` reads. */
 function variables(): string[] {
   const text = read('lib/env.ts')
