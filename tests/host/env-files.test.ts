@@ -33,21 +33,23 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+/** Runs a script of ours in the folder, with an empty environment. @returns what it prints */
+function run(script: string, ...options: string[]): string {
+  const { PATH = '' } = process.env
+  return execFileSync(process.execPath, [resolve(`scripts/${script}.ts`), ...options], {
+    cwd: folder,
+    env: { PATH, NODE_ENV: 'production' },
+    encoding: 'utf8',
+  })
+}
+
 test.each(['next', 'node'] as const)(
   'the %s host reads .env, before it .env.local, and before both the shell',
   async (host) => {
     const service = launch(host, fromShell, folder)
     try {
-      const { PATH = '' } = process.env
-      const token = execFileSync(
-        process.execPath,
-        [resolve('scripts/token.ts'), '--user', 'anna'],
-        {
-          cwd: folder,
-          env: { PATH, NODE_ENV: 'production' },
-          encoding: 'utf8',
-        },
-      )
+      const token = run('token', '--user', 'anna')
+      expect(run('migrate')).toContain('isolation holds')
       const headers = { authorization: `Bearer ${token.trim()}` }
       const url = `http://127.0.0.1:${port}/api/tasks`
       let response = await fetch(url, { headers }).catch(() => undefined)

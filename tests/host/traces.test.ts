@@ -39,6 +39,7 @@ describe.each([
       ...(protocol !== undefined && { OTEL_EXPORTER_OTLP_PROTOCOL: protocol }),
       OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=of-the-tests',
       OTEL_SERVICE_NAME: 'renamed-by-its-setting',
+      OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=of-the-tests',
       OTEL_BSP_SCHEDULE_DELAY: '200',
       SERVER_TIMING: 'true',
     })
@@ -81,6 +82,7 @@ describe.each([
       expect(headers).toMatchObject({ 'content-type': type, 'x-tenant': 'of-the-tests' })
     }
     expect(collector.received()).toContain('renamed-by-its-setting')
+    expect(collector.received()).toContain('deployment.environment.name')
     for (const secret of ['private words', user, id]) {
       expect(collector.received()).not.toContain(secret)
     }
