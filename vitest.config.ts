@@ -67,7 +67,13 @@ export default defineConfig({
           globalSetup: ['tests/support/shared-postgres.ts'],
         },
       },
-      { test: { name: 'hosts', include: ['tests/host/**/*.test.ts'] } },
+      {
+        test: {
+          name: 'hosts',
+          include: ['tests/host/**/*.test.ts'],
+          globalSetup: ['tests/support/shared-postgres.ts'],
+        },
+      },
     ],
   },
 })

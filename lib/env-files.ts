@@ -1,5 +1,4 @@
 import nextEnv from '@next/env'
-import { setVariable } from '#lib/env'
 
 const quiet = { info: () => {}, error: console.error }
 
@@ -9,11 +8,10 @@ export function loadEnvFiles(isDevelopment: boolean): void {
 }
 
 /**
- * Takes back what `loadEnvFiles` set, for a program that hands over to `next`, but for these
- * variables. Next goes back to the environment that was there first whenever a file changes.
+ * Takes back what `loadEnvFiles` set, for a program that hands over to `next dev`. Whenever a file
+ * changes, Next goes back to the environment that was there first, and to these variables.
  */
 export function unloadEnvFiles(kept: Readonly<Record<string, string>>): void {
   nextEnv.resetEnv()
   nextEnv.updateInitialEnv(kept)
-  for (const [name, value] of Object.entries(kept)) setVariable(name, value)
 }

@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { env } from '#lib/env'
 
-/** The exporter of `OTEL_EXPORTER_OTLP_PROTOCOL`; it reads the endpoint and the headers itself. */
+/** The exporter of `OTEL_EXPORTER_OTLP_PROTOCOL`, or of the variable for traces alone; it reads the endpoint and the headers itself. */
 export async function openExporter() {
   const { OTEL_EXPORTER_OTLP_PROTOCOL: all, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: own = all } = env()
   const { OTLPTraceExporter } =

@@ -30,7 +30,7 @@ const propagator = new W3CTraceContextPropagator()
  * @returns what sends the rest and ends it
  */
 export async function startTracing(): Promise<() => Promise<void>> {
-  setGlobalErrorHandler((err) => log().warn({ event: 'spans_not_exported', err }))
+  setGlobalErrorHandler(tellLoss)
   const defaults = resourceFromAttributes({ 'service.name': 'todo-backend' })
   const provider = new TracerProvider({
     resource: defaults.merge(detectResources({ detectors: [envDetector] })),
@@ -64,7 +64,7 @@ export async function startTracing(): Promise<() => Promise<void>> {
     }
     span?.end()
     // A function is frozen after its answer, with what it has not sent yet.
-    if (env().VERCEL !== undefined) waitUntil(provider.forceFlush())
+    if (env().VERCEL !== undefined) waitUntil(provider.forceFlush().catch(tellLoss))
   })
   batches.start.subscribe((message) => {
     const parent = current.getStore()
@@ -91,7 +91,12 @@ export async function startTracing(): Promise<() => Promise<void>> {
     const context = current.getStore()
     if (context !== undefined) propagator.inject(context, headers, writeHeader)
   })
-  return () => provider.shutdown()
+  return () => provider.shutdown().catch(tellLoss)
+}
+
+/** Spans that the receiver did not take are no reason to fail a request, or the end. */
+function tellLoss(err: unknown): void {
+  log().warn({ event: 'spans_not_exported', err })
 }
 
 function describeRequest(context: RequestContext) {

@@ -1,3 +1,4 @@
+import { sessionCookieName } from '#lib/auth/session-cookie'
 import { env } from '#lib/env'
 import { otherMethods } from '#lib/methods'
 import { openApiDocument } from '#lib/openapi/document'
@@ -7,9 +8,14 @@ let document: string | undefined
 
 /** This API in OpenAPI 3.1. The same for everybody, and until the next start. */
 export const GET = withRequest(() => {
-  document ??= JSON.stringify(openApiDocument(env().LIST_ENVELOPE))
+  document ??= JSON.stringify(describeService())
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
   return { headers, body: document }
 })
+
+function describeService(): object {
+  const { LIST_ENVELOPE, SESSION_TOKENS } = env()
+  return openApiDocument(LIST_ENVELOPE, SESSION_TOKENS ? sessionCookieName() : undefined)
+}
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

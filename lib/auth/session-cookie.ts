@@ -1,6 +1,11 @@
 import { invalidToken } from '#lib/auth/refusal'
 import { env } from '#lib/env'
 
+/** What Better Auth calls its session cookie over HTTP; over HTTPS `__Secure-` goes before it. */
+export function sessionCookieName(): string {
+  return `${env().SESSION_COOKIE_PREFIX}.session_token`
+}
+
 /**
  * The value of Better Auth's session cookie. The `__Secure-` one goes first: only a page that came
  * over HTTPS can have set it.
@@ -9,7 +14,7 @@ import { env } from '#lib/env'
  */
 export function readSessionCookie(request: Request): string | undefined {
   const cookies = (request.headers.get('cookie') ?? '').split(';').map(readPair)
-  const name = `${env().SESSION_COOKIE_PREFIX}.session_token`
+  const name = sessionCookieName()
   for (const wanted of [`__Secure-${name}`, name]) {
     const [value, ...others] = new Set(
       cookies.flatMap((cookie) => (cookie.name === wanted ? cookie.value : [])),

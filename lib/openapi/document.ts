@@ -4,6 +4,7 @@ import { type Operation, operations } from '#lib/openapi/operations'
 import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
 import { problemComponents, problemReferences, successes } from '#lib/openapi/responses'
 import { schemaComponents } from '#lib/openapi/schemas'
+import { securitySchemes } from '#lib/openapi/security'
 import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'
 import type { Envelope } from '#lib/responses'
@@ -22,8 +23,14 @@ const everywhere: readonly ProblemCode[] = [
   ...(['database_unavailable', 'keys_unavailable'] as const),
 ]
 
-/** The OpenAPI 3.1 document of this service, with lists wrapped as it wraps them. */
-export function openApiDocument(envelope: Envelope): object {
+/**
+ * The OpenAPI 3.1 document of this service.
+ *
+ * @param envelope how it wraps lists
+ * @param sessionCookie the cookie that counts as credentials; undefined where none does
+ */
+export function openApiDocument(envelope: Envelope, sessionCookie?: string): object {
+  const schemes = securitySchemes(sessionCookie)
   const paths: Record<string, Record<string, object>> = {}
   const answers = successes((tasks) =>
     envelope === 'array' ? tasks : { [envelope]: tasks, count: 1, total: 1 },
@@ -48,17 +55,11 @@ export function openApiDocument(envelope: Envelope): object {
     },
     servers: [{ url: '/', description: 'This server' }],
     tags,
-    security: [{ bearer: [] }],
+    // One of them is enough.
+    security: Object.keys(schemes).map((name) => ({ [name]: [] })),
     paths: { ...paths, ...servicePaths },
     components: {
-      securitySchemes: {
-        bearer: {
-          type: 'http',
-          scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'The token that Better Auth issued to your user.',
-        },
-      },
+      securitySchemes: schemes,
       schemas: schemaComponents(envelope),
       parameters: parameterComponents(),
       headers: headerComponents,

@@ -34,6 +34,14 @@ async function list(headers: Record<string, string>) {
   return { status: response.status, code: body.code, detail: body.detail ?? '' }
 }
 
+/** The security schemes of the API document, all of which its paths take. */
+async function describedSchemes(): Promise<Record<string, { name?: string }>> {
+  const response = await handle(new Request('http://service/openapi.json'))
+  const { security, components } = await response.json()
+  expect(security.flatMap(Object.keys)).toEqual(Object.keys(components.securitySchemes))
+  return components.securitySchemes
+}
+
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const cookie = (value: string, from: string | undefined = origin) => ({
   cookie: value,
@@ -193,6 +201,19 @@ describe('other settings', () => {
     const own = visitor.cookieHeader().replace('better-auth.', 'my-app.')
     expect((await list(cookie(own))).status).toBe(200)
     expect((await list(cookie(visitor.cookieHeader()))).status).toBe(401)
+  })
+
+  test('each cookie that the API document names counts, and none is named where none does', async () => {
+    await serve({ SESSION_COOKIE_PREFIX: 'my-app' })
+    const value = visitor.cookieHeader().split('session_token=')[1]?.split(';')[0]
+    const { bearer: header, ...cookies } = await describedSchemes()
+    expect(header).toMatchObject({ type: 'http', scheme: 'bearer' })
+    expect(Object.keys(cookies)).toHaveLength(2)
+    for (const { name } of Object.values(cookies)) {
+      expect((await list(cookie(`${name}=${value}`))).status, name).toBe(200)
+    }
+    await serve({ SESSION_TOKENS: 'false' })
+    expect(Object.keys(await describedSchemes())).toEqual(['bearer'])
   })
 
   test('an expiry in a column without a time zone is read as UTC', async () => {

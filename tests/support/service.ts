@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testSecret } from '#tests/support/secret'
 
@@ -19,8 +20,8 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
-  next: ['scripts/next.ts', 'start'],
-  node: ['server/main.ts'],
+  next: [resolve('scripts/next.ts'), 'start'],
+  node: [resolve('server/main.ts')],
 }
 
 /** Starts the service as a user would, on `PORT` or a free one, and waits until it answers. */
@@ -45,13 +46,18 @@ async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
   await service.stop()
 }
 
-/** Starts the service without waiting, with nothing in its environment but what is given. */
+/**
+ * Starts the service without waiting, with nothing in its environment but what the tests have in
+ * common and what is given: undefined takes a variable out. Its env files are those of `folder`.
+ */
 export function launch(
   host: Host,
-  env: Record<string, string>,
+  env: Record<string, string | undefined>,
+  folder = '.',
 ): Omit<Service, 'url' | typeof Symbol.asyncDispose> {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, commands[host], {
+    cwd: folder,
     env: {
       PATH,
       HOME,

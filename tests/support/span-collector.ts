@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
+import { decodeSpans } from '#tests/support/span-message'
 
 export interface CollectedSpan {
   readonly traceId: string
@@ -12,33 +13,45 @@ export interface CollectedSpan {
   readonly attributes: readonly { key: string; value: Record<string, unknown> }[]
 }
 
-/** A receiver of OTLP over HTTP, in JSON, on this machine. */
-export async function startCollector() {
-  const bodies: string[] = []
+interface CollectorOptions {
+  readonly port?: number
+  /** `false`: takes what it is sent, and never says so. */
+  readonly answers?: boolean
+}
+
+/** A receiver of OTLP over HTTP, in JSON and in Protocol Buffers, on this machine. */
+export async function startCollector({ port = 0, answers = true }: CollectorOptions = {}) {
+  const deliveries: { headers: IncomingHttpHeaders; body: Buffer }[] = []
   const traceparents: string[] = []
   const server = createServer(async (request, response) => {
-    const body = await text(request)
-    if (body !== '') bodies.push(body)
-    else traceparents.push(String(request.headers['traceparent']))
-    response.setHeader('content-type', 'application/json').end('{}')
-  }).listen(0, '127.0.0.1')
+    const { headers } = request
+    const body = await buffer(request)
+    if (body.length > 0) deliveries.push({ headers, body })
+    else traceparents.push(String(headers['traceparent']))
+    if (answers) response.setHeader('content-type', 'application/json').end('{}')
+  }).listen(port, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const address = server.address() as AddressInfo
   return {
     /** What came with requests without a body. */
     traceparents,
-    url: `http://127.0.0.1:${port}`,
+    deliveries,
+    url: `http://127.0.0.1:${address.port}`,
     /** All that has arrived, as it came. */
-    received: () => bodies.join('\n'),
+    received: () => deliveries.map(({ body }) => body.toString('latin1')).join('\n'),
     spans: (): CollectedSpan[] =>
-      bodies.flatMap((body) =>
-        JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: object[] }) =>
-          resource.scopeSpans.flatMap((scope) => Reflect.get(scope, 'spans')),
-        ),
+      deliveries.flatMap(({ headers, body }) =>
+        headers['content-type'] === 'application/json' ? parseSpans(body) : decodeSpans(body),
       ),
     async [Symbol.asyncDispose]() {
       server.close()
       server.closeAllConnections()
     },
   }
+}
+
+function parseSpans(body: Buffer): CollectedSpan[] {
+  return JSON.parse(body.toString()).resourceSpans.flatMap((resource: { scopeSpans: object[] }) =>
+    resource.scopeSpans.flatMap((scope) => Reflect.get(scope, 'spans')),
+  )
 }

@@ -43,6 +43,12 @@ test.each([
   ['SESSIONS_TABLE', 'session;', 'is no table name'],
   ['SESSION_COOKIE_PREFIX', 'a=b', 'must be letters'],
   ['SESSION_CACHE_SECONDS', '301', ''],
+  ['OTEL_EXPORTER_OTLP_PROTOCOL', 'grpc', 'gRPC is not supported'],
+  ['OTEL_EXPORTER_OTLP_TRACES_PROTOCOL', 'grpc', 'gRPC is not supported'],
+  ['OTEL_TRACES_EXPORTER', 'zipkin', 'must be otlp or none'],
+  ['OTEL_TRACES_SAMPLER', 'jaeger_remote', 'must be always_on'],
+  ['OTEL_TRACES_SAMPLER_ARG', 'half', 'a share from 0 to 1'],
+  ['OTEL_PROPAGATORS', 'b3', 'must name tracecontext'],
 ])('%s=%s stops the start and is named: %s', async (name, value, reason) => {
   const failure = read({ ...complete, [name]: value })
   await expect(failure).rejects.toThrow(name)

@@ -45,12 +45,12 @@ test('each operation has an id of its own', () => {
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-for (const envelope of ['array', 'tasks', 'items'] as const) {
-  test(`the document passes the recommended rules of Redocly with lists as ${envelope}`, () => {
+for (const [envelope, cookie] of [['array'], ['tasks'], ['items', 'a.session_token']] as const) {
+  test(`the document passes the recommended rules of Redocly with lists as ${envelope}, session cookie: ${cookie}`, () => {
     const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
     try {
       const file = join(folder, 'openapi.json')
-      writeFileSync(file, JSON.stringify(openApiDocument(envelope)))
+      writeFileSync(file, JSON.stringify(openApiDocument(envelope, cookie)))
       const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', file]
       const output = execFileSync('node_modules/.bin/redocly', command, {
         env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },

@@ -1,0 +1,91 @@
+/** The kinds of values that variables have, each with what to say where one is wrong. */
+import { BlockList, isIP } from 'node:net'
+import * as z from 'zod'
+import type { Quota } from '#db/rate-limit'
+import { readTableName } from '#db/table-name'
+
+const publicDefaultSecret = 'better-auth-secret-12345678901234567890'
+const secretRemedy =
+  'Set it to the BETTER_AUTH_SECRET of your frontend; a new one comes from: openssl rand -base64 32'
+const urlRemedy =
+  'Set it to postgres://… (Neon or any Postgres), or to pglite://<folder> for one process.'
+
+export const port = z.coerce
+  .number({ error: 'must be a port.' })
+  .int()
+  .min(0)
+  .max(65_535)
+  .default(8000)
+export const wholeNumber = (least: number, most: number) =>
+  z.coerce
+    .number({ error: `must be a number from ${least} to ${most}.` })
+    .int()
+    .min(least)
+    .max(most)
+export const flag = z.enum(['true', 'false'], { error: 'must be true or false.' }).transform(isTrue)
+export const quota = z
+  .string()
+  .regex(/^(off|[1-9]\d{0,6}\/[1-9]\d{0,4})$/, {
+    error: 'must be off, or <requests>/<seconds>, such as 600/60.',
+  })
+  .transform(toQuota)
+export const secret = z
+  .string({ error: `is missing. ${secretRemedy}` })
+  .min(32, { error: `is shorter than 32 characters. ${secretRemedy}` })
+  .refine((value) => value !== publicDefaultSecret, {
+    error: `is Better Auth's public default, which everybody knows. ${secretRemedy}`,
+  })
+export const databaseUrl = z
+  .string({ error: `is missing. ${urlRemedy}` })
+  .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
+export const tableName = z.string().transform(toTableName)
+export const list = z.string().transform(toList)
+export const addresses = z.string().transform(toAddresses)
+export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
+export const otlpProtocol = z.enum(['http/protobuf', 'http/json'], {
+  error: 'must be http/protobuf or http/json. gRPC is not supported; collectors take both.',
+})
+const samplers = ['always_on', 'always_off', 'traceidratio'] as const
+export const sampler = z.enum(
+  [...samplers, ...samplers.map((name) => `parentbased_${name}` as const)],
+  {
+    error: 'must be always_on, always_off or traceidratio, or one of them after parentbased_.',
+  },
+)
+export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
+export const propagators = z.string().regex(/\btracecontext\b/, {
+  error: 'must name tracecontext, which is the only one that is supported.',
+})
+
+function isTrue(value: string): boolean {
+  return value === 'true'
+}
+
+function toList(value: string): string[] {
+  return value.split(',').flatMap((part) => part.trim() || [])
+}
+
+function toTableName(value: string, context: z.RefinementCtx<string>) {
+  const name = readTableName(value)
+  if (name !== undefined) return name
+  context.addIssue('is no table name. Examples: users, "user", auth."user"')
+  return z.NEVER
+}
+
+function toQuota(value: string): Quota | undefined {
+  const [requests, seconds] = value.split('/').map(Number)
+  return requests === undefined || seconds === undefined ? undefined : { requests, seconds }
+}
+
+function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
+  const networks = new BlockList()
+  for (const part of toList(value)) {
+    const [address = '', bits] = part.split('/')
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    if (isIP(address) === 0) {
+      context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
+    } else if (bits === undefined) networks.addAddress(address, family)
+    else networks.addSubnet(address, Number(bits), family)
+  }
+  return networks
+}

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { buildNext } from '#tests/support/build'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { testSecret } from '#tests/support/secret'
+import { freePort, launch } from '#tests/support/service'
+
+const server = postgresAt(inject('postgresPort'))
+const folder = mkdtempSync(join(tmpdir(), 'todo-'))
+const fromShell = { BETTER_AUTH_SECRET: undefined, BETTER_AUTH_URL: undefined, LOG_LEVEL: 'error' }
+let port: number
+
+beforeAll(async () => {
+  buildNext()
+  for (const part of ['.next', 'node_modules', 'next.config.ts', 'package.json']) {
+    symlinkSync(resolve(part), join(folder, part))
+  }
+  port = await freePort()
+  const shared = [
+    `DATABASE_URL=${server.url(await createDatabase(server))}`,
+    `BETTER_AUTH_SECRET=${testSecret}`,
+    `PORT=${port}`,
+    'LIST_ENVELOPE=tasks',
+    'SERVER_TIMING=true',
+    'LOG_LEVEL=info',
+  ]
+  writeFileSync(join(folder, '.env'), shared.join('\n'))
+  writeFileSync(join(folder, '.env.local'), 'LIST_ENVELOPE=items\n')
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Runs a script of ours in the folder, with an empty environment. @returns what it prints */
+function run(script: string, ...options: string[]): string {
+  const { PATH = '' } = process.env
+  return execFileSync(process.execPath, [resolve(`scripts/${script}.ts`), ...options], {
+    cwd: folder,
+    env: { PATH, NODE_ENV: 'production' },
+    encoding: 'utf8',
+  })
+}
+
+test.each(['next', 'node'] as const)(
+  'the %s host reads .env, before it .env.local, and before both the shell',
+  async (host) => {
+    const service = launch(host, fromShell, folder)
+    try {
+      const token = run('token', '--user', 'anna')
+      expect(run('migrate')).toContain('isolation holds')
+      const headers = { authorization: `Bearer ${token.trim()}` }
+      const url = `http://127.0.0.1:${port}/api/tasks`
+      let response = await fetch(url, { headers }).catch(() => undefined)
+      for (let waited = 0; waited < 20_000 && response === undefined; waited += 50) {
+        await sleep(50)
+        if (service.process.exitCode !== null) break
+        response = await fetch(url, { headers }).catch(() => undefined)
+      }
+      expect(response?.status, service.output()).toBe(200)
+      expect(await response?.json()).toEqual({ items: [], count: 0, total: 0 })
+      expect(response?.headers.has('server-timing')).toBe(true)
+      expect(service.output()).not.toContain('"event":"request"')
+    } finally {
+      await service.stop()
+    }
+  },
+)

@@ -1,0 +1,27 @@
+import { Client } from 'pg'
+import { runSql } from '#tests/support/postgres'
+
+/** Holds every statement on tasks up while `work` runs, or until it calls what it is given. */
+export async function whileTasksAreLocked(
+  databaseUrl: string,
+  work: (release: () => Promise<unknown>) => Promise<void>,
+): Promise<void> {
+  const locker = new Client({ connectionString: databaseUrl })
+  await locker.connect()
+  try {
+    await locker.query('begin; lock table tasks in access exclusive mode')
+    await work(() => locker.query('commit'))
+  } finally {
+    await locker.end()
+  }
+}
+
+/** Ends the session that waits for the lock, as an administrator does, once there is one. */
+export async function endWaitingSession(databaseUrl: string): Promise<void> {
+  const waiting = `from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`
+  let ended: unknown[] = []
+  while (ended.length === 0) {
+    ended = await runSql(databaseUrl, `select pg_terminate_backend(pid) ${waiting}`)
+  }
+}
