@@ -114,11 +114,10 @@ function isSecure(request: Request): boolean {
 }
 
 function logProblem({ code, status, detail, cause }: Problem, context: RequestContext) {
-  const fields = fieldsOf(context)
   if (status >= 500) {
-    log().error({ event: 'fault', code, ...fields, err: cause ?? context.problem })
+    log().error({ event: 'fault', code, ...fieldsOf(context), err: cause ?? context.problem })
   } else if ((status === 401 && code !== 'credentials_missing') || status === 403) {
-    log().warn({ event: 'refused', code, reason: detail, ...fields })
+    log().warn({ event: 'refused', code, reason: detail, ...fieldsOf(context) })
   }
 }
 
