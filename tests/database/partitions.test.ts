@@ -172,4 +172,8 @@ describe('a tasks table that was made partitions as docs/scaling.md says', () =>
     await asOwner('revoke all on tasks_3 from todo_app')
     expect(await standing.isReady()).toBe(true)
   })
+  test('lets a deleted user’s tasks go with the user', async () => {
+    await runSql(url, `delete from users where id = 'bob'`)
+    expect(await runSql(url, 'select id from tasks')).toEqual([{ id: alicesTask }])
+  })
 })
