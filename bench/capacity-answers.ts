@@ -65,7 +65,7 @@ export function standardAnswers(): string {
       ),
     ),
     ...[1, neon.scalesToUnits, neon.largestUnits].map((units) =>
-      answers(`one Postgres of ${units} cores`, rate(onNode, onNode.postgresMs, units)),
+      answers(`one Neon compute, size ${units}`, rate(onNode, onNode.postgresMs, units)),
     ),
   ]
   const needs = sizes.flatMap((users) =>
