@@ -3,15 +3,19 @@
  * docs/performance.md for its commands and options.
  */
 import { aimsTable } from '#bench/aims'
+import { answer, standardAnswers } from '#bench/capacity-answers'
 import { compare, describeRun } from '#bench/compare'
 import { growConnections, growTable } from '#bench/growth'
+import { holdAgainstLoad } from '#bench/held'
+import { measureHolding } from '#bench/holding'
 import { load } from '#bench/load'
 import { describeMachine, watchOthers } from '#bench/machine'
 import { cpuRatios, operationTables } from '#bench/operation-tables'
 import { readOptions } from '#bench/options'
 import { profile } from '#bench/profile'
 import { type Rig, withRig } from '#bench/rig'
-import { writeSection } from '#bench/write-section'
+import { type Page, writeSection } from '#bench/sections'
+import { measureTaskSize } from '#bench/task-size'
 
 const options = readOptions()
 const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
@@ -23,6 +27,11 @@ const sections = {
     withRig({ ...options, durable: true, standard: ['node', 'next'] }, (rig) =>
       report('load', rig, (loaded) => load(loaded, options)),
     ),
+  costs: () =>
+    withRig({ ...options, durable: true, standard: ['node', 'next'] }, async (rig) => {
+      await report('costs', rig, measureCosts, 'scaling')
+      await report('held', rig, (loaded) => holdAgainstLoad(loaded, options), 'scaling')
+    }),
 }
 
 switch (options.command) {
@@ -31,11 +40,17 @@ switch (options.command) {
     if (options.quick) break
     await sections.growth()
     await sections.load()
+    await sections.costs()
     break
   case 'compare':
   case 'growth':
   case 'load':
+  case 'costs':
     await sections[options.command]()
+    break
+  case 'capacity':
+    console.log(answer(options.question))
+    if (options.write) writeSection('scaling', 'capacity', standardAnswers())
     break
   case 'profile':
     await withRig({ ...options, standard: ['node'] }, async (rig) => {
@@ -43,16 +58,28 @@ switch (options.command) {
     })
     break
   default:
-    console.error(`There is no ${options.command}: compare, growth, load or profile.`)
+    console.error(
+      `There is no ${options.command}: compare, growth, load, costs, capacity or profile.`,
+    )
     process.exit(1)
 }
 
-async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
+async function report(
+  section: string,
+  rig: Rig,
+  make: (rig: Rig) => Promise<string>,
+  page: Page = 'performance',
+) {
   const shareOfOthers = watchOthers()
   const measured = await make(rig)
   const text = `${measured}\n\n${describeMachine(rig, commandLine, shareOfOthers())}`
   console.log(`\n${text}\n`)
-  if (options.write) writeSection(section, text)
+  if (!options.write) return
+  writeSection(page, section, text)
+  // What the model makes of the figures goes with them.
+  if (['compare', 'costs', 'held'].includes(section)) {
+    writeSection('scaling', 'capacity', standardAnswers())
+  }
 }
 
 async function compareServers(rig: Rig): Promise<string> {
@@ -67,4 +94,10 @@ async function compareServers(rig: Rig): Promise<string> {
 async function grow(rig: Rig): Promise<string> {
   const shorter = { ...options, rounds: Math.min(options.rounds, 3) }
   return `${await growTable(rig, shorter)}\n\n${await growConnections(rig, shorter)}`
+}
+
+async function measureCosts(rig: Rig): Promise<string> {
+  const sizes = await measureTaskSize(rig.postgres)
+  const held = await measureHolding(rig, options)
+  return ['### What a task takes', sizes, '### What a request holds', held].join('\n\n')
 }

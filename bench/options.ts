@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { capacityOptions, type Question, readQuestion } from '#bench/capacity-options'
 
 export interface Options {
   readonly command: string
@@ -19,13 +20,16 @@ export interface Options {
   readonly settings: Readonly<Record<string, string>>
   /** Another checkout of this repository, to be measured beside this one. */
   readonly base: string | undefined
+  /** What the model of capacity is asked. */
+  readonly question: Question
 }
 
-/** Reads the command line of `npm run bench -- …`. @throws TypeError for an option it lacks */
+/** Reads the command line of `npm run bench -- …`. @throws for an option it lacks, or cannot read */
 export function readOptions(): Options {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      ...capacityOptions,
       quick: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
@@ -49,6 +53,7 @@ export function readOptions(): Options {
     warmUpSeconds: quick ? 0.4 : 1.5,
     firstWarmUpSeconds: quick ? 2 : 8,
     connections: Number(values.connections ?? (command === 'load' ? 1000 : 64)),
+    question: readQuestion(values),
     base: values.base,
     settings: Object.fromEntries(values.set.map(readSetting)),
   }

@@ -28,7 +28,8 @@ export interface Target {
 }
 
 const node = process.execPath
-const poolSize = '10'
+/** Connections that each server may have to Postgres. */
+export const poolSize = 10
 const nextBin = join(import.meta.dirname, '..', 'node_modules', 'next', 'dist', 'bin', 'next')
 const constantApp = join(import.meta.dirname, 'peers', 'next-constant')
 const python = '/usr/bin/python3'
@@ -48,14 +49,18 @@ export function targetsFor(
 ): Target[] {
   const service = {
     DATABASE_URL: databaseUrl,
-    DATABASE_POOL_SIZE: poolSize,
+    DATABASE_POOL_SIZE: String(poolSize),
     DATABASE_NAMED_STATEMENTS: 'true',
     RATE_LIMIT: 'off',
     BETTER_AUTH_SECRET: secret,
     LOG_LEVEL: 'error',
     ...settings,
   }
-  const peer = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: poolSize, JWT_SECRET: secret }
+  const peer = {
+    DATABASE_URL: databaseUrl,
+    DATABASE_POOL_SIZE: String(poolSize),
+    JWT_SECRET: secret,
+  }
   const path = '/api/tasks'
   const onNode: Server = { name: 'node', command: [node, 'server/main.ts'], env: service, path }
   const onNext: Server = {

@@ -11,6 +11,29 @@ export function toTable(head: readonly string[], rows: readonly (readonly string
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
 
+/** The rows of the table below a heading, by the names of their columns. */
+export function readTable(text: string, heading: string): Record<string, string>[] {
+  const [, section = ''] = text.split(`### ${heading}\n`)
+  const [below = ''] = section.split('\n#')
+  const lines = below.split('\n').filter((line) => line.startsWith('| '))
+  const [head = [], , ...rows] = lines.map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  )
+  return rows.map((cells) =>
+    Object.fromEntries(head.map((title, column) => [title, cells[column] ?? ''])),
+  )
+}
+
+/** The figure in a cell, as the functions below write it; NaN where there is none. */
+export function numberIn(cell: string | undefined): number {
+  return cell === undefined || cell === ''
+    ? Number.NaN
+    : Number.parseFloat(cell.replaceAll(',', ''))
+}
+
 /** How many times the base; nothing where one of them was not measured. */
 export function ratio(value: number | undefined, base: number | undefined): string {
   return value === undefined || base === undefined ? '' : (value / base).toFixed(2)

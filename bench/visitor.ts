@@ -6,6 +6,18 @@ export interface ExpectedTask {
   readonly completed: boolean
 }
 
+/** What a person does, in shares of all requests; the model of capacity reckons with the same. */
+export const visitorMix = {
+  create: 0.15,
+  read: 0.4,
+  list: 0.25,
+  complete: 0.1,
+  rename: 0.05,
+  remove: 0.05,
+} as const
+
+type Act = keyof typeof visitorMix
+
 /**
  * A person at work: creates, reads, lists, changes, completes and deletes tasks, one request after
  * the other, and remembers what must be stored afterwards.
@@ -16,6 +28,8 @@ export class Visitor {
   readonly expected = new Map<string, ExpectedTask>()
   readonly latencies: number[] = []
   readonly faults: string[] = []
+  /** How many tasks each list had. */
+  readonly listLengths: number[] = []
   readonly #connection: Connection
   readonly #headers: Record<string, string>
 
@@ -28,35 +42,36 @@ export class Visitor {
   async workUntil(end: number): Promise<void> {
     while (performance.now() < end) {
       try {
-        await this.#act(Math.random())
+        await this.#act(drawAct())
       } catch (error) {
         this.faults.push(error instanceof Error ? error.message : String(error))
       }
     }
   }
 
-  /** Reads 40, lists 25, creates 15, completes 10, renames 5 and deletes 5 in a hundred. */
-  async #act(chance: number): Promise<void> {
+  async #act(act: Act): Promise<void> {
     const [id, task] = this.expected.size === 0 ? [] : pick([...this.expected])
-    if (id === undefined || task === undefined || chance < 0.15) return await this.#create()
+    if (id === undefined || task === undefined || act === 'create') return await this.#create()
     const path = `/api/tasks/${id}`
-    if (chance < 0.55) {
-      this.#compare(await this.#send({ method: 'GET', path, headers: this.#headers }, 200), task)
-    } else if (chance < 0.8) {
-      const request = { method: 'GET', path: '/api/tasks', headers: this.#headers } as const
-      const listed = JSON.parse((await this.#send(request, 200)).text).length
+    const headers = this.#headers
+    if (act === 'read') {
+      this.#compare(await this.#send({ method: 'GET', path, headers }, 200), task)
+    } else if (act === 'list') {
+      const request = { method: 'GET', path: '/api/tasks', headers } as const
+      const listed: number = JSON.parse((await this.#send(request, 200)).text).length
+      this.listLengths.push(listed)
       if (listed !== this.expected.size) this.faults.push('a list misses tasks, or has others')
-    } else if (chance < 0.9) {
+    } else if (act === 'complete') {
       const changed = { ...task, completed: !task.completed }
-      const request = { method: 'PATCH', path: `${path}/complete`, headers: this.#headers } as const
+      const request = { method: 'PATCH', path: `${path}/complete`, headers } as const
       this.#compare(await this.#send(request, 200), changed)
       this.expected.set(id, changed)
-    } else if (chance < 0.95) {
-      const changed = { ...task, title: `Renamed ${chance}` }
+    } else if (act === 'rename') {
+      const changed = { ...task, title: `Renamed ${Math.random()}` }
       this.#compare(await this.#sendBody('PATCH', path, { title: changed.title }, 200), changed)
       this.expected.set(id, changed)
     } else {
-      await this.#send({ method: 'DELETE', path, headers: this.#headers }, 204)
+      await this.#send({ method: 'DELETE', path, headers }, 204)
       this.expected.delete(id)
     }
   }
@@ -87,4 +102,13 @@ export class Visitor {
       this.faults.push('an answer shows another state than the last one written')
     }
   }
+}
+
+function drawAct(): Act {
+  let rest = Math.random()
+  for (const [act, share] of Object.entries(visitorMix)) {
+    rest -= share
+    if (rest < 0) return act as Act
+  }
+  return 'read'
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { databaseFor } from '#db/scoped'
 import type { Statement, Transport } from '#db/transports/transport'
 import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
+import { partitioningSql } from '#tests/support/scaling-page'
 import { statementsOf } from '#tests/support/statements'
 
 const user = 'user-500'
@@ -61,20 +62,7 @@ test('of 100,000 tasks, a list and every look-up read one user’s rows, by an i
 })
 
 test('a tasks table that is partitioned by its owner takes every statement as it is', async () => {
-  await opened.asAdministrator(
-    'alter table tasks rename to tasks_before',
-    'create table tasks (like tasks_before including defaults including constraints including indexes) partition by hash (user_id)',
-    ...[0, 1, 2, 3].map(
-      (remainder) =>
-        `create table tasks_${remainder} partition of tasks for values with (modulus 4, remainder ${remainder})`,
-    ),
-    'grant select, insert, delete, update (title, description, completed, version, updated_at) on tasks to todo_app',
-    'alter table tasks enable row level security',
-    'alter table tasks force row level security',
-    `create policy tasks_of_caller on tasks using (user_id::text = (select nullif(current_setting('app.user_id', true), '')))`,
-    'insert into tasks select * from tasks_before',
-    'analyze tasks',
-  )
+  await opened.asAdministrator(partitioningSql())
   plans.length = 0
   const own = statementsOf(databaseFor(explaining(opened.database), user, options.limits), user)
   const id = crypto.randomUUID()
@@ -89,5 +77,5 @@ test('a tasks table that is partitioned by its owner takes every statement as it
   const owners = await stranger.selectFrom('tasks').select('user_id').distinct().execute()
   expect(owners).toEqual([{ user_id: 'user-1' }])
   // Each reads one partition.
-  for (const plan of plans.slice(2)) expect(new Set(plan.match(/on tasks_\d\b/g)).size).toBe(1)
+  for (const plan of plans.slice(2)) expect(new Set(plan.match(/on tasks_\d+\b/g)).size).toBe(1)
 })

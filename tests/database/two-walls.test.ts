@@ -3,37 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '#db/schema'
 import { databaseFor } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
+import { ownerWall, withoutFirstWall } from '#tests/support/breached'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
 const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
-
-/** Every comparison of the owner, wherever a statement has it. */
-const ownerWall = /"?user_id"? = \$\d+/g
-
-/** Takes the first wall out of every statement on its way, and counts what it took. */
-function withoutFirstWall(transport: Transport): Transport & { removed: number } {
-  const breached = {
-    ...transport,
-    removed: 0,
-    transaction(
-      statements: readonly { sql: string; parameters: readonly unknown[] }[],
-      ms: number,
-    ) {
-      const open = statements.map(({ sql: text, parameters }) => ({
-        // The parameter stays in use, so that Postgres still takes the statement.
-        sql: text.replaceAll(ownerWall, (match) => {
-          breached.removed += 1
-          return `(${match} or ${match.split(' = ')[1]}::text is not null)`
-        }),
-        parameters,
-      }))
-      return transport.transaction(open, ms)
-    },
-  }
-  return breached
-}
 
 describe.each(transports)('on %s', (name) => {
   let opened: TestDatabase

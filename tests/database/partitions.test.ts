@@ -1,0 +1,179 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '#db/database'
+import { migrate, migrationNames } from '#db/migrate'
+import { databaseFor } from '#db/scoped'
+import { withoutFirstWall } from '#tests/support/breached'
+import { options } from '#tests/support/databases'
+import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { partitioningSql } from '#tests/support/scaling-page'
+import { statementsOf } from '#tests/support/statements'
+
+const server = postgresAt(inject('postgresPort'))
+const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
+const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
+
+/** What a table is made of, in words that are the same for an ordinary table and a partitioned one. */
+const shape = `select
+  (select json_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull,
+      pg_get_expr(adbin, adrelid), attacl) order by attnum)
+    from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
+    where attrelid = 'tasks'::regclass and attnum > 0 and not attisdropped) as columns,
+  (select json_agg(concat_ws(' ', conname, pg_get_constraintdef(oid)) order by conname)
+    from pg_constraint where conrelid = 'tasks'::regclass) as constraints,
+  (select json_agg(replace(indexdef, ' ON ONLY ', ' ON ') order by indexname)
+    from pg_indexes where tablename = 'tasks') as indexes,
+  (select json_agg(concat_ws(' ', polname, polcmd, polpermissive, pg_get_expr(polqual, polrelid),
+      pg_get_expr(polwithcheck, polrelid))) from pg_policy where polrelid = 'tasks'::regclass) as policies,
+  (select concat_ws(' ', relrowsecurity, relforcerowsecurity, relowner::regrole, relacl)
+    from pg_class where oid = 'tasks'::regclass) as guards`
+
+describe('a tasks table that was made partitions as docs/scaling.md says', () => {
+  let url: string
+  let ownersUrl: string
+  /** Open since before, with statements that Postgres has prepared. */
+  let standing: OpenDatabase
+  const shapes: unknown[] = []
+  const asOwner = (...statements: string[]) => runSql(ownersUrl, ...statements)
+  const asRole = (statement: string) =>
+    runSql(url, `set role todo_app; set app.user_id = 'alice'`, statement)
+
+  beforeAll(async () => {
+    const name = await createDatabase(server)
+    // The owner is held to the policy like everybody else, as a login that bypasses it is not.
+    const login = await createLogin(server, 'createrole')
+    url = server.url(name)
+    ownersUrl = server.url(name, login)
+    await runSql(
+      url,
+      `alter database ${name} owner to ${login}`,
+      `do $$ begin create role todo_app nologin;
+        exception when duplicate_object or unique_violation then null; end $$`,
+      `grant todo_app to ${login}`,
+      `grant create, usage on schema public to ${login}`,
+    )
+    standing = await openDatabase({
+      ...options,
+      url: ownersUrl,
+      namedStatements: true,
+      poolSize: 1,
+    })
+    await standing.prepare()
+    await of('alice').insert(alicesTask)
+    await of('bob').insert(bobsTask)
+    await of('alice').list()
+    shapes.push(...(await asOwner(shape)))
+    // So that no partition is safe by luck.
+    await asOwner('alter default privileges grant all on tables to todo_app, public')
+    await asOwner(partitioningSql())
+    shapes.push(...(await asOwner(shape)))
+  })
+  afterAll(() => standing?.close())
+  const of = (user: string) => statementsOf(standing.forUser(user), user)
+
+  test('has every column, constraint, index, right and policy that the migrations made', () => {
+    const [before, after] = shapes
+    expect(before).toMatchObject({ guards: expect.stringMatching(/^t t /) })
+    expect(after).toEqual(before)
+  })
+
+  test('keeps every row, each in one of sixteen partitions', async () => {
+    const rows = await runSql(
+      url,
+      'select user_id, id, tableoid::regclass::text as part from tasks',
+    )
+    expect(rows.map(({ id }) => id).sort()).toEqual([alicesTask, bobsTask])
+    for (const { part } of rows) expect(part).toMatch(/^tasks_\d+$/)
+    expect(await runSql(url, `select to_regclass('tasks_before') as before`)).toEqual([
+      { before: null },
+    ])
+  })
+
+  test('is served on by a process that was running, a user’s first task included', async () => {
+    expect((await of('alice').find(alicesTask))?.json).toContain(alicesTask)
+    expect(JSON.parse((await of('alice').list()).json)).toHaveLength(1)
+    const id = crypto.randomUUID()
+    const { version } = await of('carol').insert(id)
+    expect((await of('carol').insert(id)).version).toBe(version)
+    expect((await of('carol').update(id, { title: 'New' }))?.version).toBe(version + 1)
+    expect((await of('carol').complete(id))?.version).toBe(version + 2)
+    expect(await of('carol').remove(id)).toBe(true)
+    expect(await standing.isReady()).toBe(true)
+  })
+
+  test('is opened and proven isolated, and migrating again changes nothing', async () => {
+    const opened = await openDatabase({ ...options, url: ownersUrl })
+    await opened.prepare()
+    expect(await opened.isReady()).toBe(true)
+    expect(await migrate(opened.transport, options.usersTable, 'text')).toEqual([])
+    await opened.close()
+    expect(await asOwner(shape)).toEqual([shapes[0]])
+  })
+
+  test('takes the migrations that it misses', async () => {
+    const later = migrationNames.slice(1)
+    await asOwner(
+      'drop function todo_take_permit',
+      'drop table rate_limits',
+      `delete from kysely_migration where name <> '${migrationNames[0]}'`,
+    )
+    const opened = await openDatabase({ ...options, url: ownersUrl })
+    expect(await opened.isReady()).toBe(false)
+    expect(await migrate(opened.transport, options.usersTable, 'text')).toEqual(later)
+    expect(await opened.isReady()).toBe(true)
+    await opened.close()
+  })
+
+  test('hides another user’s rows from statements without the first wall', async () => {
+    const before = await runSql(url, 'select * from tasks order by id')
+    const breached = withoutFirstWall(standing.transport)
+    const attempt = statementsOf(databaseFor(breached, 'mallory', options.limits), 'mallory')
+    expect((await attempt.list()).json).toBe('[]')
+    expect(await attempt.find(alicesTask)).toBeUndefined()
+    expect(await attempt.update(alicesTask, { title: 'Mine' })).toBeUndefined()
+    expect(await attempt.complete(alicesTask)).toBeUndefined()
+    expect(await attempt.remove(alicesTask)).toBe(false)
+    expect(breached.removed).toBe(6)
+    const mallory = statementsOf(standing.forUser('mallory'), 'alice')
+    await expect(mallory.insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
+    expect(await runSql(url, 'select * from tasks order by id')).toEqual(before)
+  })
+
+  test('lets nobody reach a partition past it, by any statement', async () => {
+    const parts = await runSql(
+      url,
+      `select inhrelid::regclass::text as part from pg_inherits where inhparent = 'tasks'::regclass`,
+    )
+    expect(parts).toHaveLength(16)
+    const everyWay = [
+      'select * from tasks_0',
+      'delete from tasks_0',
+      `update tasks_0 set title = 'x'`,
+      `insert into tasks_0 (user_id, id, title) values ('bob', gen_random_uuid(), 'x')`,
+      'truncate tasks_0',
+    ]
+    const readings = parts.map(({ part }) => `select id from ${part}`)
+    for (const attempt of [...everyWay, ...readings]) {
+      await expect(asRole(attempt), attempt).rejects.toThrow(/permission denied/)
+    }
+    const bob = standing.forUser('bob')
+    await expect(sql`select * from tasks_0`.execute(bob)).rejects.toMatchObject({
+      sqlState: '42501',
+    })
+  })
+
+  test.each([
+    ['select on tasks_3', 'all'],
+    ['select (title) on tasks_3', 'a column'],
+    ['delete on tasks_3', 'deletion'],
+  ])('counts as a broken wall with a grant of %s', async (grant) => {
+    await asOwner(`grant ${grant} to todo_app`)
+    await expect(standing.isReady()).rejects.toThrow(/REVOKE ALL ON tasks_3 FROM todo_app/)
+    await asOwner('revoke all on tasks_3 from todo_app')
+    expect(await standing.isReady()).toBe(true)
+  })
+  test('lets a deleted user’s tasks go with the user', async () => {
+    await runSql(url, `delete from users where id = 'bob'`)
+    expect(await runSql(url, 'select id from tasks')).toEqual([{ id: alicesTask }])
+  })
+})
