@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom
 import { DatabaseError } from '#db/errors'
 import { type Batch, batches, retries } from '#db/watched'
 import { poolLoad } from '#lib/database'
+import { problemTypes } from '#lib/errors'
 import { routeOf } from '#lib/route-pattern'
 import { type AnsweredRequest, requests } from '#lib/with-request'
 
@@ -28,6 +29,11 @@ function countRequests(): void {
     labelNames: requestLabels,
     buckets: seconds,
   })
+  const faults = new Counter({
+    name: 'faults_total',
+    help: 'Answers of 5xx, by error code.',
+    labelNames: ['code'],
+  })
   const refused = new Counter({
     name: 'credentials_refused_total',
     help: 'Requests that were refused for their credentials, by error code.',
@@ -38,6 +44,10 @@ function countRequests(): void {
     help: 'Requests that were refused by a rate limit, by policy.',
     labelNames: ['policy'],
   })
+  // From zero on: Prometheus sees no increase in a series that begins with its first event.
+  for (const code of codesOf((status) => status >= 500)) faults.inc({ code }, 0)
+  for (const reason of codesOf(isRefusal)) refused.inc({ reason }, 0)
+  for (const policy of ['user', 'address']) limited.inc({ policy }, 0)
   requests.asyncEnd.subscribe((message) => {
     const context = message as AnsweredRequest
     const { request, startedAt, result, problem } = context
@@ -48,11 +58,20 @@ function countRequests(): void {
     const labels = { method, route, status: result.status }
     total.inc(labels)
     duration.observe(labels, (performance.now() - startedAt) / 1000)
-    if (problem?.status === 401 || problem?.status === 403) refused.inc({ reason: problem.code })
-    for (const policy of [problem?.members['violated-policies'] ?? []].flat()) {
+    if (problem === undefined) return
+    if (problem.status >= 500) faults.inc({ code: problem.code })
+    if (isRefusal(problem.status)) refused.inc({ reason: problem.code })
+    for (const policy of [problem.members['violated-policies'] ?? []].flat()) {
       limited.inc({ policy: String(policy) })
     }
   })
+}
+
+const isRefusal = (status: number) => status === 401 || status === 403
+
+function codesOf(isMeant: (status: number) => boolean): string[] {
+  const entries = Object.entries(problemTypes)
+  return entries.flatMap(([code, { status }]) => (isMeant(status) ? code : []))
 }
 
 function countDatabase(): void {

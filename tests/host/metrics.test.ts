@@ -63,6 +63,19 @@ async function metricsOnce(isExpected: (metrics: Metrics) => boolean): Promise<M
   }
 }
 
+test('/metrics has what went wrong at zero before it happens, so that the first time is an increase', async () => {
+  const { text } = await readMetrics(service.url)
+  for (const sample of [
+    'faults_total{code="internal_error"}',
+    'faults_total{code="database_unavailable"}',
+    'credentials_refused_total{reason="token_invalid"}',
+    'rate_limited_total{policy="user"}',
+    'rate_limited_total{policy="address"}',
+  ]) {
+    expect(text).toContain(`\n${sample} 0\n`)
+  }
+})
+
 test('/metrics counts each request by pattern and status, for whoever has the token', async () => {
   const headers = await bearer()
   const grown = await growth(async () => {
@@ -168,6 +181,8 @@ test('an outage is a fault in the log, without a secret, and /metrics goes on', 
   })
   proxy.mode = 'pass'
   expect(grown('http_requests_total{method="GET",route="/api/tasks",status="503"}')).toBe(1)
+  expect(grown('faults_total{code="database_unavailable"}')).toBe(1)
+  expect(grown('faults_total{code="internal_error"}')).toBe(0)
   const failed = 'db_batch_duration_seconds_count{operation="SELECT",outcome="unavailable"}'
   expect(grown(failed)).toBeGreaterThan(0)
 

@@ -142,6 +142,8 @@ test('on plain Node, SIGTERM sends the spans that are left, of the requests that
   await list(service.url, { traceparent: `00-${traceId}-${parentId}-01` })
   expect(collector.spans()).toEqual([])
   expect(await service.stop('SIGTERM')).toBe(0)
+  // A line of the log can be found by its trace all the same.
+  expect(service.output()).toContain(unsampledId)
   const spans = collector.spans().map((span) => `${span.traceId} ${span.name}`)
   expect(spans.sort()).toEqual([`${traceId} GET /api/tasks`, `${traceId} SELECT`])
 })

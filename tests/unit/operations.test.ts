@@ -62,6 +62,8 @@ test('every alert and every panel asks for metrics and labels that exist', () =>
   )
   const expressions = rowsOf('expression').flatMap(([, cell]) => codeIn(cell))
   for (const expression of expressions) {
+    const codes = Array.from(expression.matchAll(/\b(?:code|reason)="(\w+)"/g), ([, code]) => code)
+    expect(Object.keys(problemTypes), expression).toEqual(expect.arrayContaining(codes))
     const selectors = selectorsOf(expression)
     if (/[a-z]/.test(expression)) expect(selectors.length, expression).toBeGreaterThan(0)
     for (const { sample, labels } of selectors) {
