@@ -3,10 +3,11 @@
  * docs/performance.md for its commands and options.
  */
 import { aimsTable } from '#bench/aims'
+import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
 import { growConnections, growTable } from '#bench/growth'
 import { load } from '#bench/load'
-import { describeMachine, watchOthers } from '#bench/machine'
+import { describeMachine, describeRig, watchOthers } from '#bench/machine'
 import { cpuRatios, operationTables } from '#bench/operation-tables'
 import { readOptions } from '#bench/options'
 import { profile } from '#bench/profile'
@@ -37,20 +38,33 @@ switch (options.command) {
   case 'load':
     await sections[options.command]()
     break
+  case 'cold-start':
+    await reportColdStart()
+    break
   case 'profile':
     await withRig({ ...options, standard: ['node'] }, async (rig) => {
       console.log(await profile(rig, options))
     })
     break
   default:
-    console.error(`There is no ${options.command}: compare, growth, load or profile.`)
+    console.error(`There is no ${options.command}: compare, growth, load, cold-start or profile.`)
     process.exit(1)
 }
 
 async function report(section: string, rig: Rig, make: (rig: Rig) => Promise<string>) {
   const shareOfOthers = watchOthers()
   const measured = await make(rig)
-  const text = `${measured}\n\n${describeMachine(rig, commandLine, shareOfOthers())}`
+  show(section, measured, describeRig(rig, commandLine, shareOfOthers()))
+}
+
+async function reportColdStart() {
+  const shareOfOthers = watchOthers()
+  const { measured, versions } = await coldStart(options.rounds)
+  show('cold-start', measured, describeMachine(versions, commandLine, shareOfOthers()))
+}
+
+function show(section: string, measured: string, conditions: string) {
+  const text = `${measured}\n\n${conditions}`
   console.log(`\n${text}\n`)
   if (options.write) writeSection(section, text)
 }
