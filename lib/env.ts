@@ -135,6 +135,11 @@ export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }
 
+/** Whether Vercel builds what users get, as opposed to a preview. */
+export function isVercelProduction(): boolean {
+  return process.env['VERCEL_ENV'] === 'production'
+}
+
 export function isSet(name: string): boolean {
   return (process.env[name] ?? '') !== ''
 }
