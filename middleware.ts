@@ -1,16 +1,13 @@
 import { type NextRequest, NextResponse } from 'next/server'
-import { addCorsHeaders, answerPreflight, isPreflight } from '#lib/cors'
+import { answerPreflight, isPreflight } from '#lib/cors'
 
-/** CORS, on every response to a browser. The rules are in `lib/cors.ts`. */
+/** CORS: answers the browser's own question. Its headers on other answers: `lib/with-request.ts`. */
 export function middleware(request: NextRequest): Response {
-  if (isPreflight(request)) return answerPreflight(request)
-  const response = NextResponse.next()
-  addCorsHeaders(request, response.headers)
-  return response
+  return isPreflight(request) ? answerPreflight(request) : NextResponse.next()
 }
 
-/** Only browsers send `Origin`; other clients need not pay for what middleware costs. */
+/** Browsers ask once in two hours; other requests need not pay for what middleware costs. */
 export const config = {
   runtime: 'nodejs',
-  matcher: [{ source: '/:path*', has: [{ type: 'header', key: 'origin' }] }],
+  matcher: [{ source: '/:path*', has: [{ type: 'header', key: 'access-control-request-method' }] }],
 }

@@ -1,10 +1,11 @@
+import { json } from '#lib/answer'
 import { otherMethods } from '#lib/methods'
 import { version } from '#lib/version'
 import { withRequest } from '#lib/with-request'
 
 /** What this service is, and where its parts are. */
 export const GET = withRequest(() =>
-  Response.json({
+  json({
     name: 'todo-backend',
     version,
     links: {

@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
 import { limitRates } from '#db/migrations/0002-rate-limits'
+import { takePermitsInTurn } from '#db/migrations/0003-permits-in-turn'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
@@ -15,12 +16,13 @@ function migrations(
   return {
     '0001-tasks': { up: createTasks(usersTable, usersIdType) },
     '0002-rate-limits': { up: limitRates },
+    '0003-permits-in-turn': { up: takePermitsInTurn },
   }
 }
 
 /** The migrations that this code needs; a database that has them may have later ones too. */
-export const migrationNames = ['0001-tasks', '0002-rate-limits'] as const
-export const latestMigration = '0002-rate-limits'
+export const migrationNames = ['0001-tasks', '0002-rate-limits', '0003-permits-in-turn'] as const
+export const latestMigration = '0003-permits-in-turn'
 
 /** Any number that nobody else locks. */
 const lockId = 7_236_401_955

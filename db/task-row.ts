@@ -13,6 +13,13 @@ export interface TaskRow {
   readonly updated_ms: number
 }
 
+/** What a user writes of a task. */
+export interface TaskContent {
+  readonly title: string
+  readonly description: string | null
+  readonly completed: boolean
+}
+
 /** A number depends on no time zone, and no driver makes a `Date` of it that must be undone. */
 function milliseconds(column: 'created_at' | 'updated_at') {
   return sql<number>`date_part('epoch', ${sql.ref(column)}) * 1000`

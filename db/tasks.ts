@@ -1,13 +1,19 @@
-import {
-  type DeleteQueryBuilder,
-  type SelectQueryBuilder,
-  sql,
-  type UpdateQueryBuilder,
-} from 'kysely'
-import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
-import { type TaskRow, taskColumns } from '#db/task-row'
-import { isUnconditional, meets, type VersionCondition } from '#db/versions'
+import type { TaskContent, TaskRow } from '#db/task-row'
+import { taskColumns } from '#db/task-row'
+import {
+  besideTask,
+  changeTask,
+  find,
+  flip,
+  flipped,
+  insert,
+  remove,
+  removeTask,
+  selectTask,
+  type TaskKey,
+} from '#db/task-statements'
+import { isUnconditional, type VersionCondition } from '#db/versions'
 
 /** A task, `stale` where it is not in a version that the request asks for, or none. */
 export type Found = TaskRow | 'stale' | undefined
@@ -16,12 +22,6 @@ export interface TaskOwner {
   readonly userId: string
   readonly email?: string | undefined
   readonly name?: string | undefined
-}
-
-export interface TaskContent {
-  readonly title: string
-  readonly description: string | null
-  readonly completed: boolean
 }
 
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
@@ -38,13 +38,9 @@ export async function findTask(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const query = db
-    .selectFrom('tasks')
-    .select(taskColumns)
-    .where('user_id', '=', userId)
-    .where('id', '=', id)
-    .where(meets(condition))
-  return await tellMissingFromStale(db, userId, id, condition, query)
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(find(key))).rows[0]
+  return await findConditionally(db, key, selectTask(db, key, condition))
 }
 
 /**
@@ -58,19 +54,10 @@ export async function insertTask(
   content: TaskContent,
 ): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
-  return await db
-    .insertInto('tasks')
-    .values({
-      user_id: sql<string>`todo_owner(${userId}, ${email}, ${name})`,
-      id,
-      creation,
-      ...content,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['user_id', 'id']).doUpdateSet({ version: sql.ref('tasks.version') }),
-    )
-    .returning([...taskColumns, 'creation'])
-    .executeTakeFirstOrThrow()
+  const { rows } = await db.executeQuery(insert({ userId, email, name, id, creation, ...content }))
+  const [task] = rows
+  if (task === undefined) throw new Error('An insert gives back the task that it stored or found.')
+  return task
 }
 
 /** Changes the fields that are given; where there are none, reads. */
@@ -83,8 +70,10 @@ export async function updateTask(
 ): Promise<Found> {
   const isEmpty = Object.values(changes).every((value) => value === undefined)
   if (isEmpty) return await findTask(db, userId, id, condition)
-  const query = changeTask(db, userId, id, condition).set(changes).returning(taskColumns)
-  return await tellMissingFromStale(db, userId, id, condition, query)
+  const key = { userId, id }
+  const query = changeTask(db, key, condition).set(changes).returning(taskColumns)
+  if (isUnconditional(condition)) return await query.executeTakeFirst()
+  return await findConditionally(db, key, query)
 }
 
 /** Sets completion, or flips it where no value is given. */
@@ -95,10 +84,11 @@ export async function completeTask(
   completed: boolean | undefined,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const query = changeTask(db, userId, id, condition)
-    .set({ completed: completed ?? sql<boolean>`not completed` })
-    .returning(taskColumns)
-  return await tellMissingFromStale(db, userId, id, condition, query)
+  if (completed !== undefined) return await updateTask(db, userId, id, { completed }, condition)
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(flip(key))).rows[0]
+  const query = changeTask(db, key, condition).set({ completed: flipped }).returning(taskColumns)
+  return await findConditionally(db, key, query)
 }
 
 /** Deletes a task, and returns what it was. */
@@ -108,49 +98,21 @@ export async function deleteTask(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const query = db
-    .deleteFrom('tasks')
-    .where('user_id', '=', userId)
-    .where('id', '=', id)
-    .where(meets(condition))
-    .returning(taskColumns)
-  return await tellMissingFromStale(db, userId, id, condition, query)
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(remove(key))).rows[0]
+  return await findConditionally(db, key, removeTask(db, key, condition))
 }
-
-function changeTask(db: CallerDatabase, userId: string, id: string, condition: VersionCondition) {
-  return db
-    .updateTable('tasks')
-    .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
-    .where('user_id', '=', userId)
-    .where('id', '=', id)
-    .where(meets(condition))
-}
-
-type QueryOnOneTask =
-  | SelectQueryBuilder<Database, 'tasks', TaskRow>
-  | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
-  | DeleteQueryBuilder<Database, 'tasks', TaskRow>
 
 /**
  * Runs the query. Where it found nothing although the task is there, the condition was not met; the
  * same statement says so, since by a second one the task could have changed again.
  */
-async function tellMissingFromStale(
+async function findConditionally(
   db: CallerDatabase,
-  userId: string,
-  id: string,
-  condition: VersionCondition,
-  query: QueryOnOneTask,
+  key: TaskKey,
+  query: Parameters<typeof besideTask>[2],
 ): Promise<Found> {
-  if (isUnconditional(condition)) return await query.executeTakeFirst()
-  const row = await db
-    .with('matched', () => query)
-    .selectFrom('tasks')
-    .leftJoin('matched', (join) => join.onTrue())
-    .selectAll('matched')
-    .where('tasks.user_id', '=', userId)
-    .where('tasks.id', '=', id)
-    .executeTakeFirst()
+  const row = await besideTask(db, key, query).executeTakeFirst()
   if (row === undefined) return undefined
   // The join leaves all of the columns empty, or none.
   return row.version === null ? 'stale' : (row as TaskRow)

@@ -15,30 +15,31 @@ export function isPreflight(request: Request): boolean {
 
 /** Answers a preflight, before anybody asks for credentials: browsers send none with it. */
 export function answerPreflight(request: Request): Response {
-  const response = new Response(null, { status: 204, headers: [...standingHeaders.map(copy)] })
-  response.headers.set('x-request-id', crypto.randomUUID())
-  response.headers.set(
-    'vary',
-    'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
-  )
   const origin = allowedOrigin(request)
-  if (origin !== undefined) {
-    response.headers.set('access-control-allow-origin', origin)
-    response.headers.set('access-control-allow-credentials', 'true')
-    response.headers.set('access-control-allow-methods', methods)
-    response.headers.set('access-control-allow-headers', allowedHeaders)
-    response.headers.set('access-control-max-age', String(maxAgeSeconds))
+  const headers = {
+    ...standingHeaders,
+    'x-request-id': crypto.randomUUID(),
+    vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+    ...(origin !== undefined && {
+      'access-control-allow-origin': origin,
+      'access-control-allow-credentials': 'true',
+      'access-control-allow-methods': methods,
+      'access-control-allow-headers': allowedHeaders,
+      'access-control-max-age': String(maxAgeSeconds),
+    }),
   }
-  return response
+  return new Response(null, { status: 204, headers })
 }
 
-/** Lets the page that asked read the response, errors included, where its origin is allowed. */
-export function addCorsHeaders(request: Request, headers: Headers): void {
+/** What lets the page that asked read the answer, errors included, where its origin is allowed. */
+export function corsHeaders(request: Request): Readonly<Record<string, string>> | undefined {
   const origin = allowedOrigin(request)
-  if (origin === undefined) return
-  headers.set('access-control-allow-origin', origin)
-  headers.set('access-control-allow-credentials', 'true')
-  headers.set('access-control-expose-headers', exposedHeaders)
+  if (origin === undefined) return undefined
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-expose-headers': exposedHeaders,
+  }
 }
 
 /** The request's origin, where `CORS_ORIGINS` has it. */
@@ -55,8 +56,4 @@ function matches(pattern: string, origin: string): boolean {
   if (end === undefined) return origin === pattern
   const label = origin.slice(start.length, origin.length - end.length)
   return origin.startsWith(start) && origin.endsWith(end) && /^[a-z0-9-]+$/i.test(label)
-}
-
-function copy([name, value]: readonly [string, string]): [string, string] {
-  return [name, value]
 }

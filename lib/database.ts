@@ -11,15 +11,25 @@ import { log } from '#lib/log'
 const preparationMs = 90_000
 
 /** One database for the process: Next loads this module once for each bundle that imports it. */
-const shared = globalThis as typeof globalThis & { todoDatabase?: Promise<OpenDatabase> }
+const shared = globalThis as typeof globalThis & {
+  todoDatabase?: Promise<OpenDatabase>
+  /** The same, once it is open: what is there need not be waited for. */
+  todoOpenDatabase?: OpenDatabase
+}
 
 /** The process's database, opened, migrated and proven on the first call. */
 export function database(): Promise<OpenDatabase> {
-  shared.todoDatabase ??= open().catch((error) => {
-    // The next request tries again, so that the service comes up by itself with its database.
-    delete shared.todoDatabase
-    throw error
-  })
+  shared.todoDatabase ??= open().then(
+    (opened) => {
+      shared.todoOpenDatabase = opened
+      return opened
+    },
+    (error) => {
+      // The next request tries again, so that the service comes up by itself with its database.
+      delete shared.todoDatabase
+      throw error
+    },
+  )
   return shared.todoDatabase
 }
 
@@ -29,7 +39,7 @@ export function database(): Promise<OpenDatabase> {
  * @throws DatabaseError where the database is not open by the deadline
  */
 export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
-  return await within(timeoutMs, database())
+  return shared.todoOpenDatabase ?? (await within(timeoutMs, database()))
 }
 
 /**
@@ -54,17 +64,16 @@ export async function findSession(token: string): Promise<Session | undefined> {
 }
 
 /** How busy the database's pool is; undefined where it has none, or is not open yet. */
-export async function poolLoad(): Promise<PoolLoad | undefined> {
-  // Never waits: whoever asks how busy it is must not hang with it.
-  const opened = await Promise.race([shared.todoDatabase, undefined])
-  return opened?.transport.poolLoad?.()
+export function poolLoad(): PoolLoad | undefined {
+  return shared.todoOpenDatabase?.transport.poolLoad?.()
 }
 
 /** Closes the database once nothing uses it any more. */
 export async function closeDatabase(): Promise<void> {
-  const opened = shared.todoDatabase
+  const opened = await shared.todoDatabase
   delete shared.todoDatabase
-  await (await opened)?.close()
+  delete shared.todoOpenDatabase
+  await opened?.close()
 }
 
 async function open(): Promise<OpenDatabase> {

@@ -1,5 +1,6 @@
 import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
 import { IsolationError } from '#db/isolation'
+import type { Answer } from '#lib/answer'
 
 export interface ProblemType {
   readonly status: number
@@ -132,7 +133,7 @@ export function challenge(description?: string): string {
 }
 
 /** The problem document of RFC 9457. `message` repeats `detail` for frontends that read that. */
-export function problemResponse(problem: Problem, requestId: string): Response {
+export function problemAnswer(problem: Problem, requestId: string): Answer {
   const { code, status, detail, errors } = problem
   const problemType: ProblemType = problemTypes[code]
   const body = {
@@ -146,10 +147,8 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     ...(errors !== undefined && { errors }),
     ...problem.members,
   }
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { ...problem.headers, 'content-type': 'application/problem+json' },
-  })
+  const headers = { ...problem.headers, 'content-type': 'application/problem+json' }
+  return { status, headers, body: JSON.stringify(body) }
 }
 
 function internalError(cause: unknown): Problem {

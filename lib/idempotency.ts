@@ -1,5 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import type { TaskContent } from '#db/tasks'
+import type { TaskContent } from '#db/task-row'
 import { derivedKey } from '#lib/derived-key'
 import { Problem } from '#lib/errors'
 

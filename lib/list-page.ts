@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
 import type { ListOptions, TaskPage } from '#db/list-tasks'
 import type { TaskRow } from '#db/task-row'
+import type { Answer } from '#lib/answer'
 import { readListCondition } from '#lib/conditions'
 import { openCursor, sealCursor } from '#lib/cursor'
 import { env } from '#lib/env'
 import { readQuery } from '#lib/request'
-import { listResponse, preconditionFailed } from '#lib/responses'
+import { pageAnswer, preconditionFailed } from '#lib/responses'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
 import { toTask } from '#lib/task'
 import { parameterProblem } from '#lib/validation'
@@ -45,12 +46,12 @@ export function readListRequest(request: Request, userId: string): ListRequest {
  *
  * @throws Problem 412 where the list is not in a version that the request asks for
  */
-export function listAnswer(page: TaskPage, list: ListRequest): Response {
+export function listAnswer(page: TaskPage, list: ListRequest): Answer {
   const tag = tagOf(page)
   if (!isAmong(tag, list.acceptable)) throw preconditionFailed()
   const next = page.hasMore ? nextPage(list, page.tasks) : undefined
   const isKnown = isAmong(tag, list.known)
-  return listResponse(page, { envelope: env().LIST_ENVELOPE, etag: `"${tag}"`, next, isKnown })
+  return pageAnswer(page, { envelope: env().LIST_ENVELOPE, etag: `"${tag}"`, next, isKnown })
 }
 
 /** A hash of all that the answer shows: a task's version stands for its contents. */

@@ -23,7 +23,7 @@ export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Ow
 
   const refuse = methodNotAllowed(allow)
   const options = Object.assign(
-    withRequest(() => new Response(null, { status: 204, headers: { allow } })),
+    withRequest(() => ({ status: 204, headers: { allow } })),
     { allow },
   )
 

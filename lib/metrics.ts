@@ -2,6 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom
 import { DatabaseError } from '#db/errors'
 import { type Batch, batches, retries } from '#db/watched'
 import { poolLoad } from '#lib/database'
+import { routeOf } from '#lib/route-pattern'
 import { type AnsweredRequest, requests } from '#lib/with-request'
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -38,7 +39,9 @@ function countRequests(): void {
     labelNames: ['policy'],
   })
   requests.asyncEnd.subscribe((message) => {
-    const { request, route, startedAt, result, problem } = message as AnsweredRequest
+    const context = message as AnsweredRequest
+    const { request, startedAt, result, problem } = context
+    const route = routeOf(context)
     if (route === '/metrics') return
     // Any word may be a method, and each would be a series of its own.
     const method = knownMethods.test(request.method) ? request.method : '_OTHER'
@@ -76,8 +79,8 @@ function countDatabase(): void {
     name: 'db_pool_connections',
     help: 'Connections that are open, by state. With Neon over HTTP: requests under way.',
     labelNames: ['state'],
-    async collect() {
-      const load = await poolLoad()
+    collect() {
+      const load = poolLoad()
       if (load === undefined) return
       this.set({ state: 'in_use' }, load.inUse)
       this.set({ state: 'idle' }, load.idle)
@@ -86,8 +89,8 @@ function countDatabase(): void {
   new Gauge({
     name: 'db_pool_waiting',
     help: 'Requests that wait for a connection.',
-    async collect() {
-      this.set((await poolLoad())?.waiting ?? 0)
+    collect() {
+      this.set(poolLoad()?.waiting ?? 0)
     },
   })
 }

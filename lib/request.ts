@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type * as z from 'zod'
 import { Problem } from '#lib/errors'
 import { parse } from '#lib/validation'
@@ -63,11 +64,20 @@ export function taskNotFound(): Problem {
   return new Problem('task_not_found', 'There is no such task.')
 }
 
+/** What the Node host adds to a request: the connection's own stream. */
+type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
+
+/** A body made a web stream costs as much as the rest of a create, so it is left a Node stream. */
+function bodyOf(request: OnNode): AsyncIterable<Uint8Array> | null {
+  return request.runtime?.node?.req.iterator() ?? request.body
+}
+
 async function readText(request: Request): Promise<string> {
-  if (request.body === null) return ''
+  const body = bodyOf(request)
+  if (body === null) return ''
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of request.body) {
+  for await (const chunk of body) {
     // Counted as it is read, because Content-Length may be missing. What exceeds the limit is
     // dropped, not left: a client that is still sending would see a reset instead of the answer.
     bytes += chunk.byteLength

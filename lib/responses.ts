@@ -1,35 +1,32 @@
 import type { TaskPage } from '#db/list-tasks'
 import type { CreatedTask, Found } from '#db/tasks'
 import type { Versions } from '#db/versions'
+import { type Answer, json } from '#lib/answer'
 import { taskTag } from '#lib/conditions'
 import { Problem } from '#lib/errors'
 import { taskNotFound } from '#lib/request'
 import { toTask } from '#lib/task'
 
 const caching = { 'cache-control': 'private, no-cache' }
-const contentType = { 'content-type': 'application/json' }
 
 /**
  * A task, or 304 where the reader has this version of it.
  *
  * @throws Problem 404 where there is none, 412 where it is in another version
  */
-export function taskAnswer(found: Found, known: Versions = []): Response {
+export function taskAnswer(found: Found, known: Versions = []): Answer {
   if (found === undefined) throw taskNotFound()
   if (found === 'stale') throw preconditionFailed()
   const headers = { ...caching, etag: taskTag(found.version) }
   const isKnown = known === '*' || known.includes(found.version)
-  return isKnown
-    ? new Response(null, { status: 304, headers })
-    : new Response(JSON.stringify(toTask(found)), { headers: { ...contentType, ...headers } })
+  return isKnown ? { status: 304, headers } : json(toTask(found), { headers })
 }
 
 /** A new task; or the one that an earlier request with the same key made, as it is now. */
-export function createdAnswer(task: CreatedTask, isReplay: boolean): Response {
-  return new Response(JSON.stringify(toTask(task)), {
+export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
+  return json(toTask(task), {
     status: isReplay ? 200 : 201,
     headers: {
-      ...contentType,
       ...caching,
       etag: taskTag(task.version),
       location: `/api/tasks/${task.id}`,
@@ -39,10 +36,10 @@ export function createdAnswer(task: CreatedTask, isReplay: boolean): Response {
 }
 
 /** @throws Problem 404 where there was nothing to delete, 412 where it is in another version */
-export function deletedAnswer(found: Found): Response {
+export function deletedAnswer(found: Found): Answer {
   if (found === undefined) throw taskNotFound()
   if (found === 'stale') throw preconditionFailed()
-  return new Response(null, { status: 204 })
+  return { status: 204 }
 }
 
 export type Envelope = 'array' | 'tasks' | 'items'
@@ -56,15 +53,15 @@ interface ListHeaders {
 }
 
 /** A list of tasks, or 304 where the reader has it. */
-export function listResponse(
+export function pageAnswer(
   { tasks, total }: TaskPage,
   { envelope, etag, next, isKnown }: ListHeaders,
-): Response {
+): Answer {
   const headers = { ...caching, etag, ...(next !== undefined && { link: `<${next}>; rel="next"` }) }
-  if (isKnown) return new Response(null, { status: 304, headers })
+  if (isKnown) return { status: 304, headers }
   const list = tasks.map(toTask)
   const body = envelope === 'array' ? list : { [envelope]: list, count: list.length, total }
-  return new Response(JSON.stringify(body), { headers: { ...contentType, ...headers } })
+  return json(body, { headers })
 }
 
 export function preconditionFailed(): Problem {

@@ -1,9 +1,15 @@
+/** What tells where a request goes. */
+interface Routed {
+  readonly request: Request
+  readonly params: object
+}
+
 /**
- * `/api/{userId}/tasks/{id}` for a path that these parameters were read from. Of the path it keeps
- * the names of folders and nothing that a client made up, so there are only so many patterns.
+ * The pattern of a request's path, such as `/api/{userId}/tasks/{id}`, for logs and figures. Of the
+ * path it keeps the names of folders and nothing that a client made up, so there are only so many.
  */
-export function routePattern(pathname: string, params: object): string {
-  const segments = decode(pathname)
+export function routeOf({ request, params }: Routed): string {
+  const segments = decode(new URL(request.url).pathname)
   if (segments === undefined) return unknownPath
   // From the right, because a user may be called like a folder, and folders come first.
   const pattern = segments.toReversed()

@@ -1,5 +1,6 @@
 import type { TaskRow } from '#db/task-row'
 import type { Task } from '#lib/schemas/tasks'
+import { toTimestamp } from '#lib/timestamp'
 
 /** The one place that makes of a row what a task looks like outside. */
 export function toTask(row: TaskRow): Task {
@@ -14,9 +15,4 @@ export function toTask(row: TaskRow): Task {
     created_at: toTimestamp(created_ms),
     updated_at: toTimestamp(updated_ms),
   }
-}
-
-/** RFC 3339 in UTC. Rounded, because a fraction of a second has no exact floating-point number. */
-function toTimestamp(milliseconds: number): string {
-  return new Date(Math.round(milliseconds)).toISOString()
 }

@@ -16,6 +16,7 @@ import { type Batch, batches } from '#db/watched'
 import { outgoing } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
+import { routeOf } from '#lib/route-pattern'
 import { openExporter, openSampler } from '#lib/span-export'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-request'
 
@@ -93,7 +94,9 @@ export async function startTracing(): Promise<() => Promise<void>> {
   return () => provider.shutdown()
 }
 
-function describeRequest({ request, route }: RequestContext) {
+function describeRequest(context: RequestContext) {
+  const { request } = context
+  const route = routeOf(context)
   const attributes = {
     'http.request.method': request.method,
     'http.route': route,

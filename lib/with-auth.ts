@@ -4,7 +4,12 @@ import { authenticate } from '#lib/auth/authenticate'
 import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
-import { type RequestContext, type RouteHandler, withRequest } from '#lib/with-request'
+import {
+  type Handler,
+  type RequestContext,
+  type RouteHandler,
+  withRequest,
+} from '#lib/with-request'
 
 /** What a handler is given. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {
@@ -16,9 +21,7 @@ export interface AuthenticatedContext extends RequestContext {
  * Wraps a handler of `/api`: who calls is settled, and that the path does not name somebody else,
  * before the handler runs or the database is asked.
  */
-export function withAuth(
-  handler: (context: AuthenticatedContext) => Promise<Response>,
-): RouteHandler {
+export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
   return withRequest(async (context) => {
     limitAddress(context.request)
     const caller = await timed(context)
@@ -30,7 +33,7 @@ export function withAuth(
     const db = await databaseFor(caller.userId, (permit) => {
       context.permit = permit
     })
-    return handler({ ...context, caller, db })
+    return await handler(Object.assign(context, { caller, db }))
   })
 }
 

@@ -1,9 +1,11 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { Permit } from '#db/rate-limit'
-import { type Problem, problemResponse, toProblem } from '#lib/errors'
+import type { Answer } from '#lib/answer'
+import { corsHeaders } from '#lib/cors'
+import { type Problem, problemAnswer, toProblem } from '#lib/errors'
 import { log } from '#lib/log'
-import { addRateLimitHeaders } from '#lib/rate-limit-headers'
-import { routePattern } from '#lib/route-pattern'
+import { rateLimitHeaders } from '#lib/rate-limit-headers'
+import { routeOf } from '#lib/route-pattern'
 import { standingHeaders, transportSecurity } from '#lib/standing-headers'
 
 export type Params = Readonly<Record<string, string | string[] | undefined>>
@@ -14,12 +16,13 @@ export type RouteHandler = (
   route: { params: Promise<Params | undefined> },
 ) => Promise<Response>
 
+/** Answers a request, or throws the problem with it. */
+export type Handler<Context extends RequestContext> = (context: Context) => Answer | Promise<Answer>
+
 export interface RequestContext {
   readonly request: Request
   readonly params: Params
   readonly requestId: string
-  /** The pattern of the path: few values, and none that a client made up. */
-  readonly route: string
   /** By the clock of `performance.now()`. */
   readonly startedAt: number
   /** The user that the request turned out to come from, for the log. */
@@ -46,50 +49,57 @@ const plainId = /^[\w.:=/+@-]{1,128}$/
  * Wraps what answers a request: gives it an id, turns whatever is thrown into a problem document,
  * puts the headers of every response on it, and logs it.
  */
-export function withRequest(
-  answer: (context: RequestContext) => Response | Promise<Response>,
-): RouteHandler {
+export function withRequest(handler: Handler<RequestContext>): RouteHandler {
   return async (request, route) => {
-    const startedAt = performance.now()
-    const params = (await route.params) ?? {}
     const context: RequestContext = {
       request,
-      params,
+      params: (await route.params) ?? {},
       requestId: requestIdOf(request),
-      route: routePattern(new URL(request.url).pathname, params),
-      startedAt,
+      startedAt: performance.now(),
     }
-    return await requests.tracePromise(() => respond(answer, context), context)
+    return await requests.tracePromise(() => respond(handler, context), context)
   }
 }
 
 async function respond(
-  answer: (context: RequestContext) => Response | Promise<Response>,
+  handler: Handler<RequestContext>,
   context: RequestContext,
 ): Promise<Response> {
+  const answer = await answerOf(handler, context)
   const { request, requestId, startedAt } = context
-  let response: Response
-  try {
-    response = await answer(context)
-  } catch (thrown) {
-    context.problem = toProblem(thrown)
-    logProblem(context.problem, context)
-    response = problemResponse(context.problem, requestId)
-  }
-  for (const [name, value] of standingHeaders) {
-    if (!response.headers.has(name)) response.headers.set(name, value)
-  }
-  addRateLimitHeaders(response, context.permit)
-  if (isSecure(request)) response.headers.set(...transportSecurity)
-  response.headers.set('x-request-id', requestId)
+  const { status = 200, body = null } = answer
+  const response = new Response(body, {
+    status,
+    headers: {
+      ...standingHeaders,
+      ...answer.headers,
+      ...rateLimitHeaders(answer, context.permit),
+      ...(isSecure(request) && transportSecurity),
+      ...corsHeaders(request),
+      'x-request-id': requestId,
+    },
+  })
   if (!log().isLevelEnabled('info')) return response
   log().info({
     event: 'request',
     ...fieldsOf(context),
-    status: response.status,
+    status,
     durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
   })
   return response
+}
+
+async function answerOf(
+  handler: Handler<RequestContext>,
+  context: RequestContext,
+): Promise<Answer> {
+  try {
+    return await handler(context)
+  } catch (thrown) {
+    context.problem = toProblem(thrown)
+    logProblem(context.problem, context)
+    return problemAnswer(context.problem, context.requestId)
+  }
 }
 
 /** The incoming id where it is plain, so that a frontend can follow its request; else a new one. */
@@ -112,6 +122,7 @@ function logProblem({ code, status, detail, cause }: Problem, context: RequestCo
   }
 }
 
-function fieldsOf({ requestId, request, route, userId, trace }: RequestContext) {
-  return { requestId, method: request.method, route, userId, ...trace }
+function fieldsOf(context: RequestContext) {
+  const { requestId, request, userId, trace } = context
+  return { requestId, method: request.method, route: routeOf(context), userId, ...trace }
 }

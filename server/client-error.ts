@@ -1,29 +1,26 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Problem, problemResponse } from '#lib/errors'
+import { Problem, problemAnswer } from '#lib/errors'
 import { standingHeaders } from '#lib/standing-headers'
 
 /**
  * Answers what Node's parser gives up on, such as headers that are too large: a problem document
  * like every error, on a connection that cannot be used again.
  */
-export async function refuseConnection(error: Error & { code?: string }, socket: Duplex) {
+export function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy()
     return
   }
   const requestId = crypto.randomUUID()
-  const response = problemResponse(toProblem(error.code), requestId)
-  const body = await response.text()
-  const headers = [
-    ...response.headers,
+  const { status = 400, headers, body = '' } = problemAnswer(toProblem(error.code), requestId)
+  const lines = Object.entries({
     ...standingHeaders,
-    ['x-request-id', requestId],
-    ['content-length', String(Buffer.byteLength(body))],
-    ['connection', 'close'],
-  ]
-  const { status } = response
-  const lines = headers.map(([name, value]) => `${name}: ${value}`)
+    ...headers,
+    'x-request-id': requestId,
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}`)
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
 }
 

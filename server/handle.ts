@@ -1,4 +1,4 @@
-import { addCorsHeaders, answerPreflight, isPreflight } from '#lib/cors'
+import { answerPreflight, isPreflight } from '#lib/cors'
 import { isSet } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { methodNotAllowed } from '#lib/methods'
@@ -12,12 +12,6 @@ const metrics = isSet('METRICS_TOKEN') ? await import('#server/metrics') : undef
 /** Answers a request as Next does with `middleware.ts` in front, by the same route files. */
 export async function handle(request: Request): Promise<Response> {
   if (isPreflight(request)) return answerPreflight(request)
-  const response = await route(request)
-  addCorsHeaders(request, response.headers)
-  return response
-}
-
-async function route(request: Request): Promise<Response> {
   const segments = readSegments(request)
   if (segments === undefined) return await malformedPath(request, noParams)
   if (metrics !== undefined && segments.join('/') === 'metrics') {

@@ -18,9 +18,7 @@ export const metricsFile: RouteFile = {
       })
     }
     const text = await (clusterMetrics() ?? readMetrics())
-    return new Response(text, {
-      headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
-    })
+    return { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: text }
   }),
   ...otherMethods('GET'),
 }

@@ -9,7 +9,7 @@ let document: string | undefined
 export const GET = withRequest(() => {
   document ??= JSON.stringify(openApiDocument(env().LIST_ENVELOPE))
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
-  return new Response(document, { headers })
+  return { headers, body: document }
 })
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

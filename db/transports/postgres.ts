@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresDialect } from 'kysely'
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
-import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
+import { type NamedStatements, PipelinedTransaction } from '#db/transports/pipelined-transaction'
 import type { Row, Statement, Transport, TransportOptions } from '#db/transports/transport'
 
 /** Postgres over pooled TCP, a transaction in one round trip: see `PipelinedTransaction`. */
@@ -19,7 +19,7 @@ export function openPostgres(options: TransportOptions): Transport {
   pool.on('error', options.onFault)
   pool.on('connect', (client) => client.on('error', () => {}))
   options.onPool?.(pool)
-  const named = options.namedStatements ? new WeakMap<ClientBase, Set<string>>() : undefined
+  const named = options.namedStatements ? new WeakMap<ClientBase, NamedStatements>() : undefined
 
   return {
     name: 'postgres',
@@ -67,7 +67,7 @@ async function run(
   client: PoolClient,
   statements: readonly Statement[],
   timeoutMs: number,
-  named: Set<string> | undefined,
+  named: NamedStatements | undefined,
 ): Promise<Row[][]> {
   const transaction = new PipelinedTransaction(statements, named)
   let isUsable = true
@@ -101,9 +101,9 @@ function mayHaveRun(error: unknown, isAnswered: boolean): boolean {
   return sqlState.startsWith('08') || (isAnswered && sqlState.startsWith('57P'))
 }
 
-function namesOf(client: ClientBase, named: WeakMap<ClientBase, Set<string>> | undefined) {
+function namesOf(client: ClientBase, named: WeakMap<ClientBase, NamedStatements> | undefined) {
   if (named === undefined) return undefined
-  const names = named.get(client) ?? new Set()
+  const names = named.get(client) ?? new Map()
   named.set(client, names)
   return names
 }

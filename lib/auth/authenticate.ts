@@ -4,6 +4,7 @@ import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser } from '#lib/auth/session'
 import { readSessionCookie } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
+import { findVerified } from '#lib/auth/verified-tokens'
 import { allowedOrigin } from '#lib/cors'
 import { env } from '#lib/env'
 
@@ -21,6 +22,8 @@ export async function authenticate(request: Request): Promise<Caller> {
   const [scheme, token = ''] = /^bearer(?: +(.*))?$/i.exec(header) ?? []
   if (scheme === undefined)
     throw missingCredentials('Send the header Authorization: Bearer <token>.')
+  const known = findVerified(token)
+  if (known !== undefined) return known
   if (isUnsignedToken(token)) {
     throw invalidToken('this is a session token without its signature, not a JWT')
   }

@@ -44,6 +44,19 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     expect((await look.execute(db)).rows).toEqual([{ role: 'todo_app', user: 'alice' }])
   })
 
+  test('a migration that changes a column’s type fails no statement that is known by name', async () => {
+    await opened.asAdministrator(
+      'create table numbers (value integer)',
+      'grant select on numbers to todo_app',
+      'insert into numbers values (7)',
+    )
+    const read = () => sql`select value from numbers`.execute(opened.database.forUser('alice'))
+    expect((await read()).rows).toEqual([{ value: 7 }])
+    expect((await read()).rows).toEqual([{ value: 7 }])
+    await opened.asAdministrator('alter table numbers alter value type text')
+    expect((await read()).rows).toEqual([{ value: '7' }])
+  })
+
   test('a connection that has had an error serves the same statement again', async () => {
     const db = opened.database.forUser('alice')
     const divide = (by: number) => sql`select 12 / ${by}::int as result`.execute(db)

@@ -1,5 +1,6 @@
 import { afterEach, expect, inject, test } from 'vitest'
-import { openTestDatabase, transports } from '#tests/support/databases'
+import { openDatabase } from '#db/database'
+import { openTestDatabase, options, transports } from '#tests/support/databases'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
 import { statementsOf } from '#tests/support/statements'
@@ -51,6 +52,27 @@ test('of 300 simultaneous creates at a limit of 100, over two processes, 100 are
 
   const other = { ...headers, authorization: `Bearer ${await tokenFor(newUser())}` }
   expect((await fetch(`${running[0]?.url}/api/tasks`, { headers: other })).status).toBe(200)
+})
+
+test('a request that waits for its turn is not held to what was asked for after it', async () => {
+  const url = server.url(await createDatabase(server))
+  const opened = await openDatabase({ ...options, url })
+  await opened.prepare()
+  await opened.close()
+  await runSql(url, "insert into rate_limits values ('alice', now())")
+  const take = "todo_take_permit('alice', 2, 86400)"
+  const ahead = runSql(
+    url,
+    `do $$ begin
+      perform from rate_limits for update;
+      perform pg_sleep(0.6);
+      perform ${take};
+    end $$`,
+  )
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  const [waited] = await runSql(url, `select ${take} as permit`)
+  await ahead
+  expect(waited).toMatchObject({ permit: expect.stringMatching(/^0 /) })
 })
 
 test.each(transports)('on %s, a permit comes back with its share of the window', async (name) => {

@@ -13,7 +13,7 @@ import {
 
 /** What hosts and CORS add to an answer, and what every answer has; `api.ts` checks the latter. */
 const undocumented = new Set<string>([
-  ...standingHeaders.map(([name]) => name),
+  ...Object.keys(standingHeaders),
   ...['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding'],
   ...['access-control-allow-origin', 'access-control-allow-credentials'],
   ...['access-control-expose-headers', 'strict-transport-security'],

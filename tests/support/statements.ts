@@ -1,6 +1,6 @@
 import { type ListOptions, listTasks } from '#db/list-tasks'
 import type { CallerDatabase } from '#db/scoped'
-import type { TaskRow } from '#db/task-row'
+import type { TaskContent, TaskRow } from '#db/task-row'
 import {
   completeTask,
   deleteTask,
@@ -8,7 +8,6 @@ import {
   findTask,
   insertTask,
   type TaskChanges,
-  type TaskContent,
   type TaskOwner,
   updateTask,
 } from '#db/tasks'

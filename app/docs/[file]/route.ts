@@ -9,7 +9,7 @@ export const GET = withRequest(async ({ params }) => {
   const part = typeof file === 'string' ? await referencePart(file) : undefined
   if (part === undefined) throw new Problem('path_not_found', 'There is nothing at this path.')
   const headers = { 'content-type': part.type, 'cache-control': 'public, max-age=3600' }
-  return new Response(part.content, { headers })
+  return { headers, body: part.content }
 })
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

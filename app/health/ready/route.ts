@@ -1,3 +1,4 @@
+import { json } from '#lib/answer'
 import { databaseWithin } from '#lib/database'
 import { isDraining } from '#lib/draining'
 import { env } from '#lib/env'
@@ -11,7 +12,7 @@ export const GET = withRequest(async () => {
   const database = await databaseWithin(env().DATABASE_TIMEOUT_MS)
   const isReady = await database.isReady()
   if (!isReady) throw notReady('The database is not migrated.')
-  return Response.json({ status: 'ready' })
+  return json({ status: 'ready' })
 })
 
 function notReady(detail: string): Problem {
