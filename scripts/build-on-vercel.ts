@@ -4,11 +4,11 @@
  * deployment that runs now.
  */
 import { spawnSync } from 'node:child_process'
-import { isSet, isVercelProduction } from '#lib/env'
+import { isSet } from '#lib/env'
 
 if (isSet('DATABASE_URL')) {
   run('db:migrate')
-} else if (isVercelProduction()) {
+} else if (isSet('VERCEL_ENV', 'production')) {
   console.error('DATABASE_URL is not set for Production: its functions could not start.')
   process.exit(1)
 } else {

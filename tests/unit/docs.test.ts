@@ -49,7 +49,7 @@ function variables(): string[] {
 }
 
 /** What a platform or a tool sets, and nobody has to. */
-const setByOthers = ['NODE_ENV', 'VERCEL', 'VERCEL_ENV']
+const setByOthers = ['NODE_ENV', 'VERCEL']
 
 test.skipIf(!existsSync('.env.example'))('.env.example has every variable, and no other', () => {
   const listed = Array.from(
