@@ -23,10 +23,18 @@ const commands: Record<Host, string[]> = {
   node: ['server/main.ts'],
 }
 
-/** Starts the service as a user would, on `PORT` or a free one, and waits until it answers. */
-export async function startService(host: Host, env: Record<string, string>): Promise<Service> {
+/**
+ * Starts the service as a user would, on `PORT` or a free one, and waits until it answers.
+ *
+ * @param folder where another copy of the sources is to be started
+ */
+export async function startService(
+  host: Host,
+  env: Record<string, string>,
+  folder?: string,
+): Promise<Service> {
   const port = env['PORT'] ?? String(await freePort())
-  const service = launch(host, { ...env, PORT: port })
+  const service = launch(host, { ...env, PORT: port }, folder)
   const url = `http://127.0.0.1:${port}`
   for (let waited = 0; waited < 30_000; waited += 50) {
     if (service.process.exitCode !== null) break
@@ -49,9 +57,11 @@ async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
 export function launch(
   host: Host,
   env: Record<string, string>,
+  folder?: string,
 ): Omit<Service, 'url' | typeof Symbol.asyncDispose> {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, commands[host], {
+    cwd: folder,
     env: {
       PATH,
       HOME,
