@@ -49,8 +49,10 @@ function patch(path: string, source: string, block: string): string {
   return source.replace(before, () => after)
 }
 
-test.concurrent('what CONTRIBUTING.md adds compiles', async () => {
+test.concurrent('what CONTRIBUTING.md adds compiles, and lint has nothing to say', async () => {
   await run('node_modules/typescript/bin/tsc', '--noEmit')
+  const files = [...page.matchAll(/ title="([^"]+)"/g)].map(([, file = '']) => file)
+  await run('node_modules/@biomejs/biome/bin/biome', 'check', '--vcs-enabled=false', ...files)
 })
 
 test.concurrent('it keeps to the architecture, and its document to its route files', async () => {
