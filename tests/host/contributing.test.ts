@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
 
@@ -22,6 +22,9 @@ const execute = promisify(execFile)
 const page = readFileSync('CONTRIBUTING.md', 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'todo-contributing-'))
 const sources = '{app,bench,db,lib,scripts,server,tests}/**/*.{ts,js,json}'
+
+// Each is a program or two, all at once.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** A copy of the sources in which the guide was followed. */
 beforeAll(() => {
