@@ -121,8 +121,8 @@ describe('where the table is ours', () => {
     const { database, url, of, users } = await openOn('users')
     await runSql(
       url,
-      'create table labels (user_id text references users (id))',
-      'create policy labels_of_caller on labels using (true)',
+      'create table things (user_id text references users (id))',
+      'create policy things_of_caller on things using (true)',
     )
     await of('alice').insert(crypto.randomUUID())
     expect(await users()).toEqual([{ id: 'alice' }])
