@@ -2,11 +2,12 @@
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /service
 COPY package.json package-lock.json .npmrc ./
-# PGlite stays away, and so does what only Next uses: an image is for a database server.
+# PGlite stays away, and so do source maps and what only Next uses: an image is for a database server.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts \
   && rm -rf node_modules/next node_modules/@next/swc-* node_modules/@img node_modules/sharp \
     node_modules/@electric-sql node_modules/@typescript node_modules/typescript \
-    node_modules/react-dom node_modules/caniuse-lite node_modules/styled-jsx
+    node_modules/react-dom node_modules/caniuse-lite node_modules/styled-jsx node_modules/@swc \
+  && find node_modules -name '*.map' -delete
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production PORT=8000

@@ -19,7 +19,7 @@ const config: NextConfig = {
   ],
   // No module imports these files: the reference page reads them.
   outputFileTracingIncludes: {
-    '/docs/[file]': ['./node_modules/swagger-ui-dist/{swagger-ui.css,swagger-ui-bundle.js}'],
+    '/docs/\\[file\\]': ['./node_modules/swagger-ui-dist/{swagger-ui.css,swagger-ui-bundle.js}'],
   },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },

@@ -17,11 +17,22 @@ export function watchOthers(): () => number {
   return () => Math.max(0, (others() - before) / ((performance.now() - start) * cpus().length))
 }
 
-/** The machine, the versions and the command that figures come from. */
-export function describeMachine(
+/** The machine, the versions and the command that the figures of a rig come from. */
+export function describeRig(
   { cores, postgres, targets }: Rig,
   commandLine: string,
   others: number,
+): string {
+  const versions = `${versionsOf(targets)}, Postgres ${postgres.version}`
+  return describeMachine(versions, commandLine, others, describePlan(cores))
+}
+
+/** The same for figures that have no rig. */
+export function describeMachine(
+  versions: string,
+  commandLine: string,
+  others: number,
+  plan = '',
 ): string {
   const processors = cpus()
   const memory = Math.round(totalmem() / 2 ** 30)
@@ -32,7 +43,7 @@ export function describeMachine(
   return [
     `Measured on ${day} at commit ${commit} with \`${commandLine}\`:`,
     `${processors.length} cores of ${processors[0]?.model.trim()}, ${memory} GiB, Linux ${release()};`,
-    `${versionsOf(targets)}, Postgres ${postgres.version}. ${describePlan(cores)}`,
+    `${versions}. ${plan}`.trim(),
     `Everything else took ${percent(others)} of the machine meanwhile.`,
   ].join(' ')
 }

@@ -4,12 +4,13 @@
  */
 import { aimsTable } from '#bench/aims'
 import { answer, standardAnswers } from '#bench/capacity-answers'
+import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
 import { growConnections, growTable } from '#bench/growth'
 import { holdAgainstLoad } from '#bench/held'
 import { measureHolding } from '#bench/holding'
 import { load } from '#bench/load'
-import { describeMachine, watchOthers } from '#bench/machine'
+import { describeMachine, describeRig, watchOthers } from '#bench/machine'
 import { cpuRatios, operationTables } from '#bench/operation-tables'
 import { readOptions } from '#bench/options'
 import { profile } from '#bench/profile'
@@ -52,6 +53,9 @@ switch (options.command) {
     console.log(answer(options.question))
     if (options.write) writeSection('scaling', 'capacity', standardAnswers())
     break
+  case 'cold-start':
+    await reportColdStart()
+    break
   case 'profile':
     await withRig({ ...options, standard: ['node'] }, async (rig) => {
       console.log(await profile(rig, options))
@@ -59,7 +63,7 @@ switch (options.command) {
     break
   default:
     console.error(
-      `There is no ${options.command}: compare, growth, load, costs, capacity or profile.`,
+      `There is no ${options.command}: compare, growth, load, costs, capacity, cold-start or profile.`,
     )
     process.exit(1)
 }
@@ -72,7 +76,22 @@ async function report(
 ) {
   const shareOfOthers = watchOthers()
   const measured = await make(rig)
-  const text = `${measured}\n\n${describeMachine(rig, commandLine, shareOfOthers())}`
+  show(page, section, measured, describeRig(rig, commandLine, shareOfOthers()))
+}
+
+async function reportColdStart() {
+  const shareOfOthers = watchOthers()
+  const { measured, versions } = await coldStart(options.rounds)
+  show(
+    'performance',
+    'cold-start',
+    measured,
+    describeMachine(versions, commandLine, shareOfOthers()),
+  )
+}
+
+function show(page: Page, section: string, measured: string, conditions: string) {
+  const text = `${measured}\n\n${conditions}`
   console.log(`\n${text}\n`)
   if (!options.write) return
   writeSection(page, section, text)

@@ -136,7 +136,8 @@ print(f'Python {sys.version.split()[0]}, FastAPI {fastapi.__version__}, SQLModel
   return versions.join(', ')
 }
 
-function versionOf(name: string): string {
+/** The version of an installed package. */
+export function versionOf(name: string): string {
   const path = join(import.meta.dirname, '..', 'node_modules', name, 'package.json')
   return execFileSync(node, ['-p', `require(${JSON.stringify(path)}).version`], {
     encoding: 'utf8',

@@ -19,21 +19,24 @@ const isMigrated = {
   parameters: [latestMigration],
 }
 
-/** Asked as the caller's role: what stands between it and other users' rows? */
-const wall = {
-  sql: `select current_user::text as "role", current_setting('app.user_id', true) as "user",
+/** Every table that has rows of users. */
+const walledTables = ['tasks']
+
+/** Asked as the caller's role, of each table: what stands between it and other users' rows? */
+const walls = {
+  sql: `select walled.relname::text as "table", current_user::text as "role", current_setting('app.user_id', true) as "user",
       role.rolsuper or role.rolbypassrls as "bypasses",
-      pg_has_role(current_user, tasks.relowner, 'member') as "owns",
-      tasks.relrowsecurity and tasks.relforcerowsecurity as "forced",
-      row_security_active(tasks.oid) as "active",
+      pg_has_role(current_user, walled.relowner, 'member') as "owns",
+      walled.relrowsecurity and walled.relforcerowsecurity as "forced",
+      row_security_active(walled.oid) as "active",
       (select coalesce(string_agg(concat_ws(' ', policy.polcmd, pg_get_expr(polqual, polrelid),
         'check', pg_get_expr(polwithcheck, polrelid)), ';'), 'none')
-        from pg_policy as policy where policy.polrelid = tasks.oid and policy.polpermissive) as "policies",
-      (select string_agg(part::text, ', ') from pg_partition_tree(tasks.oid) as tree (part)
-        where part <> tasks.oid and (has_any_column_privilege(part, 'select, insert, update')
+        from pg_policy as policy where policy.polrelid = walled.oid and policy.polpermissive) as "policies",
+      (select string_agg(part::text, ', ') from pg_partition_tree(walled.oid) as tree (part)
+        where part <> walled.oid and (has_any_column_privilege(part, 'select, insert, update')
           or has_table_privilege(part, 'delete, truncate'))) as "open"
-    from pg_class as tasks, pg_roles as role
-    where tasks.oid = 'tasks'::regclass and role.rolname = current_user`,
+    from pg_class as walled, pg_roles as role
+    where walled.oid = any('{${walledTables.join(',')}}'::regclass[]) and role.rolname = current_user`,
   parameters: [],
 }
 
@@ -50,12 +53,15 @@ const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
  * @throws DatabaseError where the database cannot be asked
  */
 export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
-  const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, wall]
+  const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, walls]
   try {
     const [, migration, found] = await transport.transaction(statements, limits.deadlineMs)
     if (migration?.[0]?.['migrated'] !== true) return false
-    const fault = faultIn(found?.[0] ?? {})
-    if (fault !== undefined) throw new IsolationError(fault)
+    for (const wall of found ?? []) {
+      const fault = faultIn(wall)
+      if (fault !== undefined) throw new IsolationError(fault)
+    }
+    if (found?.length !== walledTables.length) throw new Error('Not every wall was looked at.')
     return true
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
@@ -72,6 +78,7 @@ export async function proveIsolation(transport: Transport, limits: TimeLimits): 
 }
 
 function faultIn(wall: Record<string, unknown>): string | undefined {
+  const { table } = wall
   if (wall['role'] !== callerRole || wall['user'] !== probe) {
     return 'The role and the user of a request do not reach its statement: is a pooler in statement mode between? Use transaction mode.'
   }
@@ -79,17 +86,17 @@ function faultIn(wall: Record<string, unknown>): string | undefined {
     return `The role ${callerRole} bypasses row-level security. Run: ALTER ROLE ${callerRole} NOSUPERUSER NOBYPASSRLS;`
   }
   if (wall['owns'] === true) {
-    return `The role ${callerRole} is a member of the owner of tasks. Run: REVOKE <the owner> FROM ${callerRole};`
+    return `The role ${callerRole} is a member of the owner of ${table}. Run: REVOKE <the owner> FROM ${callerRole};`
   }
   if (wall['forced'] !== true || wall['active'] !== true) {
-    return 'Row-level security on tasks is off. Run: ALTER TABLE tasks ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;'
+    return `Row-level security on ${table} is off. Run: ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;`
   }
   if (!onlyPolicy.test(String(wall['policies']))) {
-    return `The policies on tasks are not the one that the migrations made: ${String(wall['policies'])}. Drop the others, and restore tasks_of_caller from db/migrations.`
+    return `The policies on ${table} are not the one that the migrations made: ${String(wall['policies'])}. Drop the others, and restore ${table}_of_caller from db/migrations.`
   }
   // The policy of a table guards its partitions only from those who ask the table.
   if (typeof wall['open'] === 'string') {
-    return `The role ${callerRole} may reach partitions of tasks past row-level security. Run: REVOKE ALL ON ${wall['open']} FROM ${callerRole}, PUBLIC;`
+    return `The role ${callerRole} may reach partitions of ${table} past row-level security. Run: REVOKE ALL ON ${wall['open']} FROM ${callerRole}, PUBLIC;`
   }
   return undefined
 }

@@ -4,25 +4,24 @@ import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
 import { limitRates } from '#db/migrations/0002-rate-limits'
 import { takePermitsInTurn } from '#db/migrations/0003-permits-in-turn'
+import { recogniseOwnTables } from '#db/migrations/0004-own-tables'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
-/** Frozen once landed: a change to the schema is another entry. */
-function migrations(
-  usersTable: TableName,
-  usersIdType: UsersIdType,
-): Record<(typeof migrationNames)[number], Migration> {
+/** Frozen once landed: a change to the schema is another entry, at the end. */
+function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<string, Migration> {
   return {
     '0001-tasks': { up: createTasks(usersTable, usersIdType) },
     '0002-rate-limits': { up: limitRates },
     '0003-permits-in-turn': { up: takePermitsInTurn },
+    '0004-own-tables': { up: recogniseOwnTables(usersTable) },
   }
 }
 
 /** The migrations that this code needs; a database that has them may have later ones too. */
-export const migrationNames = ['0001-tasks', '0002-rate-limits', '0003-permits-in-turn'] as const
-export const latestMigration = '0003-permits-in-turn'
+export const migrationNames = Object.keys(migrations({ table: 'users' }, 'text'))
+export const latestMigration = migrationNames.at(-1)
 
 /** Any number that nobody else locks. */
 const lockId = 7_236_401_955

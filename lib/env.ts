@@ -113,8 +113,8 @@ export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }
 
-export function isSet(name: string): boolean {
-  return (process.env[name] ?? '') !== ''
+export function isSet(name: string, to = process.env[name] ?? ''): boolean {
+  return to !== '' && process.env[name] === to
 }
 
 /** Better Auth signs with the first entry of `BETTER_AUTH_SECRETS`, which has the form `2:…,1:…`. */

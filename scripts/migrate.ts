@@ -1,6 +1,6 @@
 /** `npm run db:migrate` brings the database of `DATABASE_URL` to the latest migration. */
 import { latestMigration } from '#db/migrate'
-import { closeDatabase, database } from '#lib/database'
+import { closeDatabase, database, isOutage } from '#lib/database'
 import { env, withoutPassword } from '#lib/env'
 import { loadEnvFiles } from '#lib/env-files'
 
@@ -12,6 +12,14 @@ try {
   )
   await closeDatabase()
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  console.error(explain(error))
   process.exit(1)
+}
+
+/** An outage with what the network said, and where: a log of a build has nothing else to go by. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (!isOutage(error)) return error.message
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+  return `${withoutPassword(env().DATABASE_URL)}: ${error.message}${cause}`
 }

@@ -10,11 +10,11 @@ import { description, tags } from '#lib/openapi/texts'
 import type { Envelope } from '#lib/responses'
 import { version } from '#lib/version'
 
-/** The same operations under three addresses; frontends of all three kinds exist. */
+/** Tasks have the same operations under three addresses; frontends of all three kinds exist. */
 const families = [
-  { base: '/api/tasks', suffix: '', tag: 'Tasks' },
-  { base: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
-  { base: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
+  { base: '/api/tasks', suffix: '', tag: 'Tasks', operations },
+  { base: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user', operations },
+  { base: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short', operations },
 ]
 
 const everywhere: readonly ProblemCode[] = [
@@ -36,8 +36,8 @@ export function openApiDocument(envelope: Envelope, sessionCookie?: string): obj
     envelope === 'array' ? tasks : { [envelope]: tasks, count: 1, total: 1 },
   )
   const problems = [...serviceProblems]
-  for (const { base, suffix, tag } of families) {
-    for (const operation of operations) {
+  for (const { base, suffix, tag, operations: served } of families) {
+    for (const operation of served) {
       const path = base + operation.path
       problems.push(problemsOf(operation, path))
       const described = describe(operation, path, answers)

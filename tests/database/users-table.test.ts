@@ -117,6 +117,18 @@ describe('where the table is ours', () => {
     await database.close()
   })
 
+  test('another table of the service that refers to it leaves it the service’s own', async () => {
+    const { database, url, of, users } = await openOn('users')
+    await runSql(
+      url,
+      'create table things (user_id text references users (id))',
+      'create policy things_of_caller on things using (true)',
+    )
+    await of('alice').insert(crypto.randomUUID())
+    expect(await users()).toEqual([{ id: 'alice' }])
+    await database.close()
+  })
+
   test('Better Auth may come after: it adds its columns, and rows are its own from then on', async () => {
     const { database, url, of, users } = await openOn('users')
     await of('alice').insert(crypto.randomUUID())

@@ -26,12 +26,15 @@ test('workers share the port, one that dies is replaced, and SIGTERM ends them a
 
   const before = workersOf(service)
   expect(before).toHaveLength(2)
-  process.kill(before[0] ?? 0, 'SIGKILL')
+  const [victim = 0] = before
+  process.kill(victim, 'SIGKILL')
   let after = workersOf(service)
-  for (let waited = 0; waited < 10_000 && after.includes(before[0] ?? 0); waited += 50) {
+  const isReplaced = () => after.length === 2 && !after.includes(victim)
+  for (let waited = 0; waited < 10_000 && !isReplaced(); waited += 50) {
     await sleep(50)
     after = workersOf(service)
   }
+  expect(after).not.toContain(victim)
   expect(after).toHaveLength(2)
   expect(await list()).toBe(200)
 

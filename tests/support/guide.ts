@@ -17,7 +17,7 @@ const tsconfig = {
     typeRoots: ['../../../node_modules/@types'],
     paths: { '@/*': ['./*'] },
   },
-  include: ['**/*.ts'],
+  include: ['**/*.ts', '**/*.mts'],
 }
 
 /**

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testSecret } from '#tests/support/secret'
 
@@ -20,14 +21,22 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
-  next: [resolve('scripts/next.ts'), 'start'],
-  node: [resolve('server/main.ts')],
+  next: ['scripts/next.ts', 'start'],
+  node: ['server/main.ts'],
 }
 
-/** Starts the service as a user would, on `PORT` or a free one, and waits until it answers. */
-export async function startService(host: Host, env: Record<string, string>): Promise<Service> {
+/**
+ * Starts the service as a user would, on `PORT` or a free one, and waits until it answers.
+ *
+ * @param folder where another copy of the sources is to be started
+ */
+export async function startService(
+  host: Host,
+  env: Record<string, string>,
+  folder?: string,
+): Promise<Service> {
   const port = env['PORT'] ?? String(await freePort())
-  const service = launch(host, { ...env, PORT: port })
+  const service = launch(host, { ...env, PORT: port }, folder)
   const url = `http://127.0.0.1:${port}`
   for (let waited = 0; waited < 30_000; waited += 50) {
     if (service.process.exitCode !== null) break
@@ -56,7 +65,10 @@ export function launch(
   folder = '.',
 ): Omit<Service, 'url' | typeof Symbol.asyncDispose> {
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, commands[host], {
+  const [script = '', ...parameters] = commands[host]
+  const copy = join(folder, script)
+  const program = existsSync(copy) ? resolve(copy) : resolve(script)
+  const child = spawn(process.execPath, [program, ...parameters], {
     cwd: folder,
     env: {
       PATH,

@@ -1,0 +1,88 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { testSecret } from '#tests/support/secret'
+import { startService } from '#tests/support/service'
+
+const execute = promisify(execFile)
+const page = readFileSync('CONTRIBUTING.md', 'utf8')
+const folder = mkdtempSync(join(tmpdir(), 'todo-contributing-'))
+const sources = '{app,bench,db,lib,scripts,server,tests}/**/*.{ts,js,json}'
+
+// Each is a program or two, all at once.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** A copy of the sources in which the guide was followed. */
+beforeAll(() => {
+  for (const path of [...globSync(sources), ...globSync('*.{ts,json}')]) {
+    cpSync(path, join(folder, path), { recursive: true })
+  }
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
+  for (const [, kind, path = '', code = ''] of page.matchAll(
+    /^```(ts|diff) title="([^"]+)"\n(.*?)^```$/gms,
+  )) {
+    const file = join(folder, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, kind === 'ts' ? code : patch(path, readFileSync(file, 'utf8'), code))
+  }
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Replaces what a block shows without its added lines by what it shows without its removed ones. */
+function patch(path: string, source: string, block: string): string {
+  const lines = block.match(/.*\n/g) ?? []
+  const side = (sign: string) =>
+    lines.filter((line) => line[0] !== sign).map((line) => line.slice(1))
+  const [before, after] = [side('+').join(''), side('-').join('')]
+  expect(source.split(before), `${path} has this once:\n${before}`).toHaveLength(2)
+  return source.replace(before, () => after)
+}
+
+test.concurrent('what CONTRIBUTING.md adds compiles, and lint has nothing to say', async () => {
+  await run('node_modules/typescript/bin/tsc', '--noEmit')
+  const files = [...page.matchAll(/ title="([^"]+)"/g)].map(([, file = '']) => file)
+  await run('node_modules/@biomejs/biome/bin/biome', 'check', '--vcs-enabled=false', ...files)
+})
+
+test.concurrent('it keeps to the architecture, and its document to its route files', async () => {
+  const suites = ['--project', 'unit', 'architecture', 'openapi', '-t', '^(?!.*Redocly)']
+  await run('node_modules/vitest/vitest.mjs', 'run', ...suites)
+})
+
+/** Runs a program in the copy. @throws with all that it printed, where it fails */
+async function run(...command: string[]): Promise<void> {
+  const child = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  const [said, complained, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ])
+  if (code !== 0) throw new Error(said + complained)
+}
+
+test.concurrent('its calls work as they stand there', async () => {
+  const [, calls = ''] = /Then `npm run dev`[\s\S]*?```sh\n([\s\S]*?)```/.exec(page) ?? []
+  await using service = await startService('node', { DATABASE_URL: 'pglite://' }, folder)
+  expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
+  const token = ['scripts/token.ts', '--user', 'alice', '--email', 'alice@example.com']
+  const { PATH = '', HOME = '' } = process.env
+  const env = { PATH, HOME, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' as const }
+  const TOKEN = (await execute(process.execPath, token, { env })).stdout.trim()
+  const script = calls.replaceAll('http://localhost:8000', service.url)
+  const { stdout } = await execute('bash', ['-ceu', script], { env: { ...env, TOKEN } })
+  expect(stdout).toMatch(/^(\{"id":"[\w-]+","name":"Home"\})\[\1\]$/)
+})
