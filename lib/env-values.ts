@@ -80,9 +80,10 @@ function toQuota(value: string): Quota | undefined {
 function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
   const networks = new BlockList()
   for (const part of toList(value)) {
-    const [address = '', bits] = part.split('/')
+    const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (isIP(address) === 0) {
+    const mostBits = family === 'ipv6' ? 128 : 32
+    if (isIP(address) === 0 || Number(bits ?? 0) > mostBits) {
       context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
     } else if (bits === undefined) networks.addAddress(address, family)
     else networks.addSubnet(address, Number(bits), family)
