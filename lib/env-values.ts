@@ -38,6 +38,9 @@ export const secret = z
 export const databaseUrl = z
   .string({ error: `is missing. ${urlRemedy}` })
   .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
+  .refine((value) => value.startsWith('pglite:') || URL.canParse(value), {
+    error: 'is no URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
+  })
 export const tableName = z.string().transform(toTableName)
 export const list = z.string().transform(toList)
 export const addresses = z.string().transform(toAddresses)

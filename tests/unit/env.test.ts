@@ -36,6 +36,7 @@ test.each([
   ['BETTER_AUTH_SECRET', 'better-auth-secret-12345678901234567890', 'public default'],
   ['DATABASE_URL', '', 'is missing'],
   ['DATABASE_URL', 'mysql://db/todo', 'no known scheme'],
+  ['DATABASE_URL', 'postgres://todo:a#b@db/todo', 'is no URL'],
   ['BETTER_AUTH_URL', 'localhost:3000', 'http or https'],
   ['PORT', 'http', 'must be a port'],
   ['DATABASE_POOL_SIZE', '0', ''],
