@@ -108,7 +108,7 @@ export function setVariable(name: string, value: string): void {
   process.env[name] = value
 }
 
-/** Whether this process serves a developer: `next dev`, or nothing that says otherwise. */
+/** Whether this process serves a developer: `next dev`, or whoever sets `NODE_ENV` so. */
 export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }
