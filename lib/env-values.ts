@@ -42,7 +42,7 @@ export const databaseUrl = z
     error: 'is no URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
   })
 export const tableName = z.string().transform(toTableName)
-export const list = z.string().transform(toList)
+export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 export const otlpProtocol = z.enum(['http/protobuf', 'http/json'], {
@@ -66,6 +66,16 @@ function isTrue(value: string): boolean {
 
 function toList(value: string): string[] {
   return value.split(',').flatMap((part) => part.trim() || [])
+}
+
+/** A bare `*` would match no page but those whose origin is `null`, which anybody can make. */
+function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
+  const patterns = toList(value)
+  for (const pattern of patterns) {
+    if (/^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(pattern)) continue
+    context.addIssue(`has ${pattern}, which is no origin such as https://*.example.com.`)
+  }
+  return patterns
 }
 
 function toTableName(value: string, context: z.RefinementCtx<string>) {
