@@ -81,7 +81,7 @@ function readEnvironment() {
 
 /** A URL without its password, for people to read. */
 export function withoutPassword(url: string): string {
-  return url.replace(/:\/\/[^\s/@]*@/, '://…@')
+  return url.replace(/:\/\/[^\s/]*@/, '://…@')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>
