@@ -3,9 +3,10 @@ import type { NextConfig } from 'next'
 const config: NextConfig = {
   // A redirected preflight fails in every browser; with a trailing slash the same route answers.
   skipTrailingSlashRedirect: true,
-  // Says which framework to attack.
+  // X-Powered-By says which framework to attack.
   poweredByHeader: false,
   // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
+  // OpenTelemetry stays out of the bundles: most services never load it.
   serverExternalPackages: [
     '@electric-sql/pglite',
     'pino',

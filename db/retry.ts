@@ -30,7 +30,8 @@ export async function withRetries<T>(
   const end = performance.now() + deadlineMs
   for (let tried = 1; ; tried += 1) {
     try {
-      return await attempt(Math.min(attemptMs, end - performance.now()))
+      // A pause may last longer than asked, and Neon's driver takes no negative time.
+      return await attempt(Math.max(0, Math.min(attemptMs, end - performance.now())))
     } catch (error) {
       if (!(error instanceof DatabaseError) || !error.transient || tried === attempts) throw error
       if (error.mayHaveRun && !repeatable) throw error

@@ -5,7 +5,7 @@
 export interface Answer {
   /** 200 where there is none. */
   readonly status?: number
-  /** By their names in lower case. They win over the headers of every answer. */
+  /** By their names in lower case. They win over those of `lib/standing-headers.ts`. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array<ArrayBuffer>
 }

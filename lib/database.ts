@@ -70,7 +70,8 @@ export function poolLoad(): PoolLoad | undefined {
 
 /** Closes the database once nothing uses it any more. */
 export async function closeDatabase(): Promise<void> {
-  const opened = await shared.todoDatabase
+  // What failed to open has closed itself, and must not keep the service from ending well.
+  const opened = await shared.todoDatabase?.catch(() => undefined)
   delete shared.todoDatabase
   delete shared.todoOpenDatabase
   await opened?.close()

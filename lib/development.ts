@@ -12,7 +12,8 @@ const file = '.env.local'
 export function ensureDevelopmentSecret(): void {
   if (!isDevelopment() || isSet('BETTER_AUTH_SECRET') || isSet('BETTER_AUTH_SECRETS')) return
   const secret = randomBytes(32).toString('base64url')
-  appendFileSync(file, `BETTER_AUTH_SECRET=${secret}\n`, { mode: 0o600 })
+  // The file may be there and end in the middle of a line.
+  appendFileSync(file, `\nBETTER_AUTH_SECRET=${secret}\n`, { mode: 0o600 })
   setVariable('BETTER_AUTH_SECRET', secret)
   console.log(`Generated BETTER_AUTH_SECRET into ${file}: give your frontend the same one.`)
 }

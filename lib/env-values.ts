@@ -38,8 +38,11 @@ export const secret = z
 export const databaseUrl = z
   .string({ error: `is missing. ${urlRemedy}` })
   .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
+  .refine((value) => value.startsWith('pglite:') || URL.canParse(value), {
+    error: 'is no URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
+  })
 export const tableName = z.string().transform(toTableName)
-export const list = z.string().transform(toList)
+export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 export const otlpProtocol = z.enum(['http/protobuf', 'http/json'], {
@@ -65,6 +68,16 @@ function toList(value: string): string[] {
   return value.split(',').flatMap((part) => part.trim() || [])
 }
 
+/** A bare `*` would match no page but those whose origin is `null`, which anybody can make. */
+function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
+  const patterns = toList(value)
+  for (const pattern of patterns) {
+    if (/^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(pattern)) continue
+    context.addIssue(`has ${pattern}, which is no origin such as https://*.example.com.`)
+  }
+  return patterns
+}
+
 function toTableName(value: string, context: z.RefinementCtx<string>) {
   const name = readTableName(value)
   if (name !== undefined) return name
@@ -80,9 +93,10 @@ function toQuota(value: string): Quota | undefined {
 function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
   const networks = new BlockList()
   for (const part of toList(value)) {
-    const [address = '', bits] = part.split('/')
+    const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    if (isIP(address) === 0) {
+    const mostBits = family === 'ipv6' ? 128 : 32
+    if (isIP(address) === 0 || Number(bits ?? 0) > mostBits) {
       context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
     } else if (bits === undefined) networks.addAddress(address, family)
     else networks.addSubnet(address, Number(bits), family)

@@ -4,7 +4,7 @@ import {
   addresses,
   databaseUrl,
   flag,
-  list,
+  origins,
   otlpProtocol,
   port,
   propagators,
@@ -49,7 +49,7 @@ function readEnvironment() {
       SESSIONS_TABLE: tableName.prefault('session'),
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
-      CORS_ORIGINS: list.prefault('http://localhost:3000'),
+      CORS_ORIGINS: origins.prefault('http://localhost:3000'),
       LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
       RATE_LIMIT: quota.prefault('600/60'),
       RATE_LIMIT_ADDRESS: quota.prefault('off'),
@@ -81,7 +81,7 @@ function readEnvironment() {
 
 /** A URL without its password, for people to read. */
 export function withoutPassword(url: string): string {
-  return url.replace(/:\/\/[^\s/@]*@/, '://…@')
+  return url.replace(/:\/\/[^\s/]*@/, '://…@')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>
@@ -108,7 +108,7 @@ export function setVariable(name: string, value: string): void {
   process.env[name] = value
 }
 
-/** Whether this process serves a developer: `next dev`, or nothing that says otherwise. */
+/** Whether this process serves a developer: `next dev`, or whoever sets `NODE_ENV` so. */
 export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }

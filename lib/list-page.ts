@@ -1,15 +1,18 @@
 import { hash } from 'node:crypto'
 import type { ListOptions, TaskPage } from '#db/list-tasks'
 import type { TaskRow } from '#db/task-row'
-import type { Answer } from '#lib/answer'
+import { type Answer, json } from '#lib/answer'
 import { readListCondition } from '#lib/conditions'
 import { openCursor, sealCursor } from '#lib/cursor'
-import { env } from '#lib/env'
+import { type Environment, env } from '#lib/env'
 import { readQuery } from '#lib/request'
-import { pageAnswer, preconditionFailed } from '#lib/responses'
+import { caching, preconditionFailed } from '#lib/responses'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
 import { toTask } from '#lib/task'
 import { parameterProblem } from '#lib/validation'
+
+/** What a list is wrapped in. */
+export type Envelope = Environment['LIST_ENVELOPE']
 
 /** The page of a list that a request asks for, whose list it is, and in which versions. */
 export interface ListRequest {
@@ -50,8 +53,16 @@ export function listAnswer(page: TaskPage, list: ListRequest): Answer {
   const tag = tagOf(page)
   if (!isAmong(tag, list.acceptable)) throw preconditionFailed()
   const next = page.hasMore ? nextPage(list, page.tasks) : undefined
-  const isKnown = isAmong(tag, list.known)
-  return pageAnswer(page, { envelope: env().LIST_ENVELOPE, etag: `"${tag}"`, next, isKnown })
+  const link = next !== undefined && { link: `<${next}>; rel="next"` }
+  const headers = { ...caching, etag: `"${tag}"`, ...link }
+  return isAmong(tag, list.known) ? { status: 304, headers } : json(wrap(page), { headers })
+}
+
+/** What lists are in, by `LIST_ENVELOPE`. */
+function wrap({ tasks, total }: TaskPage): object {
+  const envelope = env().LIST_ENVELOPE
+  const list = tasks.map(toTask)
+  return envelope === 'array' ? list : { [envelope]: list, count: list.length, total }
 }
 
 /** A hash of all that the answer shows: a task's version stands for its contents. */

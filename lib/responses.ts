@@ -1,4 +1,3 @@
-import type { TaskPage } from '#db/list-tasks'
 import type { CreatedTask, Found } from '#db/tasks'
 import type { Versions } from '#db/versions'
 import { type Answer, json } from '#lib/answer'
@@ -7,7 +6,8 @@ import { Problem } from '#lib/errors'
 import { taskNotFound } from '#lib/request'
 import { toTask } from '#lib/task'
 
-const caching = { 'cache-control': 'private, no-cache' }
+/** Of tasks and lists: a browser may keep them, and asks before it uses them. */
+export const caching = { 'cache-control': 'private, no-cache' }
 
 /**
  * A task, or 304 where the reader has this version of it.
@@ -40,28 +40,6 @@ export function deletedAnswer(found: Found): Answer {
   if (found === undefined) throw taskNotFound()
   if (found === 'stale') throw preconditionFailed()
   return { status: 204 }
-}
-
-export type Envelope = 'array' | 'tasks' | 'items'
-
-interface ListHeaders {
-  readonly envelope: Envelope
-  readonly etag: string
-  /** Where the next page is. */
-  readonly next: string | undefined
-  readonly isKnown: boolean
-}
-
-/** A list of tasks, or 304 where the reader has it. */
-export function pageAnswer(
-  { tasks, total }: TaskPage,
-  { envelope, etag, next, isKnown }: ListHeaders,
-): Answer {
-  const headers = { ...caching, etag, ...(next !== undefined && { link: `<${next}>; rel="next"` }) }
-  if (isKnown) return { status: 304, headers }
-  const list = tasks.map(toTask)
-  const body = envelope === 'array' ? list : { [envelope]: list, count: list.length, total }
-  return json(body, { headers })
 }
 
 export function preconditionFailed(): Problem {

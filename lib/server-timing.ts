@@ -4,7 +4,7 @@ import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-r
 
 /**
  * From now on answers carry `Server-Timing`: how long credentials, the database and all of it took,
- * in milliseconds. The database counts once for each part of `auth` that asked it.
+ * in milliseconds. The look-up of a session is part of `auth` and of `db`.
  */
 export function startServerTiming(): void {
   const current = new AsyncLocalStorage<RequestContext>()

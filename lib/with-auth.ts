@@ -24,7 +24,7 @@ export interface AuthenticatedContext extends RequestContext {
 export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
   return withRequest(async (context) => {
     limitAddress(context.request)
-    const caller = await timed(context)
+    const caller = await identify(context)
     context.userId = caller.userId
     const { userId } = context.params
     if (userId !== undefined && userId !== caller.userId) {
@@ -37,7 +37,8 @@ export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
   })
 }
 
-async function timed(context: RequestContext): Promise<Caller> {
+/** Who calls, with how long that took to find out. */
+async function identify(context: RequestContext): Promise<Caller> {
   const startedAt = performance.now()
   try {
     return await authenticate(context.request)

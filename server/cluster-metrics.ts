@@ -21,6 +21,7 @@ export function answerForAll(): void {
   })
 }
 
+// In a worker it exists for what it listens to: the supervisor's question for this one's counts.
 if (cluster.isWorker) new AggregatorRegistry()
 
 /** The metrics of all workers together; undefined in a process that is no worker. */

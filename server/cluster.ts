@@ -13,8 +13,13 @@ export async function superviseWorkers(count: number): Promise<void> {
     )
     process.exit(1)
   }
+  const hasListened = new WeakSet<Worker>()
   let stopping = false
-  if (env().METRICS_TOKEN !== undefined) await watchWorkers()
+  // Brings prom-client along, so it is loaded only where it is wanted.
+  if (env().METRICS_TOKEN !== undefined) {
+    const { answerForAll } = await import('#server/cluster-metrics')
+    answerForAll()
+  }
   for (let started = 0; started < count; started += 1) cluster.fork()
 
   cluster.on('listening', (worker) => {
@@ -41,10 +46,3 @@ export async function superviseWorkers(count: number): Promise<void> {
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
 }
-
-async function watchWorkers(): Promise<void> {
-  const { answerForAll } = await import('#server/cluster-metrics')
-  answerForAll()
-}
-
-const hasListened = new WeakSet<Worker>()

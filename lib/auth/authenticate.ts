@@ -8,6 +8,8 @@ import { findVerified } from '#lib/auth/verified-tokens'
 import { allowedOrigin } from '#lib/cors'
 import { env } from '#lib/env'
 
+const remedy = 'Send the header Authorization: Bearer <token>.'
+
 /**
  * Reads and verifies the credentials of a request: the `Authorization` header (RFC 6750), and with
  * `SESSION_TOKENS` the session cookie. Where there is a header it decides alone, so that no cookie
@@ -20,8 +22,7 @@ export async function authenticate(request: Request): Promise<Caller> {
   const header = request.headers.get('authorization')
   if (header === null) return await authenticateCookie(request)
   const [scheme, token = ''] = /^bearer(?: +(.*))?$/i.exec(header) ?? []
-  if (scheme === undefined)
-    throw missingCredentials('Send the header Authorization: Bearer <token>.')
+  if (scheme === undefined) throw missingCredentials(remedy)
   const known = findVerified(token)
   if (known !== undefined) return known
   if (isUnsignedToken(token)) {
@@ -35,13 +36,9 @@ export async function authenticate(request: Request): Promise<Caller> {
 
 async function authenticateCookie(request: Request): Promise<Caller> {
   const cookie = readSessionCookie(request)
-  if (cookie === undefined) {
-    throw missingCredentials('Send the header Authorization: Bearer <token>.')
-  }
+  if (cookie === undefined) throw missingCredentials(remedy)
   if (!env().SESSION_TOKENS) {
-    throw missingCredentials(
-      'A session cookie was sent, which does not count here. Send the header Authorization: Bearer <token>.',
-    )
+    throw missingCredentials(`A session cookie was sent, which does not count here. ${remedy}`)
   }
   // Browsers add the cookie to requests of any page (CSRF), and say truly which page it was.
   if (allowedOrigin(request) === undefined) {

@@ -24,19 +24,18 @@ const latestSeconds = Date.UTC(9999, 11, 31) / 1000
  */
 export async function verifyJwt(token: string): Promise<Caller> {
   const header = readHeader(token)
-  if (secretAlgorithms.includes(header.alg) && isForged(token)) {
-    throw refusal('token_invalid', 'The token is invalid')
-  }
+  const isBySecret = secretAlgorithms.includes(header.alg)
+  if (isBySecret && isForged(token)) throw refusal('token_invalid', 'The token is invalid')
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env()
   try {
     const options = {
-      algorithms: secretAlgorithms.includes(header.alg) ? secretAlgorithms : keySetAlgorithms,
+      algorithms: isBySecret ? secretAlgorithms : keySetAlgorithms,
       clockTolerance: toleranceSeconds,
       requiredClaims: ['sub', 'exp'],
       ...(issuer !== undefined && { issuer }),
       ...(audience !== undefined && { audience }),
     }
-    const key = secretAlgorithms.includes(header.alg) ? secretKey() : await findPublicKey(header)
+    const key = isBySecret ? secretKey() : await findPublicKey(header)
     const { payload } = await jwtVerify(token, key, options)
     const caller = readCaller(payload)
     rememberVerified(token, caller, payload.exp ?? 0)

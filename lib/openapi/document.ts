@@ -1,4 +1,5 @@
 import type { ProblemCode } from '#lib/errors'
+import type { Envelope } from '#lib/list-page'
 import { headerComponents } from '#lib/openapi/headers'
 import { type Operation, operations } from '#lib/openapi/operations'
 import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
@@ -7,7 +8,6 @@ import { schemaComponents } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
 import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'
-import type { Envelope } from '#lib/responses'
 import { version } from '#lib/version'
 
 /** Tasks have the same operations under three addresses; frontends of all three kinds exist. */

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { problemTypes } from '#lib/errors'
-import type { Envelope } from '#lib/responses'
+import type { Envelope } from '#lib/list-page'
 import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/schemas/tasks'
 
 const issuePlaces = {

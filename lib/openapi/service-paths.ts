@@ -74,7 +74,7 @@ const table: Record<string, ServicePath> = {
   '/docs/{file}': {
     id: 'getReferencePart',
     summary: 'The parts of that page',
-    answer: 'A script, a style sheet or a picture.',
+    answer: 'A script or a style sheet.',
     type: '*/*',
     schema: { type: 'string' },
     parameters: [

@@ -60,4 +60,3 @@ export const ListTasksQuery = z
       cursor,
     }
   })
-export type ListTasksQuery = z.output<typeof ListTasksQuery>

@@ -5,9 +5,9 @@ const descriptionLimit = 1000
 
 const timestamp = { format: 'date-time', pattern: 'Z$' }
 
-/** Postgres counts code points, so a limit in UTF-16 units would refuse half as many emoji. */
-function countCodePoints(text: string): number {
-  return text.length <= titleLimit ? text.length : Array.from(text).length
+/** Postgres counts code points; a limit in UTF-16 units would let in half as many emoji. */
+function fits(text: string, limit: number): boolean {
+  return text.length <= limit || Array.from(text).length <= limit
 }
 
 /** Text that comes back as it was sent: Postgres refuses NUL and alters a lone surrogate. */
@@ -18,7 +18,7 @@ function storableText(limit: number) {
       error: 'must not hold a NUL character or half of a surrogate pair',
       params: { code: 'invalid_characters' },
     })
-    .refine((text) => countCodePoints(text) <= limit, {
+    .refine((text) => fits(text, limit), {
       error: `must have at most ${limit} characters`,
       params: { code: 'too_long' },
     })
@@ -98,14 +98,11 @@ export const NewTask = z
   .object({ title, description: description.default(null), ...completion })
   .transform(mergeCompletion)
   .transform((task) => ({ ...task, completed: task.completed ?? false }))
-export type NewTask = z.output<typeof NewTask>
 
 /** The body of an update: what is sent changes. No defaults, which would reset what is not sent. */
 export const TaskPatch = z
   .object({ title: title.optional(), description: description.optional(), ...completion })
   .transform(mergeCompletion)
-export type TaskPatch = z.output<typeof TaskPatch>
 
 /** The body of a completion, which may be missing. */
 export const TaskCompletion = z.object(completion).transform(mergeCompletion)
-export type TaskCompletion = z.output<typeof TaskCompletion>

@@ -1,0 +1,16 @@
+import { expect, test } from 'vitest'
+import { databaseFor } from '#db/scoped'
+import { findTask } from '#db/tasks'
+import { openNeon } from '#db/transports/neon'
+import { options } from '#tests/support/databases'
+
+test('a request whose time is over when it asks Neon is told that the database is away', async () => {
+  const neon = openNeon({
+    ...options,
+    url: 'postgres://todo:todo@127.0.0.1/todo',
+    neonFetchEndpoint: 'http://127.0.0.1:9/sql',
+  })
+  const db = databaseFor(neon, 'alice', { ...options.limits, deadlineMs: -5 })
+  const found = findTask(db, 'alice', crypto.randomUUID())
+  await expect(found).rejects.toMatchObject({ kind: 'unavailable' })
+})
