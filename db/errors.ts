@@ -36,8 +36,6 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '40001': retryable, // serialization failure
   '40P01': retryable, // deadlock
   '55P03': retryable, // lock not available
-  '0A000': retryable, // a migration changed what a named statement returns
-  '26000': retryable, // a pooler has lost a named statement
   '25006': retryable, // read-only: a standby during failover
   '28': unavailable, // the login was refused
   '3D000': unavailable, // the database does not exist

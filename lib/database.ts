@@ -70,9 +70,10 @@ export function poolLoad(): PoolLoad | undefined {
 
 /** Closes the database once nothing uses it any more. */
 export async function closeDatabase(): Promise<void> {
-  // What failed to open has closed itself, and must not keep the service from ending well.
-  const opened = await shared.todoDatabase?.catch(() => undefined)
+  const opening = shared.todoDatabase
   delete shared.todoDatabase
+  // What failed to open has closed itself, and must not keep the service from ending well.
+  const opened = await opening?.catch(() => undefined)
   delete shared.todoOpenDatabase
   await opened?.close()
 }

@@ -4,6 +4,9 @@ import * as z from 'zod'
 import type { Quota } from '#db/rate-limit'
 import { readTableName } from '#db/table-name'
 
+/** Of a rate limit: what is more is none. */
+const mostPerSecond = 100_000
+
 const publicDefaultSecret = 'better-auth-secret-12345678901234567890'
 const secretRemedy =
   'Set it to the BETTER_AUTH_SECRET of your frontend; a new one comes from: openssl rand -base64 32'
@@ -85,9 +88,13 @@ function toTableName(value: string, context: z.RefinementCtx<string>) {
   return z.NEVER
 }
 
-function toQuota(value: string): Quota | undefined {
+function toQuota(value: string, context: z.RefinementCtx<string>): Quota | undefined {
   const [requests, seconds] = value.split('/').map(Number)
-  return requests === undefined || seconds === undefined ? undefined : { requests, seconds }
+  if (requests === undefined || seconds === undefined) return undefined
+  // A request's share of the window is counted in microseconds, as Postgres does.
+  if (requests / seconds > mostPerSecond)
+    context.addIssue(`allows more than ${mostPerSecond} a second.`)
+  return { requests, seconds }
 }
 
 function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {

@@ -9,7 +9,7 @@ interface Routed {
  * path it keeps the names of folders and nothing that a client made up, so there are only so many.
  */
 export function routeOf({ request, params }: Routed): string {
-  const segments = decode(new URL(request.url).pathname)
+  const segments = decode(URL.parse(request.url)?.pathname)
   if (segments === undefined) return unknownPath
   // From the right, because a user may be called like a folder, and folders come first.
   const pattern = segments.toReversed()

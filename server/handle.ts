@@ -11,8 +11,21 @@ const metrics = isSet('METRICS_TOKEN') ? await import('#server/metrics') : undef
 
 /** Answers a request as Next does with `middleware.ts` in front, by the same route files. */
 export async function handle(request: Request): Promise<Response> {
-  if (isPreflight(request)) return answerPreflight(request)
-  const segments = readSegments(request)
+  try {
+    return isPreflight(request) ? answerPreflight(request) : await route(request)
+  } catch (thrown) {
+    // Thrown outside of every handler, it would end the process and whatever else is under way.
+    return await withRequest(() => {
+      throw thrown
+    })(request, noParams)
+  }
+}
+
+async function route(request: Request): Promise<Response> {
+  // Node takes a Host that no URL can have.
+  const url = URL.parse(request.url)
+  if (url === null) return await malformedHost(request, noParams)
+  const segments = readSegments(url)
   if (segments === undefined) return await malformedPath(request, noParams)
   if (metrics !== undefined && segments.join('/') === 'metrics') {
     return await callMethod(request, metrics.metricsFile, {})
@@ -32,8 +45,8 @@ async function callMethod(request: Request, file: RouteFile, params: Params): Pr
 }
 
 /** The decoded parts of the path; a slash at its end makes no difference. */
-function readSegments(request: Request): string[] | undefined {
-  const path = new URL(request.url).pathname.replace(/^\//, '').replace(/(?<=[^/])\/$/, '')
+function readSegments({ pathname }: URL): string[] | undefined {
+  const path = pathname.replace(/^\//, '').replace(/(?<=[^/])\/$/, '')
   if (path === '') return []
   try {
     return path.split('/').map(decodeURIComponent)
@@ -45,6 +58,10 @@ function readSegments(request: Request): string[] | undefined {
 
 /** As Next gives them to `[...path]`, so that the log shows no made-up route. */
 const noParams = { params: Promise.resolve({ path: [] }) }
+
+const malformedHost = withRequest(() => {
+  throw new Problem('malformed_request', 'The Host header is no host.')
+})
 
 const malformedPath = withRequest(() => {
   throw new Problem('malformed_path', 'The path has a percent sign that encodes nothing.')

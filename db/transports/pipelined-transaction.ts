@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { type Connection, types } from 'pg'
-import { sqlStateOf } from '#db/errors'
 import type { Row, Statement } from '#db/transports/transport'
 
 /** What may be sent as text; anything else would be written differently by each driver. */
@@ -22,17 +21,11 @@ function nameOf(sql: string): string {
   return name
 }
 
-/** What Postgres says of a statement whose name stands for something else by now, or for nothing. */
-const staleNames = new Set(['0A000', '26000'])
-
 /** A column of an answer, and what makes a value of its text. */
 interface Column {
   readonly name: string
   readonly parse: (text: string) => unknown
 }
-
-/** The statements that a connection knows by name, with the columns of their answers. */
-export type NamedStatements = Map<string, readonly Column[]>
 
 /** The messages of the protocol that `Connection` sends; `@types/pg` has them only in part. */
 interface Messages {
@@ -58,16 +51,15 @@ export class PipelinedTransaction {
   /** Statements that Postgres has answered; what they did is kept only by the commit after all. */
   answered = 0
   readonly #statements: readonly Statement[]
-  readonly #named: NamedStatements | undefined
+  readonly #named: Set<string> | undefined
   readonly #rows: Row[][]
-  readonly #columns: (readonly Column[])[] = []
-  /** Names that the commit makes known, each with the number of its statement. */
-  readonly #parsed: [name: string, index: number][] = []
+  readonly #parsed: string[] = []
+  #columns: readonly Column[] = []
   #resolve: (rows: Row[][]) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
   /** @param named the statements that the connection knows by name; undefined to name none */
-  constructor(statements: readonly Statement[], named: NamedStatements | undefined) {
+  constructor(statements: readonly Statement[], named: Set<string> | undefined) {
     this.#statements = statements
     this.#named = named
     this.#rows = statements.map(() => [])
@@ -82,32 +74,33 @@ export class PipelinedTransaction {
     const parameters = this.#statements.map((statement) => statement.parameters.map(toText))
     messages.stream.cork()
     for (const [index, { sql }] of this.#statements.entries()) {
-      const name = this.#named && nameOf(sql)
-      const columns = name === undefined ? undefined : this.#named?.get(name)
-      if (columns === undefined) this.#parse(messages, sql, name, index)
+      const name = this.#prepare(messages, sql)
       messages.bind({ values: parameters[index] ?? [], ...(name && { statement: name }) })
-      // Of a statement that has a name, Postgres has told the columns, and they stay the same.
-      if (columns === undefined) messages.describe({ type: 'P' })
-      else this.#columns[index] = columns
+      // Also of a statement that has a name: behind a pooler it may be another session's, prepared
+      // after a migration, and its columns of other types.
+      messages.describe({ type: 'P' })
       messages.execute({})
     }
     messages.sync()
     messages.stream.uncork()
   }
 
-  #parse(messages: Messages, sql: string, name: string | undefined, index: number): void {
-    if (name === undefined) {
+  #prepare(messages: Messages, sql: string): string | undefined {
+    if (this.#named === undefined) {
       messages.parse({ text: sql })
-      return
+      return undefined
     }
+    const name = nameOf(sql)
+    if (this.#named.has(name)) return name
     // An earlier transaction that failed may have left the name behind.
     messages.close({ type: 'S', name })
     messages.parse({ text: sql, name })
-    this.#parsed.push([name, index])
+    this.#parsed.push(name)
+    return name
   }
 
   handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }) {
-    this.#columns[this.answered] = fields.map(({ name, dataTypeID }) => ({
+    this.#columns = fields.map(({ name, dataTypeID }) => ({
       name,
       parse: types.getTypeParser(dataTypeID),
     }))
@@ -115,8 +108,7 @@ export class PipelinedTransaction {
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
     const row: Row = {}
-    const columns = this.#columns[this.answered] ?? []
-    for (const [index, { name, parse }] of columns.entries()) {
+    for (const [index, { name, parse }] of this.#columns.entries()) {
       const text = fields[index] ?? null
       row[name] = text === null ? null : parse(text)
     }
@@ -134,13 +126,12 @@ export class PipelinedTransaction {
   handlePortalSuspended(): void {}
 
   handleError(error: unknown): void {
-    if (staleNames.has(sqlStateOf(error) ?? '')) this.#named?.clear()
     this.#reject(error)
   }
 
   /** The answer to the Sync: the transaction is committed. */
   handleReadyForQuery(): void {
-    for (const [name, index] of this.#parsed) this.#named?.set(name, this.#columns[index] ?? [])
+    for (const name of this.#parsed) this.#named?.add(name)
     this.#resolve(this.#rows)
   }
 }

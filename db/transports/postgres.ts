@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresDialect } from 'kysely'
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient } from 'pg'
 import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
-import { type NamedStatements, PipelinedTransaction } from '#db/transports/pipelined-transaction'
+import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
 import type { Row, Statement, Transport, TransportOptions } from '#db/transports/transport'
 
 /** Postgres over pooled TCP, a transaction in one round trip: see `PipelinedTransaction`. */
@@ -19,7 +19,7 @@ export function openPostgres(options: TransportOptions): Transport {
   pool.on('error', options.onFault)
   pool.on('connect', (client) => client.on('error', () => {}))
   options.onPool?.(pool)
-  const named = options.namedStatements ? new WeakMap<ClientBase, NamedStatements>() : undefined
+  const named = options.namedStatements ? new WeakMap<ClientBase, Set<string>>() : undefined
 
   return {
     name: 'postgres',
@@ -67,7 +67,7 @@ async function run(
   client: PoolClient,
   statements: readonly Statement[],
   timeoutMs: number,
-  named: NamedStatements | undefined,
+  named: Set<string> | undefined,
 ): Promise<Row[][]> {
   const transaction = new PipelinedTransaction(statements, named)
   let isUsable = true
@@ -81,11 +81,24 @@ async function run(
   } catch (error) {
     // An error without a SQLSTATE is the connection's, which must not serve another request.
     isUsable &&= sqlStateOf(error) !== undefined
+    if (named !== undefined && staleNames.includes(sqlStateOf(error) ?? ''))
+      throw stale(error, named)
     throw toDatabaseError(error, mayHaveRun(error, transaction.answered === statements.length))
   } finally {
     clearTimeout(timer)
     client.release(!isUsable)
   }
+}
+
+/** Said of a named statement that returns something else since a migration, or that a pooler lost. */
+const staleNames = ['0A000', '26000']
+
+/** Forgets all names of the connection, so that the next attempt gives them anew. */
+function stale(cause: unknown, named: Set<string>): DatabaseError {
+  named.clear()
+  const meaning = { kind: 'internal', transient: true, mayHaveRun: false } as const
+  const sqlState = sqlStateOf(cause)
+  return new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause })
 }
 
 /**
@@ -101,9 +114,9 @@ function mayHaveRun(error: unknown, isAnswered: boolean): boolean {
   return sqlState.startsWith('08') || (isAnswered && sqlState.startsWith('57P'))
 }
 
-function namesOf(client: ClientBase, named: WeakMap<ClientBase, NamedStatements> | undefined) {
+function namesOf(client: ClientBase, named: WeakMap<ClientBase, Set<string>> | undefined) {
   if (named === undefined) return undefined
-  const names = named.get(client) ?? new Map()
+  const names = named.get(client) ?? new Set()
   named.set(client, names)
   return names
 }

@@ -34,6 +34,16 @@ describe('what Next cannot answer, plain Node answers with a problem document', 
     if (status === 405) expect(answer).toMatch(/allow: GET, HEAD, POST, OPTIONS/i)
   })
 
+  test.each(['a:99999', '1.2.3.999', '[1:2]', '0x100000000'])(
+    'a Host that no URL can have is 400 and ends nothing: %s',
+    async (host) => {
+      const socket = await openSocket(service.url)
+      socket.write(`GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+      expect(await text(socket)).toMatch(/^HTTP\/1.1 400 [\s\S]*"code":"malformed_request"/)
+      expect((await fetch(`${service.url}/health`)).status).toBe(200)
+    },
+  )
+
   test('a header of 20 KB is 431', async () => {
     const answer = await sendRaw(service.url, ['GET / HTTP/1.1', `X-Large: ${'x'.repeat(20_000)}`])
     expect(answer).toMatch(/^HTTP\/1.1 431 /)
