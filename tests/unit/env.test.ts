@@ -49,6 +49,7 @@ test.each([
   ['CORS_ORIGINS', 'localhost:3000', 'is no origin'],
   ['CORS_ORIGINS', 'https://app.example.com/', 'is no origin'],
   ['CORS_ORIGINS', 'https://app.example.com, https://*', 'is no origin'],
+  ['RATE_LIMIT', '2000000/1', 'more than 100000 a second'],
   ['TRUSTED_PROXIES', 'proxy', 'is no address'],
   ['TRUSTED_PROXIES', '10.0.0.0/', 'is no address'],
   ['TRUSTED_PROXIES', '10.0.0.0/33', 'is no address'],
