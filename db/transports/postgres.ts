@@ -103,7 +103,7 @@ function mayHaveRun(error: unknown, isAnswered: boolean): boolean {
 
 function namesOf(client: ClientBase, named: WeakMap<ClientBase, NamedStatements> | undefined) {
   if (named === undefined) return undefined
-  const names = named.get(client) ?? new Map()
+  const names: NamedStatements = named.get(client) ?? new Map()
   named.set(client, names)
   return names
 }
