@@ -74,15 +74,9 @@ export function targetsFor(
   const fastapi: Server = {
     name: 'fastapi',
     command: [
-      python,
-      '-m',
-      'uvicorn',
-      'main:app',
-      '--loop',
-      'uvloop',
-      '--http',
-      'httptools',
-    ].concat(['--no-access-log', '--log-level', 'warning', '--port', '$PORT']),
+      ...[python, '-m', 'uvicorn', 'main:app', '--loop', 'uvloop', '--http', 'httptools'],
+      ...['--no-access-log', '--log-level', 'warning', '--port', '$PORT'],
+    ],
     env: { ...peer, PYTHONDONTWRITEBYTECODE: '1' },
     folder: join(import.meta.dirname, 'peers', 'fastapi'),
     path,

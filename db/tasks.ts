@@ -1,6 +1,5 @@
 import type { CallerDatabase } from '#db/scoped'
-import type { TaskContent, TaskRow } from '#db/task-row'
-import { taskColumns } from '#db/task-row'
+import { type TaskContent, type TaskRow, taskColumns } from '#db/task-row'
 import {
   besideTask,
   changeTask,

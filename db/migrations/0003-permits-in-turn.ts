@@ -17,7 +17,8 @@ export async function takePermitsInTurn(db: Kysely<unknown>): Promise<void> {
     on conflict (user_id) do update set full_at = greatest(held.full_at, clock_timestamp()) + share
       where greatest(held.full_at, clock_timestamp()) + share <= clock_timestamp() + quota_window
     returning full_at into next_full_at;
-    asked_at := clock_timestamp();
+    -- The instant that the permit was counted from, or now.
+    asked_at := least(next_full_at - share, clock_timestamp());
     if next_full_at is null then
       select full_at into next_full_at from rate_limits where user_id = caller;
       raise exception 'rate limited' using errcode = 'TD429', detail =

@@ -116,7 +116,7 @@ function mayHaveRun(error: unknown, isAnswered: boolean): boolean {
 
 function namesOf(client: ClientBase, named: WeakMap<ClientBase, Set<string>> | undefined) {
   if (named === undefined) return undefined
-  const names = named.get(client) ?? new Set()
+  const names = named.get(client) ?? new Set<string>()
   named.set(client, names)
   return names
 }

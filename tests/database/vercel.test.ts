@@ -38,10 +38,13 @@ describe('a build on Vercel ends before it replaces what runs', () => {
     expect(said).not.toContain('its-password')
   })
 
-  test('where the secret is missing', () => {
-    const { status, said, hasBuilt } = build({ DATABASE_URL: 'postgres://127.0.0.1:9/todo' })
+  test('where the secret is none', () => {
+    const { status, said, hasBuilt } = build({
+      DATABASE_URL: 'postgres://127.0.0.1:9/todo',
+      BETTER_AUTH_SECRET: 'short',
+    })
     expect({ status, hasBuilt }).toEqual({ status: 1, hasBuilt: false })
-    expect(said).toContain('BETTER_AUTH_SECRET is missing')
+    expect(said).toContain('BETTER_AUTH_SECRET is shorter')
   })
 
   test('where Production has no database', () => {
