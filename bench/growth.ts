@@ -26,7 +26,8 @@ export async function growTable(rig: Rig, options: Options): Promise<string> {
 
 /** How reading one fares with few and with many connections, side by side. */
 export async function growConnections(rig: Rig, options: Options): Promise<string> {
-  const targets = rig.targets.filter(({ name, constant }) => name !== 'next-origin' && !constant)
+  const variants = ['next-origin', 'node-counting']
+  const targets = rig.targets.filter(({ name, constant }) => !variants.includes(name) && !constant)
   const data = await loadData(rig.postgres, 1000, 20)
   const rows: string[][] = []
   for (const connections of connectionCounts) {

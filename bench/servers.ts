@@ -63,6 +63,11 @@ export function targetsFor(
   }
   const path = '/api/tasks'
   const onNode: Server = { name: 'node', command: [node, 'server/main.ts'], env: service, path }
+  const counting: Server = {
+    ...onNode,
+    name: 'node-counting',
+    env: { ...service, RATE_LIMIT: '1000000/60' },
+  }
   const onNext: Server = {
     name: 'next',
     command: [node, 'scripts/next.ts', 'start'],
@@ -95,6 +100,7 @@ export function targetsFor(
   return [
     { name: 'node', title: '**this service**, Node host', server: onNode },
     ...onBase.map((server) => ({ name: 'base', title: `Node host of ${base}`, server })),
+    { name: 'node-counting', title: 'the same, with `RATE_LIMIT`', server: counting },
     { name: 'next', title: '**this service**, Next host', server: onNext },
     { name: 'next-origin', title: 'the same, with `Origin`', server: onNext, headers: origin },
     { name: 'fastify', title: 'Fastify, SQL by hand', server: fastify },
