@@ -64,7 +64,7 @@ function variables(): string[] {
 /** What a platform or a tool sets, and nobody has to. */
 const setByOthers = ['NODE_ENV', 'VERCEL']
 
-test.skipIf(!existsSync('.env.example'))('.env.example has every variable, and no other', () => {
+test('.env.example has every variable, and no other', () => {
   const listed = Array.from(
     read('.env.example').matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm),
     ([, n = '']) => n,
@@ -74,17 +74,8 @@ test.skipIf(!existsSync('.env.example'))('.env.example has every variable, and n
   expect(listed.sort()).toEqual(known.filter((name) => !setByOthers.includes(name)))
 })
 
-const environment = /^## Environment$([\s\S]*?)(?=^## |(?![\s\S]))/m
-
-test.skipIf(!existsSync('README.md') || !environment.test(read('README.md')))(
-  'the table of the environment in the README has every variable, and no other',
-  () => {
-    const table = environment.exec(read('README.md'))?.[1] ?? ''
-    const known = variables().filter((name) => !setByOthers.includes(name))
-    expect(
-      firstCells(table)
-        .filter((name) => !setByOthers.includes(name))
-        .sort(),
-    ).toEqual(known)
-  },
-)
+test('the settings in docs/operations.md are every variable, and no other', () => {
+  const [, table = ''] = /^## Settings$([\s\S]*)/m.exec(read('docs/operations.md')) ?? []
+  const listed = firstCells(table).filter((name) => !setByOthers.includes(name))
+  expect(listed.sort()).toEqual(variables().filter((name) => !setByOthers.includes(name)))
+})

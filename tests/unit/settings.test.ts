@@ -46,33 +46,33 @@ function settingsOf(page: string): Setting[] {
 const isNothing = (value: unknown) =>
   value === undefined || (value instanceof BlockList && value.rules.length === 0)
 
-for (const page of ['README.md', 'docs/operations.md']) {
-  test.each(['development', 'production'] as const)(
-    `the defaults in ${page} are those of the service, in %s`,
-    async (mode) => {
-      const settings = settingsOf(page)
-      expect(settings.length).toBeGreaterThan(30)
-      const plain = await read({}, mode)
-      for (const { name, defaults } of settings) {
-        const [, value] = /^`([^`]*)`$/.exec(defaults[mode]) ?? []
-        if (value !== undefined) {
-          expect(await read({ [name]: value }, mode), name).toEqual(plain)
-        } else if (defaults[mode].startsWith('required')) {
-          await expect(read({ [name]: undefined }, mode), name).rejects.toThrow(
-            `${name} is missing`,
-          )
-        } else if (!(name in required)) {
-          expect(isNothing(plain[name]), `${name} has no default: ${defaults[mode]}`).toBe(true)
-        }
+test.each(['development', 'production'] as const)(
+  'the defaults in docs/operations.md are those of the service, in %s',
+  async (mode) => {
+    const settings = settingsOf('docs/operations.md')
+    expect(settings.length).toBeGreaterThan(30)
+    const plain = await read({}, mode)
+    for (const { name, defaults } of settings) {
+      const [, value] = /^`([^`]*)`$/.exec(defaults[mode]) ?? []
+      if (value !== undefined) {
+        expect(await read({ [name]: value }, mode), name).toEqual(plain)
+      } else if (defaults[mode].startsWith('required')) {
+        await expect(read({ [name]: undefined }, mode), name).rejects.toThrow(`${name} is missing`)
+      } else if (!(name in required)) {
+        expect(isNothing(plain[name]), `${name} has no default: ${defaults[mode]}`).toBe(true)
       }
-    },
-  )
-}
+    }
+  },
+)
 
-test('README.md and docs/operations.md have the same settings in the same words', () => {
-  const tableOf = (page: string) =>
-    /\| variable \| default \| meaning \|\n(?:\|.*\n)+/.exec(readFileSync(page, 'utf8'))?.[0]
-  expect(tableOf('docs/operations.md')).toBe(tableOf('README.md'))
+test('the settings in README.md are some of docs/operations.md, in the same words', () => {
+  const rowsOf = (page: string) =>
+    /\| variable \| default \| meaning \|\n((?:\|.*\n)+)/
+      .exec(readFileSync(page, 'utf8'))?.[1]
+      ?.split('\n') ?? []
+  const some = rowsOf('README.md')
+  expect(some.length).toBeGreaterThan(8)
+  expect(rowsOf('docs/operations.md')).toEqual(expect.arrayContaining(some))
 })
 
 test('.env.example as it is changes nothing', async () => {
