@@ -1,5 +1,6 @@
 import {
   type DeleteQueryBuilder,
+  expressionBuilder,
   type Kysely,
   type SelectQueryBuilder,
   sql,
@@ -47,31 +48,25 @@ export const insert = prepare((db, task: NewTaskRow) =>
     .returning([...taskColumns, 'creation']),
 )
 
+/** The whole first wall of a statement on one task: whose it is, which it is, and its version. */
+function isTask({ userId, id }: TaskKey, condition: VersionCondition) {
+  const { and, eb } = expressionBuilder<Database, 'tasks'>()
+  return and([eb('user_id', '=', userId), eb('id', '=', id), meets(condition)])
+}
+
 export function selectTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
-  return db
-    .selectFrom('tasks')
-    .select(taskColumns)
-    .where('user_id', '=', key.userId)
-    .where('id', '=', key.id)
-    .where(meets(condition))
+  return db.selectFrom('tasks').select(taskColumns).where(isTask(key, condition))
 }
 
 export function changeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
   return db
     .updateTable('tasks')
     .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
-    .where('user_id', '=', key.userId)
-    .where('id', '=', key.id)
-    .where(meets(condition))
+    .where(isTask(key, condition))
 }
 
 export function removeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
-  return db
-    .deleteFrom('tasks')
-    .where('user_id', '=', key.userId)
-    .where('id', '=', key.id)
-    .where(meets(condition))
-    .returning(taskColumns)
+  return db.deleteFrom('tasks').where(isTask(key, condition)).returning(taskColumns)
 }
 
 type QueryOnOneTask =

@@ -80,9 +80,14 @@ async function run(
     return await transaction.results
   } catch (error) {
     // An error without a SQLSTATE is the connection's, which must not serve another request.
-    isUsable &&= sqlStateOf(error) !== undefined
-    if (named !== undefined && staleNames.includes(sqlStateOf(error) ?? ''))
-      throw stale(error, named)
+    const sqlState = sqlStateOf(error)
+    isUsable &&= sqlState !== undefined
+    if (named !== undefined && staleNames.includes(sqlState ?? '')) {
+      // With the names forgotten, the next attempt gives them anew.
+      named.clear()
+      const meaning = { kind: 'internal', transient: true, mayHaveRun: false } as const
+      throw new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause: error })
+    }
     throw toDatabaseError(error, mayHaveRun(error, transaction.answered === statements.length))
   } finally {
     clearTimeout(timer)
@@ -92,14 +97,6 @@ async function run(
 
 /** Said of a named statement that returns something else since a migration, or that a pooler lost. */
 const staleNames = ['0A000', '26000']
-
-/** Forgets all names of the connection, so that the next attempt gives them anew. */
-function stale(cause: unknown, named: Set<string>): DatabaseError {
-  named.clear()
-  const meaning = { kind: 'internal', transient: true, mayHaveRun: false } as const
-  const sqlState = sqlStateOf(cause)
-  return new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause })
-}
 
 /**
  * What Postgres refused was rolled back. Nobody knows the end of a transaction whose connection
