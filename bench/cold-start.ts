@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { secret, signToken } from '#bench/data'
+import { median } from '#bench/measure'
 import { startPostgres } from '#bench/postgres'
 import { versionOf } from '#bench/servers'
 import { figure, toTable, whole } from '#bench/tables'
@@ -101,7 +102,7 @@ async function measure(
       await run(folder, env)
       const times: number[] = []
       for (let round = 0; round < rounds; round += 1) times.push(await run(folder, env))
-      medians.push(figure(times.sort((a, b) => a - b)[Math.floor(rounds / 2)] ?? 0))
+      medians.push(figure(median(times)))
     }
     return medians
   } finally {

@@ -5,7 +5,7 @@ import { median } from '#bench/measure'
 import { type Operation, operations } from '#bench/operations'
 import type { Options } from '#bench/options'
 import type { Rig } from '#bench/rig'
-import type { Target } from '#bench/servers'
+import { counting, type Target } from '#bench/servers'
 import { toTable } from '#bench/tables'
 
 const requests = 400
@@ -18,10 +18,7 @@ const measured = ['read', 'list', 'create', 'toggle']
 export async function measureHolding(rig: Rig, options: Options): Promise<string> {
   const node = rig.targets.find(({ name }) => name === 'node')
   if (node === undefined) throw new Error('The Node host is needed: take it into --only.')
-  const [plain, counted] = [
-    withSettings(node, {}),
-    withSettings(node, { RATE_LIMIT: '1000000/60' }),
-  ]
+  const [plain, counted] = [withSettings(node, {}), withSettings(node, counting)]
   const data = await loadData(rig.postgres, 1000, 200)
   const reads = operations.filter(({ name }) => name === 'read')
   const rows: string[][] = []

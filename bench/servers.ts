@@ -30,6 +30,8 @@ export interface Target {
 const node = process.execPath
 /** Connections that each server may have to Postgres. */
 export const poolSize = 10
+/** A limit that counts each request and refuses none. */
+export const counting = { RATE_LIMIT: '1000000/60' }
 const nextBin = join(import.meta.dirname, '..', 'node_modules', 'next', 'dist', 'bin', 'next')
 const constantApp = join(import.meta.dirname, 'peers', 'next-constant')
 const python = '/usr/bin/python3'
@@ -63,10 +65,10 @@ export function targetsFor(
   }
   const path = '/api/tasks'
   const onNode: Server = { name: 'node', command: [node, 'server/main.ts'], env: service, path }
-  const counting: Server = {
+  const onNodeCounting: Server = {
     ...onNode,
     name: 'node-counting',
-    env: { ...service, RATE_LIMIT: '1000000/60' },
+    env: { ...service, ...counting },
   }
   const onNext: Server = {
     name: 'next',
@@ -100,7 +102,7 @@ export function targetsFor(
   return [
     { name: 'node', title: '**this service**, Node host', server: onNode },
     ...onBase.map((server) => ({ name: 'base', title: `Node host of ${base}`, server })),
-    { name: 'node-counting', title: 'the same, with `RATE_LIMIT`', server: counting },
+    { name: 'node-counting', title: 'the same, with `RATE_LIMIT`', server: onNodeCounting },
     { name: 'next', title: '**this service**, Next host', server: onNext },
     { name: 'next-origin', title: 'the same, with `Origin`', server: onNext, headers: origin },
     { name: 'fastify', title: 'Fastify, SQL by hand', server: fastify },
