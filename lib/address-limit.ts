@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/env'
 import { tooManyRequests } from '#lib/errors'
 
@@ -24,11 +25,7 @@ export function limitAddress(request: Request): void {
   const next = Math.max(fullAt.get(address) ?? 0, now) + share
   const wait = next - now - quota.seconds * 1000
   if (wait > 0) throw tooManyRequests('address', Math.ceil(wait / 1000))
-
-  // Set anew, so that the order of the map is the order of the last requests.
-  fullAt.delete(address)
-  fullAt.set(address, next)
-  if (fullAt.size > rememberedAddresses) fullAt.delete(fullAt.keys().next().value ?? '')
+  setLatest(fullAt, address, next, rememberedAddresses)
 }
 
 /**

@@ -10,6 +10,16 @@ export interface Answer {
   readonly body?: string | Uint8Array<ArrayBuffer>
 }
 
+/** A page, with the content security policy that lets its own parts in. */
+export function html(body: string, policy: string): Answer {
+  const headers = {
+    'content-type': 'text/html; charset=utf-8',
+    'content-security-policy': policy,
+    'cache-control': 'no-cache',
+  }
+  return { headers, body }
+}
+
 /** An answer of JSON. */
 export function json(value: unknown, { status = 200, headers }: Omit<Answer, 'body'> = {}): Answer {
   const type = { 'content-type': 'application/json' }

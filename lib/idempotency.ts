@@ -1,7 +1,8 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import type { TaskContent } from '#db/task-row'
 import { derivedKey } from '#lib/derived-key'
 import { Problem } from '#lib/errors'
+import { shortHash, shortHashLength } from '#lib/short-hash'
 
 /** The id of a task to create, and what is noted with it; see ADR 0031. */
 export interface Creation {
@@ -12,7 +13,6 @@ export interface Creation {
 /** A key of 1 to 255 visible characters, bare or quoted; also its pattern in the API document. */
 export const keyPattern =
   /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
-const digestLength = 22
 
 /**
  * What a create is stored under. With an `Idempotency-Key` the id follows from user and key, so
@@ -35,7 +35,7 @@ export function planCreation(request: Request, userId: string, content: TaskCont
 export function isReplay(planned: string | null, stored: string | null): boolean {
   // A retry of our own, after an insert whose answer was lost, finds its own nonce: it is no replay.
   if (planned === stored) return false
-  if (planned?.slice(0, digestLength) === stored?.slice(0, digestLength)) return true
+  if (planned?.slice(0, shortHashLength) === stored?.slice(0, shortHashLength)) return true
   const detail = 'This Idempotency-Key has been used to create a task with other contents.'
   throw new Problem('idempotency_key_reused', detail, {
     errors: [{ header: 'Idempotency-Key', code: 'reused', detail }],
@@ -65,7 +65,7 @@ function idFor(userId: string, key: string): string {
 /** Of what is stored, not of the bytes: a repetition may format its JSON in another way. */
 function digest({ title, description, completed }: TaskContent): string {
   const content = JSON.stringify([title, description, completed])
-  return createHash('sha256').update(content).digest('base64url').slice(0, digestLength)
+  return shortHash(content)
 }
 
 function nonce(): string {

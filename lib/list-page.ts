@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import type { ListOptions, TaskPage } from '#db/list-tasks'
 import type { TaskRow } from '#db/task-row'
 import { type Answer, json } from '#lib/answer'
@@ -8,6 +7,7 @@ import { type Environment, env } from '#lib/env'
 import { readQuery } from '#lib/request'
 import { caching, preconditionFailed } from '#lib/responses'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
+import { shortHash } from '#lib/short-hash'
 import { toTask } from '#lib/task'
 import { parameterProblem } from '#lib/validation'
 
@@ -23,9 +23,6 @@ export interface ListRequest {
   readonly acceptable: '*' | readonly string[]
   readonly known: '*' | readonly string[]
 }
-
-/** 128 bits in base64url. */
-const tagLength = 22
 
 /**
  * Reads which page is asked for, from the query and the conditions.
@@ -69,7 +66,7 @@ function wrap({ tasks, total }: TaskPage): object {
 function tagOf({ tasks, hasMore, total }: TaskPage): string {
   const versions = tasks.map(({ id, version }) => `${id}.${version}`)
   const content = [env().LIST_ENVELOPE, hasMore, total, ...versions].join()
-  return hash('sha256', content, 'base64url').slice(0, tagLength)
+  return shortHash(content)
 }
 
 function isAmong(tag: string, tags: '*' | readonly string[]): boolean {

@@ -64,6 +64,10 @@ export function readTaskId({ id }: Params): string {
   return id
 }
 
+export function pathNotFound(): Problem {
+  return new Problem('path_not_found', 'There is nothing at this path.')
+}
+
 export function taskNotFound(): Problem {
   return new Problem('task_not_found', 'There is no such task.')
 }

@@ -1,3 +1,4 @@
+import type { TaskRow } from '#db/task-row'
 import type { CreatedTask, Found } from '#db/tasks'
 import type { Versions } from '#db/versions'
 import { type Answer, json } from '#lib/answer'
@@ -15,11 +16,10 @@ export const caching = { 'cache-control': 'private, no-cache' }
  * @throws Problem 404 where there is none, 412 where it is in another version
  */
 export function taskAnswer(found: Found, known: Versions = []): Answer {
-  if (found === undefined) throw taskNotFound()
-  if (found === 'stale') throw preconditionFailed()
-  const headers = { ...caching, etag: taskTag(found.version) }
-  const isKnown = known === '*' || known.includes(found.version)
-  return isKnown ? { status: 304, headers } : json(toTask(found), { headers })
+  const task = taskIn(found)
+  const headers = { ...caching, etag: taskTag(task.version) }
+  const isKnown = known === '*' || known.includes(task.version)
+  return isKnown ? { status: 304, headers } : json(toTask(task), { headers })
 }
 
 /** A new task; or the one that an earlier request with the same key made, as it is now. */
@@ -37,9 +37,14 @@ export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
 
 /** @throws Problem 404 where there was nothing to delete, 412 where it is in another version */
 export function deletedAnswer(found: Found): Answer {
+  taskIn(found)
+  return { status: 204 }
+}
+
+function taskIn(found: Found): TaskRow {
   if (found === undefined) throw taskNotFound()
   if (found === 'stale') throw preconditionFailed()
-  return { status: 204 }
+  return found
 }
 
 export function preconditionFailed(): Problem {

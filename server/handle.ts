@@ -2,6 +2,7 @@ import { answerPreflight, isPreflight } from '#lib/cors'
 import { isSet } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { methodNotAllowed } from '#lib/methods'
+import { pathNotFound } from '#lib/request'
 import { type Params, withRequest } from '#lib/with-request'
 import { loadRoutes, type RouteFile } from '#server/routes'
 
@@ -68,5 +69,5 @@ const malformedPath = withRequest(() => {
 })
 
 const nothingHere = withRequest(() => {
-  throw new Problem('path_not_found', 'There is nothing at this path.')
+  throw pathNotFound()
 })

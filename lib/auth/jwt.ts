@@ -5,6 +5,7 @@ import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
 import { rememberVerified } from '#lib/auth/verified-tokens'
 import { env } from '#lib/env'
+import { isStorable } from '#lib/storable-text'
 
 /** The two lists are never mixed: an HS256 token "signed" with a public key must find no key. */
 const secretAlgorithms = ['HS256']
@@ -114,8 +115,4 @@ function parseObject(json: string): Record<string, unknown> | undefined {
 
 function textClaim(claim: unknown): string | undefined {
   return typeof claim === 'string' && claim !== '' && isStorable(claim) ? claim : undefined
-}
-
-function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\0')
 }

@@ -2,6 +2,7 @@ import type { Session } from '#db/sessions'
 import type { Caller } from '#lib/auth/caller'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
+import { setLatest } from '#lib/bounded-map'
 import { findSession } from '#lib/database'
 import { env } from '#lib/env'
 
@@ -41,9 +42,6 @@ function findCached(token: string): Promise<Session | undefined> {
     if (cache.get(token) === entry) cache.delete(token)
   }
   session.then((found) => found === undefined && forget(), forget)
-  cache.delete(token)
-  cache.set(token, entry)
-  const [oldest] = cache.keys()
-  if (cache.size > cacheLimit && oldest !== undefined) cache.delete(oldest)
+  setLatest(cache, token, entry, cacheLimit)
   return session
 }

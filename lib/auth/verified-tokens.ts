@@ -1,4 +1,5 @@
 import type { Caller } from '#lib/auth/caller'
+import { setLatest } from '#lib/bounded-map'
 
 /** About 10 MB of tokens as Better Auth makes them; the one that was verified first goes first. */
 const limit = 10_000
@@ -27,7 +28,5 @@ export function findVerified(token: string): Caller | undefined {
 /** Remembers a token that was verified, by the whole of its text. What was refused never is. */
 export function rememberVerified(token: string, caller: Caller, expiresAtSeconds: number): void {
   const until = Math.min(expiresAtSeconds * 1000, Date.now() + rememberedMs)
-  verified.set(token, { caller, until })
-  const [oldest] = verified.keys()
-  if (verified.size > limit && oldest !== undefined) verified.delete(oldest)
+  setLatest(verified, token, { caller, until }, limit)
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isStorable } from '#lib/storable-text'
 
 const titleLimit = 200
 const descriptionLimit = 1000
@@ -10,11 +11,11 @@ function fits(text: string, limit: number): boolean {
   return text.length <= limit || Array.from(text).length <= limit
 }
 
-/** Text that comes back as it was sent: Postgres refuses NUL and alters a lone surrogate. */
+/** Text that comes back as it was sent. */
 function storableText(limit: number) {
   return z
     .string()
-    .refine((text) => text.isWellFormed() && !text.includes('\0'), {
+    .refine(isStorable, {
       error: 'must not hold a NUL character or half of a surrogate pair',
       params: { code: 'invalid_characters' },
     })

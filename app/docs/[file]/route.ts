@@ -1,13 +1,13 @@
-import { Problem } from '#lib/errors'
 import { otherMethods } from '#lib/methods'
 import { referencePart } from '#lib/pages/reference'
+import { pathNotFound } from '#lib/request'
 import { withRequest } from '#lib/with-request'
 
 /** The scripts and styles of the reference page. */
 export const GET = withRequest(async ({ params }) => {
   const { file } = params
   const part = typeof file === 'string' ? await referencePart(file) : undefined
-  if (part === undefined) throw new Problem('path_not_found', 'There is nothing at this path.')
+  if (part === undefined) throw pathNotFound()
   const headers = { 'content-type': part.type, 'cache-control': 'public, max-age=3600' }
   return { headers, body: part.content }
 })
