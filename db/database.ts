@@ -1,4 +1,5 @@
-import { proveIsolation, RoleError } from '#db/isolation'
+import { isDatabaseError } from '#db/errors'
+import { proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
 import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
@@ -57,8 +58,8 @@ async function isProven(transport: Transport, limits: TimeLimits): Promise<boole
   try {
     return await proveIsolation(transport, limits)
   } catch (error) {
-    // The migration makes the role.
-    if (error instanceof RoleError) return false
+    // The migration makes the role that cannot be taken yet.
+    if (isDatabaseError(error) && error.sqlState === '42501') return false
     throw error
   }
 }

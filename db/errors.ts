@@ -8,6 +8,8 @@ export type DatabaseErrorKind =
   | 'unknown_user'
   /** The user has used up the quota; `detail` is the seconds to wait. */
   | 'rate_limited'
+  /** The second wall does not hold, or its role cannot be taken; the message says what to run. */
+  | 'not_isolated'
   /** A mistake of ours. */
   | 'internal'
 
@@ -54,9 +56,16 @@ const networkCodes = new Set([
 const networkMessages =
   /connection terminated|connection error|client was closed|is not queryable|query read timeout|timeout expired|timeout exceeded/i
 
-/** A failure of the database, with what it means. The original error is the `cause`. */
+/** The same in every copy of this module: Next makes two of it; see ADR 0041. */
+const brand = Symbol.for('todo-backend:DatabaseError')
+
+/**
+ * A failure of the database, with what it means. The original error is the `cause`. Recognise it
+ * with `isDatabaseError`.
+ */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
+  readonly [brand] = true
   readonly kind: DatabaseErrorKind
   readonly transient: boolean
   readonly sqlState: string | undefined
@@ -83,6 +92,11 @@ export class DatabaseError extends Error {
   }
 }
 
+/** Whether an error is a `DatabaseError`, of whichever copy of this module. */
+export function isDatabaseError(error: unknown): error is DatabaseError {
+  return typeof error === 'object' && error !== null && brand in error
+}
+
 /** The SQLSTATE of an error that Postgres itself sent, whichever driver carried it. */
 export function sqlStateOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
@@ -97,7 +111,7 @@ export function sqlStateOf(error: unknown): string | undefined {
  * @param mayHaveRun whether the statements may have taken effect although they failed
  */
 export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseError {
-  if (error instanceof DatabaseError) return error
+  if (isDatabaseError(error)) return error
   const sqlState = sqlStateOf(error)
   const meaning =
     sqlState === undefined

@@ -1,15 +1,7 @@
-import { DatabaseError } from '#db/errors'
+import { DatabaseError, isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
 import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
-
-/** The wall does not hold, or the role that it needs cannot be taken. */
-export class IsolationError extends Error {
-  override readonly name = 'IsolationError'
-}
-
-/** The role cannot be taken: the migration that makes it has not run, or may not. */
-export class RoleError extends IsolationError {}
 
 /** A user that nobody is: the id is no UUID and no id of Better Auth's. */
 const probe = 'isolation-probe'
@@ -49,9 +41,8 @@ const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
  * Proves, in one round trip, that the database is migrated and that the second wall stands.
  *
  * @returns false where the database is not migrated
- * @throws IsolationError where the wall does not hold, with what to run; RoleError where the role
- *   cannot be taken
- * @throws DatabaseError where the database cannot be asked
+ * @throws DatabaseError where the database cannot be asked; `not_isolated` where the wall does not
+ *   hold, and with SQLSTATE 42501 where the role cannot be taken
  */
 export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
   const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, walls]
@@ -60,21 +51,26 @@ export async function proveIsolation(transport: Transport, limits: TimeLimits): 
     if (migration?.[0]?.['migrated'] !== true) return false
     for (const wall of found ?? []) {
       const fault = faultIn(wall)
-      if (fault !== undefined) throw new IsolationError(fault)
+      if (fault !== undefined) throw notIsolated(fault)
     }
     return found?.length === walledTables.length
   } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error
+    if (!isDatabaseError(error)) throw error
     // No such table, or no such role yet.
     if (error.sqlState === '42P01' || error.sqlState === '22023') return false
     if (error.sqlState === '42501') {
-      throw new RoleError(
+      throw notIsolated(
         `The login may not take the role ${callerRole}. Run as an administrator: CREATE ROLE ${callerRole} NOLOGIN; GRANT ${callerRole} TO <the login in DATABASE_URL>; then start again.`,
-        { cause: error },
+        error,
       )
     }
     throw error
   }
+}
+
+function notIsolated(message: string, cause?: DatabaseError): DatabaseError {
+  const meaning = { kind: 'not_isolated', transient: false, mayHaveRun: false } as const
+  return new DatabaseError(message, { ...meaning, sqlState: cause?.sqlState, cause })
 }
 
 function faultIn(wall: Record<string, unknown>): string | undefined {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DatabaseError } from '#db/errors'
+import { isDatabaseError } from '#db/errors'
 import { retries } from '#db/watched'
 
 export interface RetryOptions {
@@ -33,7 +33,7 @@ export async function withRetries<T>(
       // A pause may last longer than asked, and Neon's driver takes no negative time.
       return await attempt(Math.max(0, Math.min(attemptMs, end - performance.now())))
     } catch (error) {
-      if (!(error instanceof DatabaseError) || !error.transient || tried === attempts) throw error
+      if (!isDatabaseError(error) || !error.transient || tried === attempts) throw error
       if (error.mayHaveRun && !repeatable) throw error
       const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** tried)
       const pauseMs = firstPauseMs + Math.random() * (longest - firstPauseMs)

@@ -1,4 +1,4 @@
-import { DatabaseError } from '#db/errors'
+import { DatabaseError, isDatabaseError } from '#db/errors'
 import { withRetries } from '#db/retry'
 import type { TimeLimits } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
@@ -69,9 +69,7 @@ function readSession(row: Record<string, unknown> | undefined): Session | undefi
 
 /** Tells whoever reads the log which setting is wrong: no table, no such column, no right to it. */
 function explain(error: unknown, table: TableName): unknown {
-  if (
-    !(error instanceof DatabaseError && /^(42P01|42703|42501|3F000)$/.test(error.sqlState ?? ''))
-  ) {
+  if (!(isDatabaseError(error) && /^(42P01|42703|42501|3F000)$/.test(error.sqlState ?? ''))) {
     return error
   }
   return new DatabaseError(

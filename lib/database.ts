@@ -1,5 +1,5 @@
 import { type OpenDatabase, openDatabase } from '#db/database'
-import { DatabaseError } from '#db/errors'
+import { DatabaseError, isDatabaseError } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
@@ -138,5 +138,5 @@ async function poolOnVercel() {
 
 /** Whether a failed start is an outage that may pass, so that waiting is better than giving up. */
 export function isOutage(error: unknown): boolean {
-  return error instanceof DatabaseError && error.kind === 'unavailable'
+  return isDatabaseError(error) && error.kind === 'unavailable'
 }

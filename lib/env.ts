@@ -22,13 +22,15 @@ export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
 }
 
+const workers = wholeNumber(1, 256).default(1)
+
 function readEnvironment() {
   const isProduction = process.env.NODE_ENV === 'production'
   return createEnv({
     server: {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
       PORT: port,
-      WORKERS: wholeNumber(1, 256).default(1),
+      WORKERS: workers,
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
       NEON_FETCH_ENDPOINT: webUrl.optional(),
@@ -101,6 +103,11 @@ export function env(): Environment {
 /** `PORT` alone, for a launcher that runs before the rest can be checked. */
 export function readPort(): number {
   return port.parse(process.env.PORT || undefined)
+}
+
+/** `WORKERS` alone. One where it is wrong: the worker then says what to do about it. */
+export function readWorkers(): number {
+  return workers.safeParse(process.env['WORKERS'] || undefined).data ?? 1
 }
 
 /** Makes a variable known to this process before `env()` is first called. */

@@ -1,5 +1,4 @@
-import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
-import { IsolationError } from '#db/isolation'
+import { type DatabaseError, type DatabaseErrorKind, isDatabaseError } from '#db/errors'
 import type { Answer } from '#lib/answer'
 
 export interface ProblemType {
@@ -60,9 +59,13 @@ interface ProblemOptions {
   readonly cause?: unknown
 }
 
+/** The same in every copy of this module; see ADR 0041. */
+const brand = Symbol.for('todo-backend:Problem')
+
 /** An answer of 400 and up, thrown by whatever finds that the request cannot be served. */
 export class Problem extends Error {
   override readonly name = 'Problem'
+  readonly [brand] = true
   readonly code: ProblemCode
   readonly status: number
   readonly detail: string
@@ -100,6 +103,11 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
       headers: { 'www-authenticate': challenge('The token is invalid: its account is gone') },
     }),
   rate_limited: (cause) => tooManyRequests('user', Number(cause.detail)),
+  not_isolated: (cause) =>
+    new Problem('not_ready', 'The database does not keep users apart, so it is not served.', {
+      cause,
+      headers: tryAgain,
+    }),
   internal: internalError,
 }
 
@@ -116,13 +124,12 @@ export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number)
 
 /** Turns whatever was thrown into the problem that the client is told. */
 export function toProblem(thrown: unknown): Problem {
-  if (thrown instanceof Problem) return thrown
-  if (thrown instanceof DatabaseError) return databaseProblems[thrown.kind](thrown)
-  if (thrown instanceof IsolationError) {
-    const detail = 'The database does not keep users apart, so it is not served.'
-    return new Problem('not_ready', detail, { cause: thrown, headers: tryAgain })
-  }
-  return internalError(thrown)
+  if (isProblem(thrown)) return thrown
+  return isDatabaseError(thrown) ? databaseProblems[thrown.kind](thrown) : internalError(thrown)
+}
+
+function isProblem(thrown: unknown): thrown is Problem {
+  return typeof thrown === 'object' && thrown !== null && brand in thrown
 }
 
 /** The `WWW-Authenticate` field of RFC 6750; without a description it asks for credentials. */

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client'
-import { DatabaseError } from '#db/errors'
+import { isDatabaseError } from '#db/errors'
 import { type Batch, batches, retries } from '#db/watched'
 import { poolLoad } from '#lib/database'
 import { problemTypes } from '#lib/errors'
@@ -88,11 +88,11 @@ function countDatabase(): void {
   })
   batches.asyncEnd.subscribe((message) => {
     const { operation, startedAt, error } = message as Batch
-    const outcome = error instanceof DatabaseError ? error.kind : 'ok'
+    const outcome = isDatabaseError(error) ? error.kind : 'ok'
     duration.observe({ operation, outcome }, (performance.now() - startedAt) / 1000)
   })
   retries.subscribe((error) => {
-    retried.inc({ reason: (error instanceof DatabaseError && error.sqlState) || 'network' })
+    retried.inc({ reason: (isDatabaseError(error) && error.sqlState) || 'network' })
   })
   new Gauge({
     name: 'db_pool_connections',

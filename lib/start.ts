@@ -14,7 +14,7 @@ let endTracing: (() => Promise<void>) | undefined
  * What every host does before it serves: checks the environment, migrates, proves isolation. A
  * database that is away does not end the start: requests get a 503 until it is back.
  *
- * @throws EnvironmentError, IsolationError, or what a migration threw: the host must exit
+ * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
 export async function start(port = env().PORT): Promise<void> {
   if (env().SERVER_TIMING) startServerTiming()

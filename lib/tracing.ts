@@ -11,7 +11,7 @@ import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { waitUntil } from '@vercel/functions'
-import { DatabaseError } from '#db/errors'
+import { isDatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/watched'
 import { outgoing } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/env'
@@ -79,7 +79,7 @@ export async function startTracing(): Promise<() => Promise<void>> {
   batches.asyncEnd.subscribe((message) => {
     const { error } = message as Batch
     const span = spans.get(message as Batch)
-    if (error instanceof DatabaseError) {
+    if (isDatabaseError(error)) {
       if (error.sqlState !== undefined)
         span?.setAttribute('db.response.status_code', error.sqlState)
       span?.setAttribute('error.type', error.sqlState ?? error.kind)

@@ -1,6 +1,5 @@
 import { describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { IsolationError } from '#db/isolation'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
@@ -78,7 +77,7 @@ test('a login that may migrate but not take the role is told what to run', async
   await runSql(server.url(name), `alter schema public owner to ${login}`)
   const database = await openAs(login, name)
   const refused = database.prepare()
-  await expect(refused).rejects.toThrow(IsolationError)
+  await expect(refused).rejects.toMatchObject({ kind: 'not_isolated' })
   await expect(refused).rejects.toThrow(/GRANT todo_app TO/)
   await database.close()
 })

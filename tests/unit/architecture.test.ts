@@ -96,6 +96,23 @@ describe('the architecture', () => {
     ])
   })
 
+  test('recognises its own errors without their class, which Next has twice (ADR 0041)', () => {
+    const classes = [...sources].flatMap(([file, source]) =>
+      [...source.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) => [
+        name,
+        file,
+      ]),
+    )
+    expect(classes.length).toBeGreaterThan(5)
+    const declaredIn = new Map(classes as [string, string][])
+    const asked = [...sources].flatMap(([file, source]) =>
+      [...source.matchAll(/instanceof (\w+)/g)].flatMap(([, name = '']) =>
+        declaredIn.has(name) && declaredIn.get(name) !== file ? `${file}: ${name}` : [],
+      ),
+    )
+    expect(asked).toEqual([])
+  })
+
   test('has every method of /api authenticated', () => {
     const api = [...sources].filter(([file]) => file.startsWith('app/api/'))
     const own = api.filter(([, source]) => !/^export \* from '#app\/api\/[^']+'\n$/.test(source))
