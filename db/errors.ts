@@ -41,6 +41,8 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '25006': retryable, // read-only: a standby during failover
   '28': unavailable, // the login was refused
   '3D000': unavailable, // the database does not exist
+  '55000': unavailable, // the database takes no connections now
+  '22001': unknownUser, // text too long for the column
   '22P02': unknownUser, // invalid text representation
   '22003': unknownUser, // numeric value out of range
   '23502': unknownUser, // not null: somebody else's users table
