@@ -59,6 +59,26 @@ describe('a good token', () => {
     }
   })
 
+  test.each([
+    ['an email of 3,000 characters', { email: `${'x'.repeat(3000)}@example.com` }],
+    ['a name of 5,000 characters', { name: 'x'.repeat(5000) }],
+    ['an email that is no text', { email: { $ne: null }, name: 7 }],
+    ['a NUL character in its email and name', { email: 'a\0@example.com', name: '\0' }],
+  ])('with %s stores tasks all the same', async (_, claims) => {
+    const user = newUser()
+    const authorization = `Bearer ${await tokenFor(user, claims)}`
+    const options = { headers: { authorization }, body: { title: 'x' } }
+    const answer = await call('POST', '/api/tasks', options)
+    expect(answer.status, answer.text).toBe(201)
+    expect(await listTasks(user)).toEqual([answer.json()])
+  })
+
+  test('with a subject of 255 characters serves', async () => {
+    const user = newUser().padEnd(255, '\u{20ac}')
+    const task = await createTask(user)
+    expect(await listTasks(user)).toEqual([task])
+  })
+
   test('is taken until ten seconds past its expiry, for clocks that differ', async () => {
     const user = newUser()
     const token = await tokenFor(user, { exp: now() - 5 })
