@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { call, createTask, listTasks } from '#tests/support/api'
@@ -60,7 +61,8 @@ describe('a good token', () => {
   })
 
   test.each([
-    ['an email of 3,000 characters', { email: `${'x'.repeat(3000)}@example.com` }],
+    // Of random characters, for Postgres packs what repeats.
+    ['an email of 4,000 characters', { email: `${randomBytes(2000).toString('hex')}@example.com` }],
     ['a name of 5,000 characters', { name: 'x'.repeat(5000) }],
     ['an email that is no text', { email: { $ne: null }, name: 7 }],
     ['a NUL character in its email and name', { email: 'a\0@example.com', name: '\0' }],
