@@ -48,7 +48,12 @@ export function readQuery<Schema extends z.ZodType>(
   schema: Schema,
 ): z.output<Schema> {
   const { search, searchParams } = new URL(request.url)
-  if (search.split('&', parameterLimit + 1).length > parameterLimit) throw tooManyParameters()
+  // Next takes out what is empty between two separators.
+  const given = search
+    .slice(1)
+    .split('&')
+    .filter((part) => part !== '')
+  if (given.length > parameterLimit) throw tooManyParameters()
   const values = new Map<string, string | string[]>()
   for (const [name, value] of searchParams) {
     const earlier = values.get(name)
