@@ -45,9 +45,12 @@ const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
  *   hold, and with SQLSTATE 42501 where the role cannot be taken
  */
 export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
-  const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, walls]
+  const statements = [bindCaller(probe), isMigrated, walls]
   try {
-    const [, migration, found] = await transport.transaction(statements, limits.deadlineMs)
+    const [, migration, found] = await transport.transaction(statements, limits.deadlineMs, {
+      user: probe,
+      isProbe: true,
+    })
     if (migration?.[0]?.['migrated'] !== true) return false
     for (const wall of found ?? []) {
       const fault = faultIn(wall)

@@ -88,15 +88,20 @@ const tryAgain = { 'retry-after': '2' }
 
 const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Problem> = {
   unavailable: (cause) =>
-    new Problem('database_unavailable', 'The database cannot be reached. Try again shortly.', {
-      cause,
-      headers: tryAgain,
-    }),
+    new Problem(
+      'database_unavailable',
+      cause.mayHaveRun
+        ? 'The database did not say whether the change was made. Read before you repeat it.'
+        : 'The database cannot be reached. Nothing was changed. Try again shortly.',
+      { cause, headers: tryAgain },
+    ),
   overloaded: (cause) =>
     new Problem('overloaded', 'Too many requests at once. Try again shortly.', {
       cause,
       headers: tryAgain,
     }),
+  abandoned: (cause) =>
+    new Problem('request_timeout', 'The client went away before its turn came.', { cause }),
   unknown_user: (cause) =>
     new Problem('account_unknown', 'There is no account for this token.', {
       cause,

@@ -1,3 +1,4 @@
+import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import { limitAddress } from '#lib/address-limit'
 import { authenticate } from '#lib/auth/authenticate'
@@ -30,9 +31,10 @@ export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
     if (userId !== undefined && userId !== caller.userId) {
       throw new Problem('other_user', 'The path names another user than the token.')
     }
-    const db = await databaseFor(caller.userId, (permit) => {
+    const onPermit = (permit: Permit) => {
       context.permit = permit
-    })
+    }
+    const db = await databaseFor(caller.userId, onPermit, () => context.request.signal)
     return await handler(Object.assign(context, { caller, db }))
   })
 }

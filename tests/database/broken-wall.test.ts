@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { proveIsolation } from '#db/isolation'
+import type { Row, Transport } from '#db/transports/transport'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
@@ -57,8 +59,10 @@ describe('a broken wall', () => {
     expect((await send(service.url, 'GET', '/health/ready')).status).toBe(200)
     await runSql(url, breakIt)
     const refused = launch('node', { DATABASE_URL: url, PORT: '0' })
+    // An answer is good for a second.
+    await sleep(1100)
     const ready = await send(service.url, 'GET', '/health/ready')
-    await new Promise((resolve) => refused.process.once('exit', resolve))
+    await refused.ended
     await runSql(url, mendIt)
     expect(ready.status).toBe(503)
     expect(ready.json()).toMatchObject({ code: 'not_ready' })
@@ -66,6 +70,7 @@ describe('a broken wall', () => {
     expect(service.output()).toContain(remedy)
     expect(refused.process.exitCode).toBe(1)
     expect(refused.output()).toContain(remedy)
+    await sleep(1100)
     expect((await send(service.url, 'GET', '/health/ready')).status).toBe(200)
   })
 })
@@ -99,5 +104,40 @@ test('where the role itself bypasses, or owns the table, the wall counts as brok
     `alter table tasks owner to ${owner}`,
   )
   await expect(proveIsolation(asRole(owner), options.limits)).rejects.toThrow(/REVOKE/)
+  await database.close()
+})
+
+test('where role and user do not reach the statement, as behind a pooler that forgets them, the wall counts as broken', async () => {
+  const name = await createDatabase(server)
+  const database = await openDatabase({ ...options, url: server.url(name) })
+  await database.prepare()
+  const forgetful: Transport = {
+    ...database.transport,
+    async transaction(statements, timeoutMs) {
+      const results: Row[][] = []
+      for (const statement of statements) {
+        const [rows = []] = await database.transport.transaction([statement], timeoutMs)
+        results.push(rows)
+      }
+      return results
+    },
+  }
+  await expect(proveIsolation(forgetful, options.limits)).rejects.toMatchObject({
+    kind: 'not_isolated',
+    message: expect.stringContaining('pooler in statement mode'),
+  })
+  const halfForgetful: Transport = {
+    ...database.transport,
+    transaction(statements, timeoutMs) {
+      const withoutUser = statements.map(({ sql, parameters }) => ({
+        sql: sql.replace("'app.user_id', $2", "'app.nobody', $2"),
+        parameters,
+      }))
+      return database.transport.transaction(withoutUser, timeoutMs)
+    },
+  }
+  await expect(proveIsolation(halfForgetful, options.limits)).rejects.toMatchObject({
+    kind: 'not_isolated',
+  })
   await database.close()
 })

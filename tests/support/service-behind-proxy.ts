@@ -44,15 +44,20 @@ export function serveBehindProxy() {
     }
   })
 
-  const ask = (method: string, path: string, body?: unknown) =>
-    send(running.service.url, method, path, user, body)
-  const list = () => ask('GET', '/api/tasks')
+  const ask = (
+    method: string,
+    path: string,
+    body?: unknown,
+    as = user,
+    headers: Record<string, string> = {},
+  ) => send(running.service.url, method, path, as, body, headers)
+  const list = (as = user) => ask('GET', '/api/tasks', undefined, as)
   return {
     running,
-    create: () => createAtOne(running.service.url, running.direct, user),
+    create: (as = user) => createAtOne(running.service.url, running.direct, as),
     ask,
     list,
-    flip: (id: string) => ask('PATCH', `/api/tasks/${id}/complete`),
+    flip: (id: string, as = user) => ask('PATCH', `/api/tasks/${id}/complete`, undefined, as),
     stored: (id: string) =>
       runSql(running.direct, `select title, completed, version from tasks where id = '${id}'`),
   }
