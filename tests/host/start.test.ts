@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { type Host, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const folder = mkdtempSync(join(tmpdir(), 'todo-'))
 const running: Service[] = []
 
-beforeAll(() => buildNext())
 afterEach(async () => {
   for (const service of running.splice(0)) await service.stop('SIGKILL')
 })

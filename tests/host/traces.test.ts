@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { describe, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { freePort, startService } from '#tests/support/service'
 import { startCollector } from '#tests/support/span-collector'
@@ -13,8 +12,6 @@ const unsampledId = '1bf7651916cd43dd8448eb211c80319c'
 const parentId = 'b7ad6b7169203331'
 const user = newUser()
 const authorization = `Bearer ${await tokenFor(user)}`
-
-beforeAll(() => buildNext())
 
 async function list(url: string, headers: Record<string, string> = {}): Promise<Response> {
   const response = await fetch(`${url}/api/tasks`, { headers: { authorization, ...headers } })

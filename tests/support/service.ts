@@ -1,12 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { killGroup, startChild } from '#tests/support/child'
 import { testSecret } from '#tests/support/secret'
 
-export type Host = 'next' | 'node'
+export type Host = 'dev' | 'next' | 'node'
 
 export interface Service {
   readonly url: string
@@ -21,6 +22,7 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
+  dev: ['scripts/next.ts', 'dev'],
   next: ['scripts/next.ts', 'start'],
   node: ['server/main.ts'],
 }
@@ -68,7 +70,7 @@ export function launch(
   const [script = '', ...parameters] = commands[host]
   const copy = join(folder, script)
   const program = existsSync(copy) ? resolve(copy) : resolve(script)
-  const child = spawn(process.execPath, [program, ...parameters], {
+  const child = startChild(process.execPath, [program, ...parameters], {
     cwd: folder,
     env: {
       PATH,
@@ -84,10 +86,10 @@ export function launch(
   })
   const ended = once(child, 'close').then(() => child.exitCode)
   let printed = ''
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     printed += chunk
   })
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     printed += chunk
   })
   return {
@@ -95,7 +97,8 @@ export function launch(
     output: () => printed,
     ended,
     stop(signal = 'SIGTERM') {
-      child.kill(signal)
+      if (signal === 'SIGKILL') killGroup(child)
+      else child.kill(signal)
       return ended
     },
   }
