@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
+import { hasVercel } from './tests/support/vercel-build.ts'
 
 const inProcess = {
   NODE_ENV: 'test' as const,
@@ -48,6 +49,16 @@ export default defineConfig({
       },
       {
         test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
+      },
+      {
+        test: {
+          ...suite,
+          include: ['tests/http/**/*.test.ts'],
+          name: 'vercel',
+          globalSetup: ['tests/support/vercel-build.ts', 'tests/support/vercel-on-postgres.ts'],
+          provide: { host: 'vercel' },
+          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
       },
       {
         test: {

@@ -6,10 +6,13 @@ const others = ['middleware.ts', 'instrumentation.ts', 'next.config.ts', 'packag
 
 /** Builds the Next app, unless the build that is there is newer than every source. */
 export function buildNext(): void {
-  const builtAt = modifiedAt('.next/BUILD_ID')
-  const changedAt = Math.max(...[...globSync(sources), ...others].map(modifiedAt))
-  if (builtAt > changedAt) return
+  if (modifiedAt('.next/BUILD_ID') > changedAt()) return
   execFileSync('npm', ['run', 'build'], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+/** When a source of the app was last changed. */
+export function changedAt(): number {
+  return Math.max(...[...globSync(sources), ...others].map(modifiedAt))
 }
 
 function modifiedAt(path: string): number {

@@ -5,8 +5,16 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testSecret } from '#tests/support/secret'
+import { deployment } from '#tests/support/vercel-build'
 
-export type Host = 'next' | 'node'
+export type Host = 'next' | 'node' | 'vercel'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The host of a project that runs on one. */
+    host: Host
+  }
+}
 
 export interface Service {
   readonly url: string
@@ -23,6 +31,13 @@ export interface Service {
 const commands: Record<Host, string[]> = {
   next: ['scripts/next.ts', 'start'],
   node: ['server/main.ts'],
+  // Needs `buildOnVercel` before.
+  vercel: ['tests/support/launch-on-vercel.ts', deployment],
+}
+
+/** What the platform itself sets. */
+const settings: Partial<Record<Host, Record<string, string>>> = {
+  vercel: { VERCEL: '1', VERCEL_ENV: 'production', VERCEL_REGION: 'iad1' },
 }
 
 /**
@@ -78,6 +93,7 @@ export function launch(
       RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
+      ...settings[host],
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
