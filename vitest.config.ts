@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
+import { hasVercel } from './tests/support/vercel-build.ts'
 
 const inProcess = {
   NODE_ENV: 'test' as const,
@@ -71,6 +72,16 @@ export default defineConfig({
       },
       {
         test: {
+          ...suite,
+          include: ['tests/http/**/*.test.ts'],
+          name: 'vercel',
+          globalSetup: ['tests/support/vercel-build.ts', 'tests/support/vercel-on-postgres.ts'],
+          provide: { host: 'vercel' },
+          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
+      },
+      {
+        test: {
           name: 'database',
           include: ['tests/database/**/*.test.ts'],
           env: inProcess,
@@ -89,6 +100,12 @@ export default defineConfig({
       },
       failuresOn('node'),
       failuresOn('next', 'tests/support/build.ts'),
+      {
+        test: {
+          ...failuresOn('vercel', 'tests/support/vercel-build.ts').test,
+          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
+      },
       // `next dev` serves one process in a folder, so it runs the part that needs no second one.
       {
         test: {

@@ -3,10 +3,11 @@ import { Client } from 'pg'
 import { walls } from '#tests/failures/broken-walls'
 import type { OutcomeCode } from '#tests/failures/outcomes'
 import type { Person, RequestName } from '#tests/failures/requests'
-import { deadlineMs, newAddress, type World } from '#tests/failures/world'
+import { deadlineMs, type World } from '#tests/failures/world'
 import { holdTasks } from '#tests/support/locked-tasks'
 import { password } from '#tests/support/postgres'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { send } from '#tests/support/send'
+import { newUser } from '#tests/support/tokens'
 
 /** One thing that goes wrong: how, what is asked meanwhile, and what becomes of each request. */
 export interface Failure {
@@ -24,8 +25,6 @@ export const tableSettings = {
   DATABASE_POOL_SIZE: '10',
   DATABASE_QUEUE_LIMIT: '20',
   RATE_LIMIT: '50/3600',
-  RATE_LIMIT_ADDRESS: '50/3600',
-  TRUSTED_PROXIES: '127.0.0.1',
   SESSION_TOKENS: 'true',
   SESSION_CACHE_SECONDS: '0',
 }
@@ -173,13 +172,9 @@ const tooMuch: Failure[] = [
     name: 'as many wait as the queue takes',
     async provoke(world) {
       const release = await holdTasks(world.direct)
-      const waiting = Array.from({ length: 40 }, async () => {
-        const headers = {
-          authorization: `Bearer ${await tokenFor(newUser())}`,
-          'x-forwarded-for': newAddress(),
-        }
-        await (await fetch(`${world.url}/api/tasks`, { headers })).text()
-      })
+      const waiting = Array.from({ length: 40 }, () =>
+        send(world.url, 'GET', '/api/tasks', newUser()),
+      )
       const held = `select from pg_stat_activity
         where usename = '${world.login}' and wait_event_type = 'Lock'`
       for (let waited = 0; waited < 2000; waited += 20) {
@@ -197,31 +192,17 @@ const tooMuch: Failure[] = [
   {
     name: 'a user is over RATE_LIMIT',
     async provoke({ url }, people) {
-      await Promise.all(people.map(({ id }) => spend(url, { authorization: id })))
+      await Promise.all(people.map(({ id }) => spendQuota(url, id)))
       return nothing
     },
     requests: operations,
     outcome: 'rate_limited',
   },
-  {
-    name: 'an address is over RATE_LIMIT_ADDRESS',
-    async provoke({ url }, people) {
-      await Promise.all(people.map(({ address }) => spend(url, { 'x-forwarded-for': address })))
-      return nothing
-    },
-    requests: ['list', 'create', 'list without a token'],
-    outcome: 'rate_limited',
-  },
 ]
 
-/** Sends a whole quota of requests of one user, or from one address. */
-async function spend(url: string, of: { authorization?: string; 'x-forwarded-for'?: string }) {
-  const token = of.authorization && `Bearer ${await tokenFor(of.authorization)}`
-  for (let sent = 0; sent < quota; sent += 1) {
-    const address = of['x-forwarded-for'] ?? newAddress()
-    const headers = { 'x-forwarded-for': address, ...(token && { authorization: token }) }
-    await (await fetch(`${url}/api/tasks`, { headers })).text()
-  }
+/** Sends a whole quota of a user's requests. */
+async function spendQuota(url: string, userId: string): Promise<void> {
+  for (let sent = 0; sent < quota; sent += 1) await send(url, 'GET', '/api/tasks', userId)
 }
 
 const wrong: Failure[] = [

@@ -4,15 +4,8 @@ import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey, startKeyServer } from '#tests/support/key-server'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
-import { type Host, startService } from '#tests/support/service'
+import { startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** What serves in this project. */
-    host: Host
-  }
-}
 
 /** What serves in this project. A test takes it from here, and does the same on each. */
 export const host = inject('host')
@@ -81,8 +74,8 @@ export async function openWorld(env: Record<string, string> = {}) {
     async recovers() {
       const end = performance.now() + 5000
       const isWell = async () =>
-        (await send(service.url, 'GET', '/api/tasks', newUser(), undefined, newAddress()))
-          .status === 200 && (await send(service.url, 'GET', '/health/ready')).status === 200
+        (await send(service.url, 'GET', '/api/tasks', newUser())).status === 200 &&
+        (await send(service.url, 'GET', '/health/ready')).status === 200
       while (!(await isWell())) {
         expect(performance.now(), 'the service returns within 5 s').toBeLessThan(end)
         await sleep(50)

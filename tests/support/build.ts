@@ -33,8 +33,12 @@ async function build(): Promise<void> {
 }
 
 function isBuilt(): boolean {
-  const changedAt = Math.max(...[...globSync(sources), ...others].map(modifiedAt))
-  return modifiedAt('.next/BUILD_ID') > changedAt
+  return modifiedAt('.next/BUILD_ID') > changedAt()
+}
+
+/** When a source of the app was last changed. */
+export function changedAt(): number {
+  return Math.max(...[...globSync(sources), ...others].map(modifiedAt))
 }
 
 function modifiedAt(path: string): number {

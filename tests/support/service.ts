@@ -6,8 +6,16 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { killGroup, startChild } from '#tests/support/child'
 import { testSecret } from '#tests/support/secret'
+import { deployment } from '#tests/support/vercel-build'
 
-export type Host = 'dev' | 'next' | 'node'
+export type Host = 'dev' | 'next' | 'node' | 'vercel'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The host of a project that runs on one. */
+    host: Host
+  }
+}
 
 export interface Service {
   readonly url: string
@@ -25,6 +33,13 @@ const commands: Record<Host, string[]> = {
   dev: ['scripts/next.ts', 'dev'],
   next: ['scripts/next.ts', 'start'],
   node: ['server/main.ts'],
+  // Needs `buildOnVercel` before.
+  vercel: ['tests/support/launch-on-vercel.ts', deployment],
+}
+
+/** What the platform itself sets. */
+const settings: Partial<Record<Host, Record<string, string>>> = {
+  vercel: { VERCEL: '1', VERCEL_ENV: 'production', VERCEL_REGION: 'iad1' },
 }
 
 /**
@@ -80,6 +95,7 @@ export function launch(
       RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
+      ...settings[host],
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
