@@ -9,6 +9,8 @@ export type ProxyMode =
   | 'stall'
   /** What the client sends arrives; what the server answers is lost, and the connection ends. */
   | 'cut answers'
+  /** The same for one answer, and then everything passes. */
+  | 'lose one answer'
 
 /** A network between the service and Postgres that can be made as bad as needed. */
 export interface FaultProxy {
@@ -18,6 +20,8 @@ export interface FaultProxy {
   delayMs: number
   /** Request-response exchanges so far: how often the client spoke after having listened. */
   readonly exchanges: number
+  /** Answers that were cut off so far, one for each connection that ended by it. */
+  readonly lost: number
   /** Ends every open connection with a reset. */
   reset(): void
   close(): Promise<void>
@@ -27,6 +31,7 @@ export interface FaultProxy {
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const open = new Set<Socket>()
   let exchanges = 0
+  let lost = 0
 
   const server = createServer((client) => {
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
@@ -39,8 +44,11 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     })
     forward(upstream, client, () => {
       isListening = true
-      if (proxy.mode === 'cut answers') client.resetAndDestroy()
-      return proxy.mode !== 'cut answers'
+      if (proxy.mode !== 'cut answers' && proxy.mode !== 'lose one answer') return true
+      if (!client.destroyed) lost += 1
+      if (proxy.mode === 'lose one answer') proxy.mode = 'pass'
+      client.resetAndDestroy()
+      return false
     })
     return undefined
   })
@@ -68,6 +76,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     delayMs: 0,
     get exchanges() {
       return exchanges
+    },
+    get lost() {
+      return lost
     },
     reset() {
       for (const socket of open) socket.resetAndDestroy()
