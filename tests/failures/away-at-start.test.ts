@@ -19,6 +19,7 @@ test('a service that starts while the database is away serves 503, and heals by 
   await using late = await startService(host, {
     DATABASE_URL: postgresAt(proxy.port).url(name),
     DATABASE_TIMEOUT_MS: String(deadlineMs),
+    BETTER_AUTH_URL: '',
   })
   const list = () => send(late.url, 'GET', '/api/tasks', user)
   const ready = async () => (await send(late.url, 'GET', '/health/ready')).status
@@ -35,6 +36,7 @@ test('a service that starts while the database is away serves 503, and heals by 
     }
     const events = logLines(late.output()).map(({ event, level }) => `${level} ${event}`)
     expect(events).toContain('error database_away_at_start')
+    expect(events).toContain('warn no_key_set')
     proxy.reset()
     proxy.mode = 'pass'
     const backAt = performance.now()

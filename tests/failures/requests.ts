@@ -41,6 +41,11 @@ export const requests = {
     path: '/api/tasks',
     token: sessionTokenOf(id),
   }),
+  'read with a session token': ({ id, taskId }) => ({
+    method: 'GET',
+    path: `/api/tasks/${taskId}`,
+    token: sessionTokenOf(id),
+  }),
   'list with a key of the issuer': async ({ id }, { key }) => ({
     method: 'GET',
     path: '/api/tasks',

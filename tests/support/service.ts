@@ -69,7 +69,7 @@ export async function startService(
 }
 
 async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
-  await service.stop()
+  await service.stop('SIGKILL')
 }
 
 /**
