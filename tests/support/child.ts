@@ -4,7 +4,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
  * What keeps watch over a child: its input ends when this process does, even by SIGKILL, and then
  * it kills the child's process group. A command line of its own keeps it out of ours.
  */
-const watch = 'read -r _; kill -KILL -- "-$0"'
+const watch = 'read -r _; kill -s KILL -- "-$0"'
 
 /**
  * Starts a program, with all that it starts in turn, in a process group that ends with this process.
