@@ -25,7 +25,7 @@ const environment = {
  * import of each route from its traced files alone, and the whole start up to the first list.
  */
 export async function coldStart(rounds: number): Promise<{ measured: string; versions: string }> {
-  buildNext()
+  await buildNext()
   const postgres = await startPostgres(false)
   try {
     execFileSync(process.execPath, ['scripts/migrate.ts'], {

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { startChild } from '#tests/support/child'
 import {
   type BuiltFunction,
   builtFunctions,
@@ -17,7 +17,6 @@ import packageJson from '../../package.json' with { type: 'json' }
 let functions: BuiltFunction[] = []
 
 beforeAll(() => {
-  buildNext()
   functions = builtFunctions()
 })
 
@@ -70,7 +69,7 @@ describe('a function that has nothing but what was traced', () => {
     const own = ['app/api/tasks/route.js', 'app/health/route.js', 'instrumentation.js']
     const parts = functions.filter(({ module }) => own.some((name) => module.endsWith(name)))
     folder = copyElsewhere([...serverFiles(), ...parts.flatMap(({ files }) => files)])
-    launched = spawn(process.execPath, [resolve('tests/support/launch-function.ts')], {
+    launched = startChild(process.execPath, [resolve('tests/support/launch-function.ts')], {
       cwd: folder,
       env: { NODE_ENV: 'production', BETTER_AUTH_SECRET: testSecret, LOG_LEVEL: 'silent', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],

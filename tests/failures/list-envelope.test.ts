@@ -1,11 +1,16 @@
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { host } from '#tests/failures/world'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
+const server = postgresAt(inject('postgresPort'))
+
 for (const envelope of ['tasks', 'items']) {
   test(`LIST_ENVELOPE=${envelope} wraps the list, with the count of this page and of all`, async () => {
-    const env = { DATABASE_URL: 'pglite://', LIST_ENVELOPE: envelope }
-    await using service = await startService('node', env)
+    const url = server.url(await createDatabase(server))
+    const env = { DATABASE_URL: url, LIST_ENVELOPE: envelope }
+    await using service = await startService(host, env)
     const as = newUser()
     const headers = {
       authorization: `Bearer ${await tokenFor(as)}`,

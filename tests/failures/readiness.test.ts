@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { host } from '#tests/failures/world'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { createBy, send } from '#tests/support/send'
@@ -10,7 +10,7 @@ import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 
-describe.each(['node', 'next'] as const)('on %s', (host) => {
+describe(`on ${host}`, () => {
   let service: Service
   let proxy: FaultProxy
   let direct: string
@@ -18,12 +18,11 @@ describe.each(['node', 'next'] as const)('on %s', (host) => {
   const askReady = () => send(service.url, 'GET', '/health/ready')
 
   beforeAll(async () => {
-    if (host === 'next') buildNext()
     const name = await createDatabase(server)
     direct = server.url(name)
     proxy = await startFaultProxy(server.port)
     service = await startService(host, { DATABASE_URL: postgresAt(proxy.port).url(name) })
-  }, 300_000)
+  })
   afterAll(async () => {
     await service?.stop()
     await proxy?.close()

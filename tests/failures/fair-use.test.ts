@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { host } from '#tests/failures/world'
 import { watchConnections } from '#tests/support/busy-statements'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { createBy, send } from '#tests/support/send'
@@ -11,15 +11,14 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 const server = postgresAt(inject('postgresPort'))
 const poolSize = 10
 
-describe.each(['node', 'next'] as const)('on %s', (host) => {
+describe(`on ${host}`, () => {
   let service: Service
   let direct: string
 
   beforeAll(async () => {
-    if (host === 'next') buildNext()
     direct = server.url(await createDatabase(server))
     service = await startService(host, { DATABASE_URL: direct, RATE_LIMIT: '600/60' })
-  }, 300_000)
+  })
   afterAll(async () => {
     await service?.stop()
   })

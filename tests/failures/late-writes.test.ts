@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { host } from '#tests/failures/world'
 import { watchConnections } from '#tests/support/busy-statements'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
@@ -14,15 +14,14 @@ const flips = 15
 /** Longer than the time that a request has in the database. */
 const lockedMs = 12_000
 
-describe.each(['node', 'next'] as const)('on %s', (host) => {
+describe(`on ${host}`, () => {
   let service: Service
   let direct: string
 
   beforeAll(async () => {
-    if (host === 'next') buildNext()
     direct = server.url(await createDatabase(server))
     service = await startService(host, { DATABASE_URL: direct, RATE_LIMIT: '600/60' })
-  }, 300_000)
+  })
   afterAll(async () => {
     await service?.stop()
   })
