@@ -118,7 +118,11 @@ export default defineConfig({
         test: {
           name: 'hosts',
           include: ['tests/host/**/*.test.ts'],
-          globalSetup: ['tests/support/build.ts', 'tests/support/shared-postgres.ts'],
+          globalSetup: [
+            'tests/support/build.ts',
+            'tests/support/vercel-build.ts',
+            'tests/support/shared-postgres.ts',
+          ],
         },
       },
     ],

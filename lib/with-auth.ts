@@ -5,12 +5,8 @@ import { authenticate } from '#lib/auth/authenticate'
 import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
-import {
-  type Handler,
-  type RequestContext,
-  type RouteHandler,
-  withRequest,
-} from '#lib/with-request'
+import type { RequestContext } from '#lib/request-context'
+import { type Handler, type RouteHandler, withRequest } from '#lib/with-request'
 
 /** What a handler is given. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {

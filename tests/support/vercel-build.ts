@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -47,13 +47,13 @@ export function buildOnVercel(): void {
   if (builtAt !== undefined && existsSync(vercelBuild) && builtAt > changedAt()) return
   rmSync(vercelBuild, { recursive: true, force: true })
   copySources(vercelBuild)
+  linkPackages(vercelBuild)
   runBuilder(vercelBuild)
   layOut(vercelBuild, deployment)
 }
 
 /** Runs Vercel's builder, which needs no network, in a folder with a Next app and its packages. */
 export function runBuilder(folder: string): void {
-  linkPackages(folder)
   // An empty command to install keeps the builder from the registry, and from changing the links.
   const settings = { framework: 'nextjs', nodeVersion: '24.x', installCommand: '' }
   const project = { projectId: 'prj_test', orgId: 'team_test', settings }
@@ -62,7 +62,7 @@ export function runBuilder(folder: string): void {
   // A home of its own: the CLI looks for a login there, and writes its settings.
   const { PATH = '' } = process.env
   const env = { PATH, HOME: join(folder, '.vercel'), NODE_ENV: 'production' as const, CI: '1' }
-  execFileSync(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
+  const built = spawnSync(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
     cwd: folder,
     env: {
       ...env,
@@ -70,8 +70,9 @@ export function runBuilder(folder: string): void {
       VERCEL_TELEMETRY_DISABLED: '1',
       NEXT_TELEMETRY_DISABLED: '1',
     },
-    stdio: 'pipe',
+    encoding: 'utf8',
   })
+  if (built.status !== 0) throw new Error(`Vercel's builder failed:\n${built.stderr}`)
 }
 
 /** Copies what a clone has and what is new in this one. */
@@ -85,7 +86,7 @@ function copySources(target: string): void {
 }
 
 /** The installed packages as hard links, because Next refuses a link that leads out of its root. */
-function linkPackages(target: string, folder = 'node_modules'): void {
+export function linkPackages(target: string, folder = 'node_modules'): void {
   mkdirSync(join(target, folder), { recursive: true })
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name)

@@ -93,6 +93,7 @@ describe('the architecture', () => {
     expect(offenders((_, source) => source.includes('process.env')).sort()).toEqual([
       'instrumentation.ts',
       'lib/env.ts',
+      'next.config.ts',
     ])
   })
 
