@@ -1,12 +1,12 @@
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { host } from '#tests/failures/world'
 import { checkLedger, openLedger, work } from '#tests/support/ledger'
-import { holdTasks } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket } from '#tests/support/raw'
-import { send } from '#tests/support/send'
+import { createBy, send } from '#tests/support/send'
 import { startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -19,29 +19,31 @@ test.skipIf(host === 'vercel')(
     const url = server.url(await createDatabase(server))
     await using leaving = await startService(host, { DATABASE_URL: url })
     const ledgers = await Promise.all(Array.from({ length: 6 }, () => openLedger(leaving.url, url)))
+    const slow = newUser()
+    const slowTask = await createBy(leaving.url, slow)
+    const holder = new Client({ connectionString: url })
+    await holder.connect()
+    await holder.query(`begin; select from tasks where id = '${slowTask}' for update`)
+
+    // Under way when the signal comes: the load, a body that is half sent, and a wait for the database.
     let isOver = false
     const working = Promise.allSettled(
       ledgers.map((ledger) => work(leaving.url, ledger, () => isOver)),
     )
-    await sleep(300)
     const half = await sendHalf(leaving.url)
-
+    const waiting = send(leaving.url, 'PATCH', `/api/tasks/${slowTask}/complete`, slow)
+    await sleep(300)
     leaving.process.kill('SIGTERM')
-    await sleep(200)
-    const ready = await send(leaving.url, 'GET', '/health/ready')
-    expect([ready.status, ready.json()['code']]).toEqual([503, 'not_ready'])
-    expect((await send(leaving.url, 'GET', '/health')).status).toBe(200)
+    await expect.poll(() => codeOfReadiness(leaving.url), { interval: 10 }).toBe('503 not_ready')
     isOver = true
     const broken = (await working).filter(({ status }) => status === 'rejected')
     expect(broken).toEqual([])
     const answers = ledgers.flatMap((ledger) => ledger.answers)
     expect(answers.filter(({ status }) => status >= 400)).toEqual([])
 
-    // One request waits for the database, the other for its own body, until nobody new is let in.
-    const release = await holdTasks(url)
-    const waiting = send(leaving.url, 'GET', '/api/tasks', newUser())
+    // Until nobody new is let in any more.
     await sleep(1200)
-    await release()
+    await holder.end()
     expect((await waiting).status).toBe(200)
     expect(await half.finish()).toMatch(/^HTTP\/1.1 201 [\s\S]*sent while the service stops/)
     expect(await leaving.ended, leaving.output()).toBe(0)
@@ -49,6 +51,11 @@ test.skipIf(host === 'vercel')(
     expect(leaving.output()).not.toMatch(/unhandled|uncaught/i)
   },
 )
+
+async function codeOfReadiness(url: string): Promise<string> {
+  const ready = await send(url, 'GET', '/health/ready')
+  return `${ready.status} ${ready.json()['code']}`
+}
 
 /** Sends a create but for the end of its body. */
 async function sendHalf(url: string) {
