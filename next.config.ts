@@ -1,27 +1,31 @@
 import type { NextConfig } from 'next'
 
+const isOnVercel = process.env['VERCEL'] === '1'
+
+/**
+ * Packages that Next would leave out of the bundles. A new function would read a hundred files of
+ * them. Pino starts threads from its own, which only development does, so it has none there.
+ */
+const bundledOnVercel: NextConfig = {
+  transpilePackages: ['pg', 'pino'],
+  turbopack: { resolveAlias: { 'thread-stream': './lib/no-threads.ts' } },
+}
+
 const config: NextConfig = {
   // A redirected preflight fails in every browser; with a trailing slash the same route answers.
   skipTrailingSlashRedirect: true,
   // X-Powered-By says which framework to attack.
   poweredByHeader: false,
   // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
-  // OpenTelemetry stays out of the bundles: most services never load it.
-  serverExternalPackages: [
-    '@electric-sql/pglite',
-    'pino',
-    'pino-pretty',
-    'swagger-ui-dist',
-    '@opentelemetry/core',
-    '@opentelemetry/resources',
-    '@opentelemetry/sdk-trace',
-    '@opentelemetry/exporter-trace-otlp-http',
-    '@opentelemetry/exporter-trace-otlp-proto',
-  ],
-  // No module imports these files: the reference page reads them.
-  outputFileTracingIncludes: {
-    '/docs/\\[file\\]': ['./node_modules/swagger-ui-dist/{swagger-ui.css,swagger-ui-bundle.js}'],
+  serverExternalPackages: ['@electric-sql/pglite', 'pino-pretty', 'swagger-ui-dist'],
+  ...(isOnVercel && bundledOnVercel),
+  // No module imports these files: the reference page of Vercel's function reads them.
+  outputFileTracingIncludes: { '/docs/\\[file\\]': ['./.data/reference/*'] },
+  // Next has a copy of OpenTelemetry's interface; tracing has its packages in a bundle of its own.
+  outputFileTracingExcludes: {
+    '**': ['node_modules/swagger-ui-dist/**', 'node_modules/@opentelemetry/**'],
   },
+  env: { BUILT_ON_VERCEL: isOnVercel ? '1' : '' },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },
   // Keeps `next dev` from writing files of its own into the repository.

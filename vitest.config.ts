@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
+import type { Host } from './tests/support/service.ts'
+import { hasVercel } from './tests/support/vercel-build.ts'
 
 const inProcess = {
   NODE_ENV: 'test' as const,
@@ -15,6 +17,21 @@ const inProcess = {
 const suite = {
   include: ['tests/{http,fuzz}/**/*.test.ts'],
   isolate: false,
+}
+
+/**
+ * The suite of failures: it speaks HTTP to the service, started as in production on the project's
+ * host, and breaks the world around it. A new file in it runs on every host.
+ */
+function failuresOn(host: Host, ...setUp: string[]) {
+  return {
+    test: {
+      name: `failures on ${host}`,
+      include: ['tests/failures/**/*.test.ts'],
+      provide: { host },
+      globalSetup: [...setUp, 'tests/support/shared-postgres.ts'],
+    },
+  }
 }
 
 export default defineConfig({
@@ -37,7 +54,11 @@ export default defineConfig({
         },
       },
       {
-        test: { ...suite, name: 'next', globalSetup: ['tests/support/next-on-pglite.ts'] },
+        test: {
+          ...suite,
+          name: 'next',
+          globalSetup: ['tests/support/build.ts', 'tests/support/next-on-pglite.ts'],
+        },
       },
       {
         test: {
@@ -48,6 +69,16 @@ export default defineConfig({
       },
       {
         test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
+      },
+      {
+        test: {
+          ...suite,
+          include: ['tests/http/**/*.test.ts'],
+          name: 'vercel',
+          globalSetup: ['tests/support/vercel-build.ts', 'tests/support/vercel-on-postgres.ts'],
+          provide: { host: 'vercel' },
+          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
       },
       {
         test: {
@@ -67,11 +98,31 @@ export default defineConfig({
           globalSetup: ['tests/support/shared-postgres.ts'],
         },
       },
+      failuresOn('node'),
+      failuresOn('next', 'tests/support/build.ts'),
+      {
+        test: {
+          ...failuresOn('vercel', 'tests/support/vercel-build.ts').test,
+          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
+      },
+      // `next dev` serves one process in a folder, so it runs the part that needs no second one.
+      {
+        test: {
+          ...failuresOn('dev').test,
+          include: ['tests/failures/**/*.dev.test.ts'],
+          fileParallelism: false,
+        },
+      },
       {
         test: {
           name: 'hosts',
           include: ['tests/host/**/*.test.ts'],
-          globalSetup: ['tests/support/shared-postgres.ts'],
+          globalSetup: [
+            'tests/support/build.ts',
+            'tests/support/vercel-build.ts',
+            'tests/support/shared-postgres.ts',
+          ],
         },
       },
     ],

@@ -1,5 +1,5 @@
 import { capacityFor, type Figures, peakOf, requestsPerSecondOf } from '#bench/capacity'
-import { limitsOf, neon } from '#bench/capacity-limits'
+import { explainLimit, limitsOf, neon } from '#bench/capacity-limits'
 import { type Question, readQuestion } from '#bench/capacity-options'
 import { readFigures } from '#bench/figures'
 import { poolSize } from '#bench/servers'
@@ -25,7 +25,9 @@ export function answer(question: Question): string {
         ['cost a month', whole(needed.costPerMonth)],
       ],
     ),
-    limits.length === 0 ? 'One process and one Postgres will do.' : limits.join('\n'),
+    limits.length === 0
+      ? 'One process and one Postgres will do.'
+      : limits.map(explainLimit).join('\n'),
   ]
   if (has !== undefined) {
     const { serviceCores, postgresCores } = has

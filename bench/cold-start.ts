@@ -1,111 +1,137 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { secret, signToken } from '#bench/data'
 import { median } from '#bench/measure'
 import { startPostgres } from '#bench/postgres'
 import { versionOf } from '#bench/servers'
-import { figure, toTable, whole } from '#bench/tables'
-import { buildNext } from '#tests/support/build'
-import { builtFunctions, copyElsewhere, serverFiles } from '#tests/support/functions'
+import { figure, ratio, toTable } from '#bench/tables'
+import { buildFunctions, sizeTables } from '#bench/vercel-functions'
 
-/** Prints how long the module named in its argument takes to come up with all that it imports. */
-const importIt = `const startedAt = performance.now()
-Promise.resolve(require(process.argv[1])).then(() => console.log(performance.now() - startedAt))`
-const launcher = resolve('tests/support/launch-function.ts')
+/** Serves the function in its folder by its own launcher, and tells when it got how far. */
+const launcher = `const now = () => performance.timeOrigin + performance.now()
+const node = now()
+const handler = require(process.cwd() + '/___next_launcher.cjs')
+const next = now()
+const server = require('node:http').createServer(handler)
+server.listen(0, '127.0.0.1', () => {
+  console.log(JSON.stringify({ node, next, port: server.address().port }))
+})
+process.once('SIGTERM', () => {
+  const { user, system } = process.cpuUsage()
+  console.log(JSON.stringify((user + system) / 1000))
+  process.exit()
+})`
+
 const environment = {
   NODE_ENV: 'production' as const,
+  VERCEL: '1',
   BETTER_AUTH_SECRET: secret,
   LOG_LEVEL: 'error',
 }
 
+/** Of one start, in milliseconds. */
+interface Start {
+  /** From the start of the process to the answer. */
+  readonly total: number
+  readonly node: number
+  readonly next: number
+  readonly answer: number
+  readonly cpu: number
+}
+
 /**
- * Measures, in a new process each time, what a request waits for where no function is awake: the
- * import of each route from its traced files alone, and the whole start up to the first list.
+ * Starts the function that Vercel deploys, in a new process each time, and measures from the start
+ * of the process to the answer of its first request: a list, a request without the database, and
+ * a constant route of another Next app. They take turns, so that a busy machine hits all.
  */
 export async function coldStart(rounds: number): Promise<{ measured: string; versions: string }> {
-  buildNext()
+  const { service, constant } = buildFunctions()
   const postgres = await startPostgres(false)
+  const cache = mkdtempSync(join(tmpdir(), 'todo-compile-cache-'))
   try {
-    execFileSync(process.execPath, ['scripts/migrate.ts'], {
-      env: { ...process.env, ...environment, DATABASE_URL: postgres.url },
-    })
-    const tables = [await importTable(rounds), await startTable(rounds, postgres.url)]
+    const env = { ...environment, DATABASE_URL: postgres.url }
+    execFileSync(process.execPath, ['scripts/migrate.ts'], { env: { ...process.env, ...env } })
+    const cases = [
+      ['a constant route', constant, '/api/tasks'],
+      ['`/health`', service, '/health'],
+      ['a list', service, '/api/tasks'],
+    ] as const
+    const tables: string[] = []
+    for (const [title, more] of [
+      ['first answer', {}],
+      ['with compile cache', { NODE_COMPILE_CACHE: cache }],
+    ] as const) {
+      const starts = cases.map((): Start[] => [])
+      // The first round fills caches and is not counted.
+      for (let round = 0; round <= rounds; round += 1) {
+        for (const [index, [, folder, path]] of cases.entries()) {
+          const start = await startOnce(folder, path, { ...env, ...more })
+          if (round > 0) starts[index]?.push(start)
+        }
+      }
+      tables.push(
+        startTable(
+          title,
+          cases.map(([name]) => name),
+          starts,
+        ),
+      )
+    }
     return {
-      measured: [`Medians of ${rounds} new processes.`, ...tables].join('\n\n'),
+      measured: [`Medians of ${rounds} new processes.`, ...tables, sizeTables()].join('\n\n'),
       versions: `Node ${process.versions.node}, Next ${versionOf('next')}, Postgres ${postgres.version}`,
     }
   } finally {
+    rmSync(cache, { recursive: true })
     await postgres.stop()
   }
 }
 
-async function importTable(rounds: number): Promise<string> {
-  const rows: string[][] = []
-  for (const { module, files, bytes } of builtFunctions()) {
-    const name = module.replace(/^\.next\/server\/(.*)\.js$/, '`$1`')
-    const times = await measure(rounds, files, (folder, env) =>
-      Number(
-        execFileSync(process.execPath, ['-e', importIt, join(folder, module)], {
-          env: { ...environment, ...env },
-          encoding: 'utf8',
-        }),
-      ),
-    )
-    rows.push([name, whole(files.length), whole(bytes / 1024), ...times])
-  }
-  return toTable(['function', 'files', 'KiB', 'import, ms', 'with compile cache'], rows)
+function startTable(title: string, names: readonly string[], starts: readonly Start[][]): string {
+  const middle = (index: number, part: keyof Start) =>
+    median((starts[index] ?? []).map((start) => start[part]))
+  const rows = names.map((name, index) => [
+    name,
+    ...(['total', 'node', 'next', 'answer', 'cpu'] as const).map((part) =>
+      figure(middle(index, part)),
+    ),
+    ratio(middle(index, 'total'), middle(0, 'total')),
+  ])
+  const parts = ['ms', 'Node', "Next's server", 'the request', 'CPU ms', 'to the constant']
+  return toTable([title, ...parts], rows)
 }
 
-async function startTable(rounds: number, databaseUrl: string): Promise<string> {
-  const own = builtFunctions().filter(({ module }) =>
-    /\/(app\/api\/tasks\/route|instrumentation)\.js$/.test(module),
-  )
-  const files = [...serverFiles(), ...own.flatMap((part) => part.files)]
-  const times = await measure(rounds, files, (folder, env) =>
-    timeToFirstList(folder, { ...environment, ...env, DATABASE_URL: databaseUrl }),
-  )
-  const head = ['a whole start', 'ms', 'with compile cache']
-  return toTable(head, [['process, Next’s server, `instrumentation`, first list', ...times]])
-}
-
-async function timeToFirstList(folder: string, env: NodeJS.ProcessEnv): Promise<number> {
-  const startedAt = performance.now()
-  const child = spawn(process.execPath, [launcher], {
+async function startOnce(folder: string, path: string, env: NodeJS.ProcessEnv): Promise<Start> {
+  const now = () => performance.timeOrigin + performance.now()
+  const startedAt = now()
+  const child = spawn(process.execPath, ['-e', launcher], {
     ...{ cwd: folder, env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   try {
-    const [url] = await once(child.stdout, 'data')
-    const headers = { authorization: `Bearer ${signToken('somebody')}` }
-    const answer = await fetch(`${String(url).trim()}/api/tasks`, { headers })
+    const [line] = await once(child.stdout, 'data')
+    const { node, next, port } = JSON.parse(String(line)) as Record<string, number>
+    if (node === undefined || next === undefined) throw new Error('The function did not start.')
+    const listeningAt = now()
+    const headers = { authorization: `Bearer ${signToken('somebody')}`, 'x-matched-path': path }
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { headers })
     if (!answer.ok) throw new Error(`A new function answered ${answer.status}.`)
     await answer.text()
-    return performance.now() - startedAt
-  } finally {
+    const end = now()
     child.kill('SIGTERM')
-    await once(child, 'exit')
-  }
-}
-
-/** The median without and with a compile cache, each after a run that fills caches. */
-async function measure(
-  rounds: number,
-  files: readonly string[],
-  run: (folder: string, env: Record<string, string>) => number | Promise<number>,
-): Promise<string[]> {
-  const folder = copyElsewhere(files)
-  try {
-    const medians: string[] = []
-    for (const env of [{}, { NODE_COMPILE_CACHE: join(folder, 'compile-cache') }]) {
-      await run(folder, env)
-      const times: number[] = []
-      for (let round = 0; round < rounds; round += 1) times.push(await run(folder, env))
-      medians.push(figure(median(times)))
+    const [cpu] = await once(child.stdout, 'data')
+    return {
+      total: end - startedAt,
+      node: node - startedAt,
+      next: next - node,
+      answer: end - listeningAt,
+      cpu: Number(cpu),
     }
-    return medians
   } finally {
-    rmSync(folder, { recursive: true })
+    child.kill('SIGKILL')
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
 }

@@ -12,7 +12,7 @@ export interface Server {
   readonly folder?: string
   /** Asked for until it answers anything at all. */
   readonly path: string
-  readonly build?: () => void
+  readonly build?: () => void | Promise<void>
   /** What to install where something is missing; the server is left out then. */
   readonly missing?: () => string | undefined
 }

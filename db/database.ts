@@ -2,6 +2,7 @@ import { DatabaseError, isDatabaseError } from '#db/errors'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
+import { permitSweep } from '#db/permit-sweep'
 import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
 import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
@@ -24,8 +25,16 @@ export interface DatabaseOptions extends TransportOptions {
 /** A database that the service can use; see `openDatabase`. */
 export interface OpenDatabase {
   readonly transport: Transport
-  /** @param deadlineMs how long all that the caller asks for may take */
-  forUser(userId: string, deadlineMs?: number, rateLimit?: RateLimit): CallerDatabase
+  /**
+   * @param deadlineMs how long all that the caller asks for may take
+   * @param signal aborts where the client has gone; see `Place`
+   */
+  forUser(
+    userId: string,
+    deadlineMs?: number,
+    rateLimit?: RateLimit,
+    signal?: () => AbortSignal,
+  ): CallerDatabase
   /** The session that a token of Better Auth's names, undefined where it is over. */
   findSession(token: string): Promise<Session | undefined>
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
@@ -44,13 +53,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     userIdType = proof.userIdType
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
   }
+  const countPermit = permitSweep(transport, limits.attemptMs)
   return {
     transport,
-    forUser(userId, deadlineMs = limits.deadlineMs, rateLimit) {
+    forUser(userId, deadlineMs = limits.deadlineMs, rateLimit, signal) {
       const way = canHold(userIdType, userId)
         ? transport
         : { ...transport, transaction: refuseUser }
-      return databaseFor(way, userId, { ...limits, deadlineMs }, rateLimit)
+      const limit = rateLimit && alsoCalling(countPermit, rateLimit)
+      return databaseFor(way, userId, { ...limits, deadlineMs }, limit, signal)
     },
     findSession: (token) => findSession(transport, sessionsTable, token, limits),
     async prepare() {
@@ -73,6 +84,16 @@ async function refuseUser(): Promise<never> {
     transient: false,
     mayHaveRun: false,
   })
+}
+
+function alsoCalling(countPermit: () => void, { quota, onPermit }: RateLimit): RateLimit {
+  return {
+    quota,
+    onPermit(permit) {
+      countPermit()
+      onPermit(permit)
+    },
+  }
 }
 
 async function isProven(

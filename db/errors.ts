@@ -8,6 +8,8 @@ export type DatabaseErrorKind =
   | 'misconfigured'
   /** More requests wait for a connection than the queue takes. */
   | 'overloaded'
+  /** The client went away while its request waited for a connection. */
+  | 'abandoned'
   /** The token's user has no account, or an id that the users table cannot hold. */
   | 'unknown_user'
   /** The user has used up the quota; `detail` is the seconds to wait. */
@@ -44,6 +46,7 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '40P01': retryable, // deadlock
   '55P03': retryable, // lock not available
   '25006': retryable, // read-only: a standby during failover
+  '25P04': unavailable, // transaction timeout
   '28': unavailable, // the login was refused
   '3D000': unavailable, // the database does not exist
   '55000': unavailable, // the database takes no connections now
@@ -97,6 +100,11 @@ export class DatabaseError extends Error {
     this.detail = fields.detail
     this.mayHaveRun = fields.mayHaveRun
   }
+}
+
+/** The same failure of statements that change nothing, whether they have run or not. */
+export function withoutEffect(error: DatabaseError): DatabaseError {
+  return new DatabaseError(error.message, { ...error, mayHaveRun: false, cause: error.cause })
 }
 
 /** Whether an error is a `DatabaseError`, of whichever copy of this module. */

@@ -64,14 +64,13 @@ export async function proveIsolation(
   limits: TimeLimits,
   onProof?: (proof: Proof) => void,
 ): Promise<boolean> {
-  const statements = [
-    bindCaller(probe, limits.statementTimeoutMs),
-    isMigrated,
-    walls,
-    serviceLogins,
-  ]
+  const statements = [bindCaller(probe), isMigrated, walls, serviceLogins]
   try {
-    const [, migration, found, logins] = await transport.transaction(statements, limits.deadlineMs)
+    const [, migration, found, logins] = await transport.transaction(
+      statements,
+      limits.deadlineMs,
+      { user: probe, isProbe: true },
+    )
     if (migration?.[0]?.['migrated'] !== true) return false
     if (found?.length !== walledTables.length) return false
     const faults = [...found.map(faultIn), faultInLogins(logins?.[0], callerRole)]

@@ -2,19 +2,18 @@ import {
   type CompiledQuery,
   type DatabaseConnection,
   type Driver,
-  InsertQueryNode,
   Kysely,
-  type OperationNode,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
   type QueryResult,
-  SelectQueryNode,
 } from 'kysely'
+import { type Effect, effectOf } from '#db/effect'
+import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
 import { type Permit, type Quota, readPermit } from '#db/rate-limit'
 import { withRetries } from '#db/retry'
 import type { Database } from '#db/schema'
-import type { Statement, Transport } from '#db/transports/transport'
+import type { Place, Statement, Transport } from '#db/transports/transport'
 
 /** A Kysely that can see and change one user's rows only. */
 export type CallerDatabase = Kysely<Database>
@@ -24,8 +23,6 @@ export interface TimeLimits {
   readonly deadlineMs: number
   /** One attempt, the wait for a connection included. */
   readonly attemptMs: number
-  /** One statement, by Postgres' own clock: shorter than an attempt, so that its answer arrives. */
-  readonly statementTimeoutMs: number
 }
 
 /** The rate limit of a request: what it is held to, and who is told what it leaves. */
@@ -48,8 +45,9 @@ export function databaseFor(
   userId: string,
   limits: TimeLimits,
   rateLimit?: RateLimit,
+  signal?: () => AbortSignal,
 ): CallerDatabase {
-  const connection = new CallerConnection(transport, userId, limits, rateLimit)
+  const connection = new CallerConnection(transport, { user: userId, signal }, limits, rateLimit)
   return new Kysely<Database>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
@@ -60,52 +58,62 @@ export function databaseFor(
   })
 }
 
-const bind =
-  "select set_config('role', $1, true), set_config('app.user_id', $2, true), set_config('statement_timeout', $3, true)"
+const bind = "select set_config('role', $1, true), set_config('app.user_id', $2, true)"
 
 /**
- * The statement that binds the rest of its transaction to a role, a user and a time limit. With a
- * quota it also takes the user's permit, and fails where there is none.
+ * The statement that binds the rest of its transaction to a role and a user. With a quota it also
+ * takes the user's permit, and fails where there is none.
  */
-export function bindCaller(userId: string, statementTimeoutMs: number, quota?: Quota): Statement {
-  const parameters = [callerRole, userId, String(statementTimeoutMs)]
+export function bindCaller(userId: string, quota?: Quota): Statement {
+  const parameters = [callerRole, userId]
   return quota === undefined
     ? { sql: bind, parameters }
     : {
-        sql: `${bind}, todo_take_permit($2, $4::integer, $5::integer) as permit`,
+        sql: `${bind}, todo_take_permit($2, $3::integer, $4::integer) as permit`,
         parameters: [...parameters, quota.requests, quota.seconds],
       }
 }
 
 class CallerConnection implements DatabaseConnection {
   readonly #transport: Transport
-  readonly #userId: string
+  readonly #place: Place
   readonly #limits: TimeLimits
   readonly #rateLimit: RateLimit | undefined
 
   constructor(
     transport: Transport,
-    userId: string,
+    place: Place,
     limits: TimeLimits,
     rateLimit: RateLimit | undefined,
   ) {
     this.#transport = transport
-    this.#userId = userId
+    this.#place = place
     this.#limits = limits
     this.#rateLimit = rateLimit
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
-    const { deadlineMs, attemptMs, statementTimeoutMs } = this.#limits
-    const binding = bindCaller(this.#userId, statementTimeoutMs, this.#rateLimit?.quota)
-    const statements = [binding, query]
+    const end = performance.now() + this.#limits.deadlineMs
+    try {
+      const [, rows = []] = await this.#send([query], effectOf(query.query), end)
+      return { rows: rows as Row[] }
+    } catch (error) {
+      // The permit went with the transaction; what is the user's doing is counted all the same.
+      const isCounted = isDatabaseError(error) && countedFailures.includes(error.kind)
+      if (isCounted && this.#rateLimit !== undefined) await this.#send([], 'none', end)
+      throw error
+    }
+  }
+
+  async #send(queries: readonly CompiledQuery[], effect: Effect, end: number) {
+    const statements = [bindCaller(this.#place.user, this.#rateLimit?.quota), ...queries]
     const results = await withRetries(
-      (timeoutMs) => this.#transport.transaction(statements, timeoutMs),
-      { repeatable: isRepeatable(query.query), deadlineMs, attemptMs },
+      (timeoutMs) => this.#transport.transaction(statements, timeoutMs, this.#place),
+      { effect, deadlineMs: end - performance.now(), attemptMs: this.#limits.attemptMs },
     )
     const permit = results[0]?.[0]?.['permit']
     if (typeof permit === 'string') this.#rateLimit?.onPermit(readPermit(permit))
-    return { rows: (results[1] ?? []) as Row[] }
+    return results
   }
 
   // biome-ignore lint/correctness/useYield: Kysely asks for the method, and nothing here streams.
@@ -134,13 +142,5 @@ class CallerDriver implements Driver {
   async destroy() {}
 }
 
-/**
- * Whether sending the statement again is harmless: it reads, also in its CTEs, or it inserts rows
- * under ids of our own and takes an existing one for its success.
- */
-function isRepeatable(node: OperationNode): boolean {
-  if (SelectQueryNode.is(node)) {
-    return (node.with?.expressions ?? []).every(({ expression }) => isRepeatable(expression))
-  }
-  return InsertQueryNode.is(node) && node.onConflict !== undefined
-}
+/** Failures that the user can bring about again and again; see ADR 0050. */
+const countedFailures: readonly DatabaseErrorKind[] = ['unknown_user', 'internal']

@@ -11,8 +11,10 @@ export interface Session {
   readonly expiresAt: number
 }
 
-const readOnly =
-  "select set_config('transaction_read_only', 'on', true), set_config('statement_timeout', $1, true)"
+const readOnly = {
+  sql: "select set_config('transaction_read_only', 'on', true)",
+  parameters: [],
+}
 
 /**
  * Finds the session of a token whose signature has been checked. It runs as the login, because the
@@ -26,18 +28,15 @@ export async function findSession(
   transport: Transport,
   table: TableName,
   token: string,
-  { deadlineMs, attemptMs, statementTimeoutMs }: TimeLimits,
+  { deadlineMs, attemptMs }: TimeLimits,
 ): Promise<Session | undefined> {
-  const statements = [
-    { sql: readOnly, parameters: [String(statementTimeoutMs)] },
-    { sql: selectSession(table), parameters: [token] },
-  ]
+  const statements = [readOnly, { sql: selectSession(table), parameters: [token] }]
   try {
-    const results = await withRetries((timeoutMs) => transport.transaction(statements, timeoutMs), {
-      repeatable: true,
-      deadlineMs,
-      attemptMs,
-    })
+    // Whose session it is, is not known yet; a token that is sent many times is in one line.
+    const results = await withRetries(
+      (timeoutMs) => transport.transaction(statements, timeoutMs, { user: token }),
+      { effect: 'none', deadlineMs, attemptMs },
+    )
     return readSession(results[1]?.[0])
   } catch (error) {
     throw explain(error, table)

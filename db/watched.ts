@@ -19,8 +19,8 @@ export const retries = channel('todo-backend:retry')
 export function watched(transport: Transport): Transport {
   return {
     ...transport,
-    transaction(statements, timeoutMs) {
-      const send = () => transport.transaction(statements, timeoutMs)
+    transaction(statements, timeoutMs, place) {
+      const send = () => transport.transaction(statements, timeoutMs, place)
       if (!batches.hasSubscribers) return send()
       const startedAt = performance.now()
       return batches.tracePromise(send, { operation: operationOf(statements), startedAt })

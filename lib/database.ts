@@ -6,6 +6,7 @@ import type { Session } from '#db/sessions'
 import type { PoolLoad } from '#db/transports/transport'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
+import { onceAWhile } from '#lib/once-a-while'
 
 /** For all migrations together; without a limit, a network that swallows one would stop it all. */
 const preparationMs = 90_000
@@ -49,12 +50,13 @@ export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
 export async function databaseFor(
   userId: string,
   onPermit: (permit: Permit) => void,
+  signal: () => AbortSignal,
 ): Promise<CallerDatabase> {
   const quota = env().RATE_LIMIT
   const deadlineAt = performance.now() + env().DATABASE_TIMEOUT_MS
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
   const rateLimit = quota === undefined ? undefined : { quota, onPermit }
-  return opened.forUser(userId, deadlineAt - performance.now(), rateLimit)
+  return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
 }
 
 /** The session of a signed token; see `findSession` in `db/sessions.ts`. */
@@ -62,6 +64,17 @@ export async function findSession(token: string): Promise<Session | undefined> {
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
   return await opened.findSession(token)
 }
+
+/**
+ * Whether the database can be served from; see `OpenDatabase`. Anybody may ask, so all who do share
+ * one answer a second.
+ *
+ * @throws DatabaseError
+ */
+export const isDatabaseReady = onceAWhile(async () => {
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  return await opened.isReady()
+}, 1000)
 
 /** How busy the database's pool is; undefined where it has none, or is not open yet. */
 export function poolLoad(): PoolLoad | undefined {
@@ -130,7 +143,6 @@ function timeLimits(deadlineMs: number) {
     limits: {
       deadlineMs,
       attemptMs: Math.ceil(deadlineMs * 0.625),
-      statementTimeoutMs: Math.ceil(deadlineMs * 0.5),
     },
   }
 }

@@ -120,6 +120,12 @@ export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }
 
+/**
+ * Whether Vercel built this: `next.config.ts` has it compiled in, so that a build leaves out what
+ * the other hosts need.
+ */
+export const isBuiltOnVercel = process.env.BUILT_ON_VERCEL === '1'
+
 export function isSet(name: string, to = process.env[name] ?? ''): boolean {
   return to !== '' && process.env[name] === to
 }

@@ -94,6 +94,8 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
       cause,
       headers: tryAgain,
     }),
+  abandoned: (cause) =>
+    new Problem('request_timeout', 'The client went away before its turn came.', { cause }),
   unknown_user: (cause) =>
     new Problem('account_unknown', 'There is no account for this token.', {
       cause,
@@ -109,7 +111,9 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
 }
 
 function databaseUnavailable(cause: DatabaseError): Problem {
-  const detail = 'The database cannot be reached. Try again shortly.'
+  const detail = cause.mayHaveRun
+    ? 'The database did not say whether the change was made. Read before you repeat it.'
+    : 'The database cannot be reached. Nothing was changed. Try again shortly.'
   return new Problem('database_unavailable', detail, { cause, headers: tryAgain })
 }
 

@@ -3,8 +3,8 @@ import { isDatabaseError } from '#db/errors'
 import { type Batch, batches, retries } from '#db/watched'
 import { poolLoad } from '#lib/database'
 import { problemTypes } from '#lib/errors'
+import { type AnsweredRequest, requests } from '#lib/request-context'
 import { routeOf } from '#lib/route-pattern'
-import { type AnsweredRequest, requests } from '#lib/with-request'
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const requestLabels = ['method', 'route', 'status'] as const

@@ -37,7 +37,7 @@ export const problemTexts: Record<ProblemCode, string> = {
   internal_error:
     'The fault is ours and has been logged under the request id in instance. Try again later.',
   database_unavailable:
-    'Nothing is wrong with the request. Send it again after Retry-After seconds.',
+    'Nothing is wrong with the request. Send it again after Retry-After seconds; where detail says that a change may have been made, read first.',
   keys_unavailable:
     'The keys that verify the token cannot be fetched. Stay signed in, and send the request again after Retry-After seconds.',
   not_ready: 'The service is starting or stopping. Send no traffic until this answers 200.',

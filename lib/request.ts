@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream'
 import type * as z from 'zod'
 import { Problem } from '#lib/errors'
+import type { Params } from '#lib/request-context'
 import { parse } from '#lib/validation'
-import type { Params } from '#lib/with-request'
 
 /** What the Node host adds to a request: the connection's own stream. */
 type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }

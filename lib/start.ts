@@ -17,21 +17,30 @@ let endTracing: (() => Promise<void>) | undefined
  * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
 export async function start(port = env().PORT): Promise<void> {
+  await startWatching()
+  await startDatabase()
+  if (isDevelopment()) await printWelcome(port)
+}
+
+/** Subscribes what is told of requests, before the first one. */
+async function startWatching(): Promise<void> {
   if (env().SERVER_TIMING) startServerTiming()
   if (isTraced()) endTracing = await (await import('#lib/tracing')).startTracing()
-  try {
-    await database()
-  } catch (error) {
-    if (!isOutage(error)) throw error
-    log().error({ event: 'database_away_at_start', err: error })
-  }
   if (env().BETTER_AUTH_URL === undefined) {
     log().warn({
       event: 'no_key_set',
       detail: 'BETTER_AUTH_URL is not set: only HS256 tokens work',
     })
   }
-  if (isDevelopment()) await printWelcome(port)
+}
+
+async function startDatabase(): Promise<void> {
+  try {
+    await database()
+  } catch (error) {
+    if (!isOutage(error)) throw error
+    log().error({ event: 'database_away_at_start', err: error })
+  }
 }
 
 /** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
@@ -50,9 +59,29 @@ function isTraced(): boolean {
 
 /** Runs `start`, and ends the process with what is wrong and what to do about it. */
 export async function startOrExit(port?: number): Promise<void> {
-  try {
+  await orExit(async () => {
     ensureDevelopmentSecret()
     await start(port)
+  })
+}
+
+let starting: Promise<void> | undefined
+
+/**
+ * Starts Vercel's function with its first request, which waits for all but the database: it opens
+ * while the request is read and its credentials are checked. Ends the process as `startOrExit`.
+ */
+export function startWithRequest(): Promise<void> {
+  starting ??= orExit(async () => {
+    await startWatching()
+    void orExit(startDatabase)
+  })
+  return starting
+}
+
+async function orExit(action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     console.error(`The service cannot start:\n${message}`)

@@ -16,9 +16,9 @@ import { type Batch, batches } from '#db/watched'
 import { outgoing } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/env'
 import { log } from '#lib/log'
+import { type AnsweredRequest, type RequestContext, requests } from '#lib/request-context'
 import { routeOf } from '#lib/route-pattern'
 import { openExporter, openSampler } from '#lib/span-export'
-import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-request'
 
 const propagator = new W3CTraceContextPropagator()
 

@@ -1,15 +1,12 @@
+import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import { limitAddress } from '#lib/address-limit'
 import { authenticate } from '#lib/auth/authenticate'
 import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
-import {
-  type Handler,
-  type RequestContext,
-  type RouteHandler,
-  withRequest,
-} from '#lib/with-request'
+import type { RequestContext } from '#lib/request-context'
+import { type Handler, type RouteHandler, withRequest } from '#lib/with-request'
 
 /** What a handler is given. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {
@@ -30,9 +27,10 @@ export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
     if (userId !== undefined && userId !== caller.userId) {
       throw new Problem('other_user', 'The path names another user than the token.')
     }
-    const db = await databaseFor(caller.userId, (permit) => {
+    const onPermit = (permit: Permit) => {
       context.permit = permit
-    })
+    }
+    const db = await databaseFor(caller.userId, onPermit, () => context.request.signal)
     return await handler(Object.assign(context, { caller, db }))
   })
 }

@@ -1,14 +1,13 @@
-import { tracingChannel } from 'node:diagnostics_channel'
-import type { Permit } from '#db/rate-limit'
 import type { Answer } from '#lib/answer'
 import { corsHeaders } from '#lib/cors'
+import { isBuiltOnVercel } from '#lib/env'
 import { type Problem, problemAnswer, toProblem } from '#lib/errors'
 import { log } from '#lib/log'
 import { rateLimitHeaders } from '#lib/rate-limit-headers'
+import { type Params, type RequestContext, requests } from '#lib/request-context'
 import { routeOf } from '#lib/route-pattern'
 import { standingHeaders, transportSecurity } from '#lib/standing-headers'
-
-export type Params = Readonly<Record<string, string | string[] | undefined>>
+import { startWithRequest } from '#lib/start'
 
 /** A method of a route file, as the hosts call it. For a path without parameters Next gives none. */
 export type RouteHandler = (
@@ -19,30 +18,6 @@ export type RouteHandler = (
 /** Answers a request, or throws the problem with it. */
 export type Handler<Context extends RequestContext> = (context: Context) => Answer | Promise<Answer>
 
-export interface RequestContext {
-  readonly request: Request
-  readonly params: Params
-  readonly requestId: string
-  /** By the clock of `performance.now()`. */
-  readonly startedAt: number
-  /** The user that the request turned out to come from, for the log. */
-  userId?: string
-  /** What the request left of the user's rate limit, once the database has counted it. */
-  permit?: Permit
-  /** How long its credentials took, in milliseconds. */
-  authMs?: number
-  /** What it is refused with. */
-  problem?: Problem
-  /** The ids of its span, for the log. */
-  trace?: Readonly<Record<'trace_id' | 'span_id', string>>
-}
-
-/** A request with its answer, whose headers may still be added to. */
-export type AnsweredRequest = RequestContext & { readonly result: Response }
-
-/** Tells of every request, whoever watches. Nobody who watches, nothing paid. */
-export const requests = tracingChannel<unknown, RequestContext>('todo-backend:request')
-
 const plainId = /^[\w.:=/+@-]{1,128}$/
 
 /**
@@ -51,6 +26,7 @@ const plainId = /^[\w.:=/+@-]{1,128}$/
  */
 export function withRequest(handler: Handler<RequestContext>): RouteHandler {
   return async (request, route) => {
+    if (isBuiltOnVercel) await startWithRequest()
     const context: RequestContext = {
       request,
       params: (await route.params) ?? {},

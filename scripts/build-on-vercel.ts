@@ -4,7 +4,11 @@
  * deployment that runs now.
  */
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
 import { isSet } from '#lib/env'
+import { compressedFolder, packageFolder, swaggerUiFiles } from '#lib/pages/swagger-ui'
 
 if (isSet('DATABASE_URL')) {
   run('db:migrate')
@@ -14,10 +18,20 @@ if (isSet('DATABASE_URL')) {
 } else {
   console.log('DATABASE_URL is not set for this deployment: it is built without a migration.')
 }
+await compressSwaggerUi()
 run('build')
 
 /** What failed has said why, so nothing is added to it. */
 function run(script: string): void {
   const { status } = spawnSync('npm', ['run', script], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Swagger UI as it is would be a quarter of the function. */
+async function compressSwaggerUi(): Promise<void> {
+  mkdirSync(compressedFolder, { recursive: true })
+  for (const name of swaggerUiFiles) {
+    const content = readFileSync(join(await packageFolder(), name))
+    writeFileSync(join(compressedFolder, `${name}.br`), brotliCompressSync(content))
+  }
 }

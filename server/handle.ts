@@ -3,7 +3,8 @@ import { isSet } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { methodNotAllowed } from '#lib/methods'
 import { pathNotFound } from '#lib/request'
-import { type Params, withRequest } from '#lib/with-request'
+import type { Params } from '#lib/request-context'
+import { withRequest } from '#lib/with-request'
 import { loadRoutes, type RouteFile } from '#server/routes'
 
 const findRoute = await loadRoutes()

@@ -2,7 +2,8 @@ import { globSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { OptionsHandler } from '#lib/methods'
-import type { Params, RouteHandler } from '#lib/with-request'
+import type { Params } from '#lib/request-context'
+import type { RouteHandler } from '#lib/with-request'
 
 /** What a route file exports: a handler for each method. */
 export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {

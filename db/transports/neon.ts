@@ -1,7 +1,9 @@
 import type { EventEmitter } from 'node:events'
 import { neon, neonConfig, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
-import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
+import { sqlStateOf, toDatabaseError } from '#db/errors'
+import { Lines, shareOf } from '#db/transports/lines'
+import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 
 /**
@@ -11,31 +13,36 @@ import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 export function openNeon(options: TransportOptions): Transport {
   if (options.neonFetchEndpoint !== undefined) pointAtStandIn(options.neonFetchEndpoint)
   const sql = neon(options.url)
-  let inFlight = 0
+  const lines = new Lines({
+    capacity: options.queueLimit,
+    userShare: shareOf(options.poolSize),
+    reserve: 0,
+    queueLimit: options.queueLimit,
+    silentAfterMs: options.connectTimeoutMs / 3,
+  })
 
   return {
     name: 'neon',
-    async transaction(statements, timeoutMs) {
-      if (inFlight >= options.queueLimit) {
-        throw new DatabaseError('too many requests wait for the database', {
-          kind: 'overloaded',
-          transient: false,
-          mayHaveRun: false,
-        })
-      }
-      inFlight += 1
+    async transaction(statements, timeoutMs, place) {
+      const end = performance.now() + timeoutMs
+      const leave = await lines.enter(timeoutMs, place)
       try {
-        const queries = statements.map(({ sql: text, parameters }) =>
+        // Neon's driver takes no negative time.
+        const timeLeftMs = Math.max(0, end - performance.now())
+        const queries = withTimeLimits(statements, timeLeftMs).map(({ sql: text, parameters }) =>
           sql.query(text, [...parameters]),
         )
         const results: unknown = await sql.transaction(queries, {
-          fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeoutMs)) },
+          fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },
         })
-        return results as Row[][]
+        lines.heard()
+        const [, ...rows] = results as Row[][]
+        return rows
       } catch (error) {
+        if (sqlStateOf(error) !== undefined) lines.heard()
         throw toDatabaseError(error, mayHaveRun(error))
       } finally {
-        inFlight -= 1
+        leave()
       }
     },
     sessions() {
@@ -46,7 +53,7 @@ export function openNeon(options: TransportOptions): Transport {
       // kysely 0.29 expects `connect()` to resolve to a client; Neon's types say void, its code a client.
       return new PostgresDialect({ pool: pool as unknown as PostgresPool })
     },
-    poolLoad: () => ({ inUse: inFlight, idle: 0, waiting: 0 }),
+    poolLoad: () => ({ ...lines.load(), idle: 0 }),
     close: async () => {},
   }
 }

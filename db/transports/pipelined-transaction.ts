@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Connection, types } from 'pg'
+import { sqlStateOf } from '#db/errors'
 import type { Row, Statement } from '#db/transports/transport'
 
 /** What may be sent as text; anything else would be written differently by each driver. */
@@ -48,8 +50,10 @@ interface Messages {
  */
 export class PipelinedTransaction {
   readonly results: Promise<Row[][]>
-  /** Statements that Postgres has answered; what they did is kept only by the commit after all. */
-  answered = 0
+  /** Only once Postgres has answered the Sync is the connection free for others. */
+  state: 'unsent' | 'under way' | 'synced' | 'ended' = 'unsent'
+  #answered = 0
+  #over: Promise<void> | undefined
   readonly #statements: readonly Statement[]
   readonly #named: Set<string> | undefined
   readonly #rows: Row[][]
@@ -72,6 +76,7 @@ export class PipelinedTransaction {
   submit(connection: Connection): void {
     const messages = connection as unknown as Messages
     const parameters = this.#statements.map((statement) => statement.parameters.map(toText))
+    this.state = 'under way'
     messages.stream.cork()
     for (const [index, { sql }] of this.#statements.entries()) {
       const name = this.#prepare(messages, sql)
@@ -112,26 +117,53 @@ export class PipelinedTransaction {
       const text = fields[index] ?? null
       row[name] = text === null ? null : parse(text)
     }
-    this.#rows[this.answered]?.push(row)
+    this.#rows[this.#answered]?.push(row)
   }
 
   handleCommandComplete(): void {
-    this.answered += 1
+    this.#answered += 1
   }
 
   handleEmptyQuery(): void {
-    this.answered += 1
+    this.#answered += 1
   }
 
   handlePortalSuspended(): void {}
 
-  handleError(error: unknown): void {
+  handleError(error: unknown, connection?: Connection): void {
+    // What follows an error of Postgres' is not passed on: the answer to the Sync, or the end.
+    if (sqlStateOf(error) !== undefined) this.#over = connection && this.#isOver(connection)
     this.#reject(error)
   }
 
   /** The answer to the Sync: the transaction is committed. */
   handleReadyForQuery(): void {
+    this.state = 'synced'
     for (const name of this.#parsed) this.#named?.add(name)
     this.#resolve(this.#rows)
+  }
+
+  /** Whether every statement was answered; what they did is kept only by the commit after all. */
+  get isAnswered(): boolean {
+    return this.#answered === this.#statements.length
+  }
+
+  /** Waits after an error until `state` is final, where the connection tells. */
+  async over(timeoutMs: number): Promise<void> {
+    if (this.#over === undefined) return
+    await Promise.race([this.#over, sleep(timeoutMs, undefined, { ref: false })])
+  }
+
+  #isOver(connection: Connection): Promise<void> {
+    return new Promise((resolve) => {
+      const become = (state: 'synced' | 'ended') => () => {
+        connection.off('readyForQuery', synced).off('end', ended)
+        this.state = state
+        resolve()
+      }
+      const synced = become('synced')
+      const ended = become('ended')
+      connection.on('readyForQuery', synced).on('end', ended)
+    })
   }
 }

@@ -29,6 +29,16 @@ export interface TransportOptions {
   readonly onFault: (error: unknown) => void
 }
 
+/** Whose work a transaction is, which decides how it waits for a connection; see `Lines`. */
+export interface Place {
+  /** Work of the same user waits in that user's own line. */
+  readonly user: string
+  /** Goes ahead of every line: the service asks for itself whether it is ready. */
+  readonly isProbe?: boolean
+  /** Aborts where the client has gone. What waits is then not sent; it is asked for only then. */
+  readonly signal?: (() => AbortSignal) | undefined
+}
+
 /** How busy a transport is. */
 export interface PoolLoad {
   readonly inUse: number
@@ -41,13 +51,19 @@ export interface PoolLoad {
 export interface Transport {
   readonly name: 'neon' | 'postgres' | 'pglite'
   /**
-   * Runs the statements as one transaction in one network round trip.
+   * Runs the statements as one transaction in one network round trip. Postgres is told first how
+   * long each may take, so that it gives up before `timeoutMs` is over.
    *
    * @param timeoutMs how long all of it may take, the wait for a connection included
+   * @param place nobody's line where it is left out
    * @returns the rows of each statement
    * @throws DatabaseError for every failure
    */
-  transaction(statements: readonly Statement[], timeoutMs: number): Promise<readonly Row[][]>
+  transaction(
+    statements: readonly Statement[],
+    timeoutMs: number,
+    place?: Place,
+  ): Promise<readonly Row[][]>
   /** A dialect with real sessions, for migrations. Whoever opens it destroys it. */
   sessions(): Dialect
   /** Absent where there is no pool. */

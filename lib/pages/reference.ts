@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import folderOfSwaggerUi from 'swagger-ui-dist/absolute-path.js'
+import { swaggerUiFile } from '#lib/pages/swagger-ui'
 
 const script = `window.onload = () => {
   window.ui = SwaggerUIBundle({
@@ -55,5 +53,5 @@ export async function referencePart(
   const type = Object.hasOwn(types, name) ? types[name] : undefined
   if (type === undefined) return undefined
   if (name === 'reference.js') return { type, content: script }
-  return { type, content: await readFile(join(folderOfSwaggerUi(), name), 'utf8') }
+  return { type, content: await swaggerUiFile(name) }
 }

@@ -43,16 +43,26 @@ test('of 100,000 tasks, a list and every look-up read one user’s rows, by an i
   const id = String(first?.['id'])
   const limited = await own.list({ limit: 10 })
   expect(JSON.parse(String(limited.json))).toHaveLength(10)
-  await own.list({ sort: 'title', order: 'asc' })
+  const position = { title: 'Task 5', createdAt: new Date().toISOString(), id }
+  await own.list({ sort: 'title', order: 'asc', limit: 10 })
+  await own.list({ sort: 'title', order: 'desc', limit: 10, after: position, withTotal: false })
+  await own.list({ sort: 'title', order: 'asc', limit: 10, after: position, withTotal: false })
   await own.find(id)
   await own.update(id, { title: 'New' })
   await own.complete(id)
   await own.remove(id)
 
-  const [newest, byTitle, ...lookUps] = plans
+  const [newest, byTitle, backwards, forwards, ...lookUps] = plans
   expect(newest).toMatch(/Index Scan using tasks_newest_first/)
   expect(newest).not.toMatch(/Sort/)
-  expect(byTitle).toMatch(/Index Cond: \(user_id = /)
+  for (const page of [byTitle, backwards, forwards]) {
+    expect(page).toMatch(/Index Scan (Backward )?using tasks_by_title/)
+    expect(page).not.toMatch(/Sort/)
+  }
+  // It begins where the page before ended, and does not read what comes before.
+  for (const page of [backwards, forwards]) {
+    expect(page).toMatch(/Index Cond: .*ROW\(\(title\)::text, created_at, id\) [<>] ROW/)
+  }
   expect(lookUps).toHaveLength(4)
   for (const plan of lookUps) {
     expect(plan).toMatch(/Index Scan using tasks_pkey/)

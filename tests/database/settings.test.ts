@@ -17,8 +17,7 @@ describe.each(transports)('on %s', (name) => {
   test('the role and the user of a request are gone after it, and after its failure', async () => {
     const look = [
       {
-        sql: `select current_user::text as role, coalesce(current_setting('app.user_id', true), '') as "user",
-          current_setting('statement_timeout') as timeout`,
+        sql: `select current_user::text as role, coalesce(current_setting('app.user_id', true), '') as "user"`,
         parameters: [],
       },
     ]

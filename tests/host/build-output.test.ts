@@ -1,105 +1,137 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { globSync, rmSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
-import {
-  type BuiltFunction,
-  builtFunctions,
-  copyElsewhere,
-  serverFiles,
-} from '#tests/support/functions'
-import { testSecret } from '#tests/support/secret'
+import { globSync, readFileSync, realpathSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { startNeonStandIn } from '#tests/support/neon-stand-in'
+import { createDatabase, password, postgresAt } from '#tests/support/postgres'
+import { type Service, startService } from '#tests/support/service'
+import { startCollector } from '#tests/support/span-collector'
 import { newUser, tokenFor } from '#tests/support/tokens'
+import { buildOnVercel, deployment, hasVercel, vercelBuild } from '#tests/support/vercel-build'
+import { type VercelFunction, vercelFunctions } from '#tests/support/vercel-output'
 import packageJson from '../../package.json' with { type: 'json' }
 
-let functions: BuiltFunction[] = []
-
-beforeAll(() => {
-  buildNext()
-  functions = builtFunctions()
-})
-
+const buildMs = 180_000
 const packageOf = (file: string) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? ''
+const ask = async (url: string) => {
+  const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
+  return [
+    (await fetch(`${url}/health`)).status,
+    (await fetch(`${url}/api/tasks`)).status,
+    (await fetch(`${url}/api/tasks`, { headers })).status,
+  ]
+}
 
-describe('what a host must bring along for a function', () => {
-  test('is known for every route file, the start and the middleware', () => {
-    expect(functions).toHaveLength(globSync('app/**/route.ts').length + 2)
-  })
+describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:install`)", () => {
+  let functions: VercelFunction[] = []
+  const files = () => functions.flatMap((each) => [...each.files.keys()])
 
-  test('has no PGlite', () => {
-    const carrying = functions.filter(({ files }) =>
-      files.some((file) => /pglite.*\.(wasm|data)$/.test(file)),
-    )
-    expect(carrying.map(({ module }) => module)).toEqual([])
-  })
+  beforeAll(() => {
+    buildOnVercel()
+    functions = vercelFunctions(vercelBuild)
+  }, buildMs)
 
-  test('has Swagger UI only where the reference page is served', () => {
-    const carrying = functions.filter(({ files }) =>
-      files.some((file) => file.endsWith('swagger-ui-bundle.js')),
-    )
-    expect(carrying.map(({ module }) => module)).toEqual([
-      '.next/server/app/docs/[file]/route.js',
-      '.next/server/app/docs/route.js',
+  test('is one function for every route, the middleware, and a page that Next itself brings', () => {
+    expect(functions.map(({ name }) => name)).toEqual([
+      '[...path]',
+      '_global-error.rsc',
+      '_middleware',
     ])
+    const routes = globSync('app/**/route.ts').map((path) => path.slice(3, -'/route.ts'.length))
+    const served = routes.map((route) =>
+      realpathSync(`${deployment}/functions${route || '/index'}.func`),
+    )
+    expect(served.length).toBeGreaterThan(15)
+    expect([...new Set(served)]).toEqual([realpathSync(`${deployment}/functions/[...path].func`)])
   })
 
-  test('has nothing that package.json calls a development dependency', () => {
+  test('is at most 6 MB and 500 files', () => {
+    const large = functions.filter(({ bytes, files: own }) => bytes > 6e6 || own.size > 500)
+    expect(large.map(({ name, bytes, files: own }) => [name, bytes, own.size])).toEqual([])
+  })
+
+  test('has no PGlite, and Swagger UI and OpenTelemetry only in what was made of them', () => {
+    const found = files().filter((file) => /pglite.*\.(wasm|data)$/.test(file))
+    expect(found).toEqual([])
+    const routes = functions.find(({ name }) => name === '[...path]')
+    const packages = new Set([...(routes?.files.keys() ?? [])].map(packageOf))
+    expect(packages).toContain('next')
+    expect(packages).not.toContain('swagger-ui-dist')
+    expect([...packages].filter((name) => name.startsWith('@opentelemetry'))).toEqual([])
+  })
+
+  test('has nothing that package.json calls a development dependency, and no source of ours', () => {
     const development = new Set(Object.keys(packageJson.devDependencies))
-    const found = functions.flatMap(({ files }) => files.map(packageOf))
-    expect(found.length).toBeGreaterThan(100)
-    expect([...new Set(found)].filter((name) => development.has(name))).toEqual([])
+    expect(files().length).toBeGreaterThan(300)
+    expect(files().filter((file) => development.has(packageOf(file)))).toEqual([])
+    expect(files().filter((file) => /^(app|bench|db|docs|lib|tests)\//.test(file))).toEqual([])
   })
-
-  test('is under 8 MB each', () => {
-    const large = functions.filter(({ bytes }) => bytes > 8_000_000)
-    expect(large.map(({ module }) => module)).toEqual([])
-  })
-})
-
-describe('a function that has nothing but what was traced', () => {
-  let launched: ChildProcess | undefined
-  let folder: string | undefined
-  afterEach(() => {
-    launched?.kill('SIGKILL')
-    if (folder !== undefined) rmSync(folder, { recursive: true })
-  })
-
-  async function launch(env: Record<string, string>): Promise<string> {
-    const own = ['app/api/tasks/route.js', 'app/health/route.js', 'instrumentation.js']
-    const parts = functions.filter(({ module }) => own.some((name) => module.endsWith(name)))
-    folder = copyElsewhere([...serverFiles(), ...parts.flatMap(({ files }) => files)])
-    launched = spawn(process.execPath, [resolve('tests/support/launch-function.ts')], {
-      cwd: folder,
-      env: { NODE_ENV: 'production', BETTER_AUTH_SECRET: testSecret, LOG_LEVEL: 'silent', ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const ended = once(launched, 'exit').then(() => {
-      throw new Error('The function ended before it served.')
-    })
-    const [url] = await Promise.race([once(launched.stdout ?? launched, 'data'), ended])
-    return String(url).trim()
-  }
 
   // Nothing listens on port 9, so a 503 says that the driver was there to try.
-  test.each([
-    ['pg', { DATABASE_URL: 'postgres://todo@127.0.0.1:9/todo' }],
-    [
-      'Neon',
-      {
-        DATABASE_URL: 'postgres://todo:todo@ep-test.neon.tech/todo',
-        NEON_FETCH_ENDPOINT: 'http://127.0.0.1:9/sql',
-      },
-    ],
-  ])('starts, checks credentials and asks the database by %s', async (_, env) => {
-    const url = await launch(env)
-    const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
-    const statuses = [
-      (await fetch(`${url}/health`)).status,
-      (await fetch(`${url}/api/tasks`)).status,
-      (await fetch(`${url}/api/tasks`, { headers })).status,
-    ]
-    expect(statuses).toEqual([200, 401, 503])
+  test('starts, checks credentials and tries a database that is away by pg', async () => {
+    await using service = await startService('vercel', {
+      DATABASE_URL: 'postgres://todo@127.0.0.1:9/todo',
+    })
+    expect(await ask(service.url)).toEqual([200, 401, 503])
+  })
+
+  test('starts and lists by Neon’s driver', async () => {
+    const server = postgresAt(inject('postgresPort'))
+    const standIn = await startNeonStandIn(server.port, password)
+    try {
+      await using service = await startService('vercel', {
+        DATABASE_URL: standIn.url(await createDatabase(server)),
+        NEON_FETCH_ENDPOINT: standIn.endpoint,
+      })
+      expect(await ask(service.url)).toEqual([200, 401, 200])
+    } finally {
+      await standIn.close()
+    }
+  })
+
+  test('ends with the remedy where the environment is wrong', async () => {
+    const started = startService('vercel', {
+      DATABASE_URL: 'postgres://127.0.0.1:9/todo',
+      BETTER_AUTH_SECRET: 'short',
+    })
+    await expect(started).rejects.toThrow('BETTER_AUTH_SECRET is shorter')
+  })
+
+  describe('on Postgres', () => {
+    let collector: Awaited<ReturnType<typeof startCollector>>
+    let service: Service
+
+    beforeAll(async () => {
+      const server = postgresAt(inject('postgresPort'))
+      collector = await startCollector()
+      service = await startService('vercel', {
+        DATABASE_URL: server.url(await createDatabase(server)),
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      })
+    })
+    afterAll(async () => {
+      await service?.stop()
+      await collector?.[Symbol.asyncDispose]()
+    })
+
+    test('serves the files of Swagger UI as they are in their package', async () => {
+      const page = await fetch(`${service.url}/docs`)
+      expect(page.headers.get('content-security-policy')).toContain("script-src 'self'")
+      for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js']) {
+        const answer = await fetch(`${service.url}/docs/${name}`)
+        const original = readFileSync(`node_modules/swagger-ui-dist/${name}`, 'utf8')
+        expect([name, (await answer.text()) === original]).toEqual([name, true])
+      }
+    })
+
+    test('sends a span for each request, also for the first', async () => {
+      expect(await ask(service.url)).toEqual([200, 401, 200])
+      const count = (wanted: string) =>
+        collector.spans().filter(({ name }) => name === wanted).length
+      for (let waited = 0; waited < 10_000 && count('GET /api/tasks') < 2; waited += 50) {
+        await sleep(50)
+      }
+      // The first was sent when the service was waited for.
+      expect([count('GET /health'), count('GET /api/tasks')]).toEqual([2, 2])
+    })
   })
 })

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { freePort, launch } from '#tests/support/service'
@@ -15,7 +14,6 @@ const fromShell = { BETTER_AUTH_SECRET: undefined, BETTER_AUTH_URL: undefined, L
 let port: number
 
 beforeAll(async () => {
-  buildNext()
   for (const part of ['.next', 'node_modules', 'next.config.ts', 'package.json']) {
     symlinkSync(resolve(part), join(folder, part))
   }

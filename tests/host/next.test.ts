@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
 import { sendRaw } from '#tests/support/raw'
 import { type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
@@ -7,7 +6,6 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 let service: Service
 
 beforeAll(async () => {
-  buildNext()
   service = await startService('next', { DATABASE_URL: 'pglite://' })
 })
 afterAll(() => service.stop())

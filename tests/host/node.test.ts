@@ -89,33 +89,6 @@ test('a client that hangs up in the middle of a body is no fault of ours', async
   expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
 })
 
-test('SIGTERM: readiness turns 503, what is under way finishes, and the process exits with 0', async () => {
-  const leaving = await startService('node', { DATABASE_URL: 'pglite://' })
-  const body = '{"title":"sent while the service stops"}'
-  const socket = await openSocket(leaving.url)
-  socket.write(
-    [
-      'POST /api/tasks HTTP/1.1',
-      'Host: localhost',
-      `Authorization: Bearer ${await tokenFor(newUser())}`,
-      `Content-Length: ${body.length}`,
-      '',
-      body.slice(0, 10),
-    ].join('\r\n'),
-  )
-  await sleep(100)
-  leaving.process.kill('SIGTERM')
-  await sleep(200)
-  const ready = await fetch(`${leaving.url}/health/ready`)
-  expect(ready.status).toBe(503)
-  expect(await ready.json()).toMatchObject({ code: 'not_ready' })
-  const answer = text(socket)
-  await sleep(1200)
-  socket.write(body.slice(10))
-  expect(await answer).toMatch(/^HTTP\/1.1 201 [\s\S]*sent while the service stops/)
-  expect(await leaving.ended).toBe(0)
-})
-
 test('several workers on PGlite are refused, with what to do', async () => {
   const refused = launch('node', { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
   expect(await refused.ended).toBe(1)

@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { type Host, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const folder = mkdtempSync(join(tmpdir(), 'todo-'))
 const running: Service[] = []
 
-beforeAll(() => buildNext())
 afterEach(async () => {
   for (const service of running.splice(0)) await service.stop('SIGKILL')
 })
@@ -53,62 +51,4 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
     expect(await third.ended).toBe(1)
     expect(third.output()).toContain('is open in process')
   })
-
-  test('writes one line of JSON for each request, without a token or a body', async () => {
-    const service = await start(host, { DATABASE_URL: 'pglite://', LOG_LEVEL: 'info' })
-    const user = newUser()
-    const token = await tokenFor(user)
-    const send = (path: string, init: RequestInit = {}) =>
-      fetch(service.url + path, {
-        ...init,
-        headers: {
-          authorization: `Bearer ${token}`,
-          cookie: 'session=cookie-words',
-          'content-type': 'application/json',
-        },
-      })
-    const body = JSON.stringify({ title: 'private words' })
-    const { id } = await (await send('/api/tasks', { method: 'POST', body })).json()
-    await send(`/api/${user}/tasks/${id}`)
-    await send('/api/somebody-else/tasks')
-    await fetch(`${service.url}/api/tasks`, { headers: { authorization: 'Bearer forged.words' } })
-    await service.stop()
-
-    const lines = service.output().split('\n').flatMap(toEvent)
-    const requests = lines.filter(({ event }) => event === 'request')
-    expect(requests.filter(({ route }) => route !== '/health')).toEqual([
-      expect.objectContaining({ method: 'POST', route: '/api/tasks', status: 201, userId: user }),
-      expect.objectContaining({ method: 'GET', route: '/api/{userId}/tasks/{id}', status: 200 }),
-      expect.objectContaining({ route: '/api/{userId}/tasks', status: 403, userId: user }),
-      expect.objectContaining({ route: '/api/tasks', status: 401 }),
-    ])
-    for (const request of requests) {
-      expect(request).toMatchObject({
-        requestId: expect.any(String),
-        durationMs: expect.any(Number),
-      })
-    }
-    expect(lines.filter(({ event }) => event === 'refused')).toEqual([
-      expect.objectContaining({ level: 'warn', code: 'other_user', userId: user }),
-      expect.objectContaining({ level: 'warn', code: 'token_invalid' }),
-    ])
-    for (const secret of [token, 'private words', 'cookie-words', 'forged.words']) {
-      expect(service.output()).not.toContain(secret)
-    }
-  })
-
-  test('says no_key_set in the log where BETTER_AUTH_URL is not set', async () => {
-    const service = await start(host, { DATABASE_URL: 'pglite://', BETTER_AUTH_URL: '' })
-    expect(service.output()).toContain('no_key_set')
-  })
 })
-
-test('on the node host, SIGTERM ends the service with exit code 0', async () => {
-  const service = await start('node', { DATABASE_URL: 'pglite://' })
-  expect(await service.stop('SIGTERM')).toBe(0)
-})
-
-/** Next prints lines of its own between those of the log. */
-function toEvent(line: string): Record<string, unknown>[] {
-  return line.startsWith('{') ? [JSON.parse(line)] : []
-}

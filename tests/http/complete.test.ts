@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { call, createTask } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
@@ -27,6 +28,19 @@ describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
       })
       expect(answer.json()).toMatchObject({ completed, is_completed: completed })
     }
+  })
+
+  test.each([
+    ['a flip', undefined],
+    ['a set', { completed: true }],
+    ['a set to what it is', { completed: false }],
+  ])('makes updated_at later than before with %s', async (_, body) => {
+    const user = newUser()
+    const task = await createTask(user)
+    await sleep(5)
+    const options = { as: user, ...(body !== undefined && { body }) }
+    const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, options)
+    expect(Date.parse(answer.json().updated_at)).toBeGreaterThan(Date.parse(task.updated_at))
   })
 
   test('refuses a value that is no boolean and flips nothing', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { call, createTask } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
@@ -22,6 +23,16 @@ describe.each(['PUT', 'PATCH'])('%s /api/tasks/{id}', (method) => {
     expect(updated.updated_at >= task.updated_at).toBe(true)
     const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
     expect(read.json()).toEqual(updated)
+  })
+
+  test('makes updated_at later than before', async () => {
+    const user = newUser()
+    const task = await createTask(user, original)
+    await sleep(5)
+    const body = { title: 'Buy bread' }
+    const answer = await call(method, `/api/tasks/${task.id}`, { as: user, body })
+    expect(Date.parse(answer.json().updated_at)).toBeGreaterThan(Date.parse(task.updated_at))
+    expect(answer.json().created_at).toBe(task.created_at)
   })
 
   test('an empty object changes nothing, updated_at included', async () => {

@@ -16,7 +16,7 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   connectTimeoutMs: 3000,
   queueTimeoutMs: 8000,
   namedStatements: false,
-  limits: { deadlineMs: 8000, attemptMs: 5000, statementTimeoutMs: 4000 },
+  limits: { deadlineMs: 8000, attemptMs: 5000 },
   onFault: () => {},
 }
 

@@ -7,8 +7,12 @@ export type ProxyMode =
   | 'refuse'
   /** Connections stay open, and nothing passes any more in either direction. */
   | 'stall'
+  /** What is sent in either direction arrives once the mode is another. */
+  | 'hold'
   /** What the client sends arrives; what the server answers is lost, and the connection ends. */
   | 'cut answers'
+  /** As if Postgres were shut down behind its answers: it says so in place of the end, and stays. */
+  | 'shut down'
 
 /** A network between the service and Postgres that can be made as bad as needed. */
 export interface FaultProxy {
@@ -16,6 +20,8 @@ export interface FaultProxy {
   mode: ProxyMode
   /** Added to each direction. */
   delayMs: number
+  /** Answers that were lost by `cut answers` so far. */
+  readonly lostAnswers: number
   /** Request-response exchanges so far: how often the client spoke after having listened. */
   readonly exchanges: number
   /** Ends every open connection with a reset. */
@@ -26,7 +32,10 @@ export interface FaultProxy {
 /** Starts a proxy in front of a port of this machine. */
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const open = new Set<Socket>()
+  const held: (() => void)[] = []
   let exchanges = 0
+  let lostAnswers = 0
+  let mode: ProxyMode = 'pass'
 
   const server = createServer((client) => {
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
@@ -39,7 +48,10 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     })
     forward(upstream, client, () => {
       isListening = true
-      if (proxy.mode === 'cut answers') client.resetAndDestroy()
+      if (proxy.mode === 'cut answers') {
+        lostAnswers += 1
+        client.resetAndDestroy()
+      }
       return proxy.mode !== 'cut answers'
     })
     return undefined
@@ -50,6 +62,14 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     from.setNoDelay(true)
     from.on('data', (data) => {
       if (!mayPass() || proxy.mode === 'stall') return
+      if (proxy.mode === 'hold') {
+        held.push(() => to.write(data))
+        return
+      }
+      if (proxy.mode === 'shut down') {
+        to.write(withoutEnd(data))
+        return
+      }
       if (proxy.delayMs === 0) to.write(data)
       else setTimeout(() => to.write(data), proxy.delayMs)
     })
@@ -64,7 +84,16 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const { port } = server.address() as AddressInfo
   const proxy = {
     port,
-    mode: 'pass' as ProxyMode,
+    get mode() {
+      return mode
+    },
+    set mode(next) {
+      mode = next
+      if (next !== 'hold') for (const pass of held.splice(0)) pass()
+    },
+    get lostAnswers() {
+      return lostAnswers
+    },
     delayMs: 0,
     get exchanges() {
       return exchanges
@@ -78,4 +107,19 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     },
   }
   return proxy
+}
+
+const shutDown = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0')
+
+/** An answer of Postgres' with the news of a shutdown in place of its ReadyForQuery. */
+function withoutEnd(data: Buffer): Buffer {
+  const end = data.subarray(-6)
+  const isEnd = end.toString('latin1', 0, 1) === 'Z' && end.readInt32BE(1) === 5
+  return isEnd ? Buffer.concat([data.subarray(0, -6), shutDown]) : data
+}
+
+function message(type: string, body: string): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(4 + body.length)
+  return Buffer.concat([Buffer.from(type), length, Buffer.from(body)])
 }

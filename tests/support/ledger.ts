@@ -45,19 +45,22 @@ export async function work(url: string, ledger: Ledger, isOver: () => boolean): 
     const created = await ask('POST', '/api/tasks', { title })
     if (created.status === 201) ledger.created.set(String(created.json()['id']), title)
     else ledger.doubtfulTitles.push(title)
+    if (isOver()) return
 
     const flip = await ask('PATCH', `/api/tasks/${flipped.id}/complete`)
     if (flip.status === 200) flipped.acknowledged += 1
     else flipped.inDoubt += 1
+    if (isOver()) return
 
     const rename = await ask('PUT', `/api/tasks/${titles.id}`, { title: `title ${round}` })
     if (rename.status === 200) {
       titles.acknowledged = `title ${round}`
       titles.inDoubt = []
     } else titles.inDoubt.push(`title ${round}`)
+    if (isOver()) return
 
     await ask('GET', '/api/tasks?limit=5')
-    if (round % 3 === 0 && created.status === 201) {
+    if (round % 3 === 0 && created.status === 201 && !isOver()) {
       const id = String(created.json()['id'])
       const deleted = await ask('DELETE', `/api/tasks/${id}`)
       ;(deleted.status === 204 ? ledger.deleted : ledger.doubtfulDeletes).add(id)

@@ -1,18 +1,24 @@
 import { Client } from 'pg'
 import { runSql } from '#tests/support/postgres'
 
-/** Holds every statement on tasks up while `work` runs, or until it calls what it is given. */
+/** Holds every statement on tasks up. @returns what lets them go on */
+export async function holdTasks(databaseUrl: string): Promise<() => Promise<void>> {
+  const holder = new Client({ connectionString: databaseUrl })
+  await holder.connect()
+  await holder.query('begin; lock table tasks in access exclusive mode')
+  return () => holder.end()
+}
+
+/** The same while `work` runs, or until it calls what it is given. */
 export async function whileTasksAreLocked(
   databaseUrl: string,
   work: (release: () => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
-  const locker = new Client({ connectionString: databaseUrl })
-  await locker.connect()
+  const release = await holdTasks(databaseUrl)
   try {
-    await locker.query('begin; lock table tasks in access exclusive mode')
-    await work(() => locker.query('commit'))
+    await work(release)
   } finally {
-    await locker.end()
+    await release()
   }
 }
 

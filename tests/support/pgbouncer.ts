@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startChild } from '#tests/support/child'
 import { password } from '#tests/support/postgres'
 import { freePort } from '#tests/support/service'
 
@@ -30,13 +31,13 @@ server_login_retry = 1
   writeFileSync(file, settings)
   // It refuses to run as root.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
-  const child = spawn('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = startChild('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
   let printed = ''
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     printed += chunk
   })
   await new Promise<void>((resolve, reject) => {
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       printed += chunk
       if (printed.includes('process up')) resolve()
     })

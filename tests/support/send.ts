@@ -16,8 +16,9 @@ export async function send(
   path: string,
   as?: string,
   body?: unknown,
+  further: Record<string, string> = {},
 ): Promise<Sent> {
-  const headers: Record<string, string> = { 'content-type': 'application/json' }
+  const headers: Record<string, string> = { 'content-type': 'application/json', ...further }
   if (as !== undefined) headers['authorization'] = `Bearer ${await tokenFor(as)}`
   const startedAt = performance.now()
   const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }

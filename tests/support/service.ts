@@ -1,12 +1,21 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { killGroup, startChild } from '#tests/support/child'
 import { testSecret } from '#tests/support/secret'
+import { deployment } from '#tests/support/vercel-build'
 
-export type Host = 'next' | 'node'
+export type Host = 'dev' | 'next' | 'node' | 'vercel'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The host of a project that runs on one. */
+    host: Host
+  }
+}
 
 export interface Service {
   readonly url: string
@@ -21,8 +30,16 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
+  dev: ['scripts/next.ts', 'dev'],
   next: ['scripts/next.ts', 'start'],
   node: ['server/main.ts'],
+  // Needs `buildOnVercel` before.
+  vercel: ['tests/support/launch-on-vercel.ts', deployment],
+}
+
+/** What the platform itself sets. */
+const settings: Partial<Record<Host, Record<string, string>>> = {
+  vercel: { VERCEL: '1', VERCEL_ENV: 'production', VERCEL_REGION: 'iad1' },
 }
 
 /**
@@ -52,7 +69,7 @@ export async function startService(
 }
 
 async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
-  await service.stop()
+  await service.stop('SIGKILL')
 }
 
 /**
@@ -68,7 +85,7 @@ export function launch(
   const [script = '', ...parameters] = commands[host]
   const copy = join(folder, script)
   const program = existsSync(copy) ? resolve(copy) : resolve(script)
-  const child = spawn(process.execPath, [program, ...parameters], {
+  const child = startChild(process.execPath, [program, ...parameters], {
     cwd: folder,
     env: {
       PATH,
@@ -78,16 +95,17 @@ export function launch(
       RATE_LIMIT: '100000/60',
       BETTER_AUTH_SECRET: testSecret,
       BETTER_AUTH_URL: 'http://127.0.0.1:9',
+      ...settings[host],
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close').then(() => child.exitCode)
   let printed = ''
-  child.stdout.on('data', (chunk) => {
+  child.stdout?.on('data', (chunk) => {
     printed += chunk
   })
-  child.stderr.on('data', (chunk) => {
+  child.stderr?.on('data', (chunk) => {
     printed += chunk
   })
   return {
@@ -95,7 +113,8 @@ export function launch(
     output: () => printed,
     ended,
     stop(signal = 'SIGTERM') {
-      child.kill(signal)
+      if (signal === 'SIGKILL') killGroup(child)
+      else child.kill(signal)
       return ended
     },
   }

@@ -1,5 +1,4 @@
 import type { TestProject } from 'vitest/node'
-import { buildNext } from '#tests/support/build'
 import { type Host, startService } from '#tests/support/service'
 
 declare module 'vitest' {
@@ -20,7 +19,6 @@ export function target(host: Host, env: () => Promise<Record<string, string>>) {
       project.provide('baseUrl', given)
       return undefined
     }
-    if (host === 'next') buildNext()
     const service = await startService(host, await env())
     project.provide('baseUrl', service.url)
     return async () => {

@@ -93,6 +93,7 @@ describe('the architecture', () => {
     expect(offenders((_, source) => source.includes('process.env')).sort()).toEqual([
       'instrumentation.ts',
       'lib/env.ts',
+      'next.config.ts',
     ])
   })
 
@@ -111,6 +112,15 @@ describe('the architecture', () => {
       ),
     )
     expect(asked).toEqual([])
+  })
+
+  test('keeps the suite of failures outside of the service, so that any host can be asked', () => {
+    const suite = globSync('tests/failures/**/*.ts')
+    expect(suite.length).toBeGreaterThan(10)
+    const inside = suite.filter((file) =>
+      importsOf(readFileSync(file, 'utf8')).some((name) => /^#(app|db|lib|server|inst)/.test(name)),
+    )
+    expect(inside).toEqual([])
   })
 
   test('has every method of /api authenticated', () => {

@@ -47,21 +47,26 @@ describe('the capacity model', () => {
     expect(costOfMix(costs, { read: 1 }, 7, all(1))).toEqual(all(2))
   })
 
-  test('says what a load runs into', () => {
+  test('says what a load runs into, from where on', () => {
     const small = capacityFor(figures, { requestsPerSecond: 10, users: 1000, tasksPerUser: 10 })
     expect(limitsOf(small)).toEqual([])
-    const large = { ...small, storageGigabytes: 4000, serviceCores: 30, postgresCores: 60 }
-    expect(limitsOf({ ...large, connections: 90 }).map((limit) => limit.split(':')[0])).toEqual([
-      '30 service processes',
-      'Connections',
-      'Postgres',
-      'Size',
+    expect(limitsOf({ ...small, serviceCores: 1 })).toEqual([])
+    expect(limitsOf({ ...small, serviceCores: 1.1 })).toEqual([{ of: 'processes', processes: 2 }])
+    expect(limitsOf({ ...small, serviceCores: 9 })).toHaveLength(1)
+    expect(limitsOf({ ...small, serviceCores: 30, connections: 90 })).toEqual([
+      { of: 'processes', processes: 30 },
+      { of: 'connections', processes: 30, opened: 300, least: 3 },
     ])
-    expect(limitsOf({ ...large, connections: 90 })[1]).toContain('3 for each process')
-    const ofPostgres = (postgresCores: number) => limitsOf({ ...small, postgresCores }).join()
-    expect(ofPostgres(60)).toContain('Citus')
-    expect(ofPostgres(20)).toContain('of fixed size')
-    expect(ofPostgres(16)).toBe('')
+    const ofPostgres = (postgresCores: number) =>
+      limitsOf({ ...small, postgresCores }).map((limit) => limit.of)
+    expect([16, 17, 56, 57].map(ofPostgres)).toEqual([
+      [],
+      ['scaling Postgres'],
+      ['scaling Postgres'],
+      ['Postgres'],
+    ])
+    expect(limitsOf({ ...small, storageGigabytes: 100 })).toEqual([])
+    expect(limitsOf({ ...small, storageGigabytes: 101 })).toEqual([{ of: 'size', gigabytes: 101 }])
   })
 })
 
@@ -75,15 +80,13 @@ describe('the figures', () => {
     expect(numberIn('')).toBeNaN()
   })
 
-  test('of both hosts are on the pages, and Next costs the service more', () => {
+  test('of both hosts are read from the pages, each in its unit', () => {
     const compared = readSection('performance', 'compare')
     const row = readTable(compared, 'Read one').find(({ server }) => server?.endsWith('Node host'))
     expect(readMeasured('node').serviceMs).toBe(numberIn(row?.['CPU ms/request']))
-    expect(readCost('next', 50, false).serviceMs).toBeGreaterThan(
-      readCost('node', 50, false).serviceMs,
-    )
-    const [plain, counted] = [readCost('node', 50, false), readCost('node', 50, true)]
-    expect(counted.postgresMs).toBeGreaterThanOrEqual(plain.postgresMs)
+    for (const host of ['node', 'next'] as const) {
+      for (const value of Object.values(readCost(host, 50, false))) expect(value).toBeGreaterThan(0)
+    }
     const read = readFigures('node', 100, standardPrices, 0.6)
     for (const value of Object.values(read)) expect(value).toBeGreaterThan(0)
     const factor = readDistance('node', cpuTitle)
@@ -105,10 +108,20 @@ describe('the figures', () => {
 
 describe('a question', () => {
   test('is answered in both directions', () => {
-    const given = { users: '1000000', 'service-cores': '2', 'postgres-cores': '4' }
-    const text = answer(readQuestion(given))
-    expect(text).toContain('| Postgres cores')
-    expect(text).toContain('2 service cores and 4 of Postgres')
+    const users = 1_000_000
+    const needs = answer(readQuestion({ users: String(users) }))
+    const coresOf = (what: string) =>
+      numberIn(new RegExp(`\\| ${what} cores +\\| +([\\d.,]+)`).exec(needs)?.[1])
+    const usersFor = (share: number) => {
+      const has = {
+        'service-cores': String(coresOf('service') * share),
+        'postgres-cores': String(coresOf('Postgres') * share),
+      }
+      const text = answer(readQuestion({ users: String(users), ...has }))
+      return numberIn(/([\d,]+) such users/.exec(text)?.[1])
+    }
+    expect(usersFor(1) / users).toBeCloseTo(1)
+    expect(usersFor(0.5) / users).toBeCloseTo(0.5)
   })
 
   test.each([

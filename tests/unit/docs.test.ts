@@ -62,7 +62,7 @@ function variables(): string[] {
 }
 
 /** What a platform or a tool sets, and nobody has to. */
-const setByOthers = ['NODE_ENV', 'VERCEL']
+const setByOthers = ['BUILT_ON_VERCEL', 'NODE_ENV', 'VERCEL']
 
 test('.env.example has every variable, and no other', () => {
   const listed = Array.from(

@@ -1,7 +1,6 @@
 import { json } from '#lib/answer'
-import { databaseWithin } from '#lib/database'
+import { isDatabaseReady } from '#lib/database'
 import { isDraining } from '#lib/draining'
-import { env } from '#lib/env'
 import { Problem } from '#lib/errors'
 import { otherMethods } from '#lib/methods'
 import { withRequest } from '#lib/with-request'
@@ -9,9 +8,7 @@ import { withRequest } from '#lib/with-request'
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
 export const GET = withRequest(async () => {
   if (isDraining()) throw notReady('The service is shutting down.')
-  const database = await databaseWithin(env().DATABASE_TIMEOUT_MS)
-  const isReady = await database.isReady()
-  if (!isReady) throw notReady('The database is not migrated.')
+  if (!(await isDatabaseReady())) throw notReady('The database is not migrated.')
   return json({ status: 'ready' })
 })
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { host } from '#tests/failures/world'
 import { checkLedger, openLedger, work } from '#tests/support/ledger'
 import { createDatabase, type PostgresServer, startPostgres } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
@@ -8,6 +9,8 @@ import { newUser } from '#tests/support/tokens'
 
 const deadlineMs = 4000
 const slackMs = 2500
+/** How soon requests are served again, and what a busy machine may add. */
+const backMs = 1000 + 1000
 const workers = 8
 
 let server: PostgresServer
@@ -17,16 +20,15 @@ let direct: string
 beforeAll(async () => {
   server = await startPostgres({ isDurable: true })
   direct = server.url(await createDatabase(server))
-  service = await startService('node', {
+  service = await startService(host, {
     DATABASE_URL: direct,
     DATABASE_TIMEOUT_MS: String(deadlineMs),
   })
 })
 afterAll(async () => {
-  await service?.stop()
+  await service?.stop('SIGKILL')
   await server?.remove()
 })
-
 test('Postgres is killed and started again under load, twice, and nothing acknowledged is lost', {
   timeout: 90_000,
 }, async () => {
@@ -44,7 +46,7 @@ test('Postgres is killed and started again under load, twice, and nothing acknow
     await server.restart()
     const upAt = performance.now()
     while ((await send(service.url, 'GET', '/api/tasks?limit=1', newUser())).status !== 200) {
-      expect(performance.now() - upAt, 'service returns within 5 s').toBeLessThan(5000)
+      expect(performance.now() - upAt, 'requests are served again').toBeLessThan(backMs)
       await sleep(20)
     }
     outages.push({ downMs: upAt - killedAt, backMs: performance.now() - upAt })
@@ -68,6 +70,6 @@ test('Postgres is killed and started again under load, twice, and nothing acknow
   const slowest = Math.max(...failed.map(({ durationMs }) => durationMs))
   const times = outages.map(({ downMs, backMs }) => `${downMs.toFixed(0)}+${backMs.toFixed(0)}`)
   console.info(
-    `${answers.length} requests, ${failed.length} of them 503 (slowest ${slowest.toFixed(0)} ms), down and back in ms: ${times.join(', ')}`,
+    `On ${host}: ${answers.length} requests, ${failed.length} of them 503 (slowest ${slowest.toFixed(0)} ms), down and back in ms: ${times.join(', ')}`,
   )
 })

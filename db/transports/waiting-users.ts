@@ -1,0 +1,65 @@
+import type { Place } from '#db/transports/transport'
+
+/** A transaction that waits for its turn. */
+export interface Waiter {
+  readonly place: Place
+  readonly go: () => void
+}
+
+/** Whoever waits, in a line for each user; the users have turns, and probes go first. */
+export class WaitingUsers {
+  /** The user whose turn is next comes first. */
+  readonly #lines = new Map<string, Set<Waiter>>()
+  readonly #probes = new Set<Waiter>()
+  #size = 0
+
+  /** How many wait in all lines. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** How many wait in the line that this place is in. */
+  lengthOf(place: Place): number {
+    return this.#lineOf(place)?.size ?? 0
+  }
+
+  add(waiter: Waiter): void {
+    const line = this.#lineOf(waiter.place) ?? new Set()
+    line.add(waiter)
+    this.#size += 1
+    if (line !== this.#probes) this.#lines.set(waiter.place.user, line)
+  }
+
+  remove(waiter: Waiter): void {
+    const line = this.#lineOf(waiter.place)
+    if (line?.delete(waiter) !== true) return
+    this.#size -= 1
+    if (line.size === 0 && line !== this.#probes) this.#lines.delete(waiter.place.user)
+  }
+
+  /** Takes the first who may go out of the line, and puts the user behind all others. */
+  takeNext(mayGo: (place: Place) => boolean): Waiter | undefined {
+    const next = this.#first(mayGo)
+    if (next === undefined) return undefined
+    this.remove(next)
+    const { user } = next.place
+    const line = this.#lines.get(user)
+    if (!next.place.isProbe && line !== undefined) {
+      this.#lines.delete(user)
+      this.#lines.set(user, line)
+    }
+    return next
+  }
+
+  #first(mayGo: (place: Place) => boolean): Waiter | undefined {
+    for (const probe of this.#probes) return mayGo(probe.place) ? probe : undefined
+    for (const [waiter] of this.#lines.values()) {
+      if (waiter !== undefined && mayGo(waiter.place)) return waiter
+    }
+    return undefined
+  }
+
+  #lineOf({ user, isProbe = false }: Place): Set<Waiter> | undefined {
+    return isProbe ? this.#probes : this.#lines.get(user)
+  }
+}

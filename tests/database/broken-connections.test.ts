@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '#db/database'
+import { options } from '#tests/support/databases'
+import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
+
+const server = postgresAt(inject('postgresPort'))
+let proxy: FaultProxy
+let database: OpenDatabase
+let direct: string
+
+beforeEach(async () => {
+  const name = await createDatabase(server)
+  direct = server.url(name)
+  proxy = await startFaultProxy(server.port)
+  const url = postgresAt(proxy.port).url(name)
+  database = await openDatabase({ ...options, url, poolSize: 1, connectTimeoutMs: 1000 })
+  await database.prepare()
+})
+afterEach(async () => {
+  proxy.mode = 'pass'
+  await database?.close()
+  await proxy?.close()
+})
+
+async function backendOf(user: string): Promise<number> {
+  const db = database.forUser(user, 8000)
+  const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+  return Number(rows[0]?.pid)
+}
+
+const versionOf = async (id: string) =>
+  (await runSql(direct, `select version from tasks where id = '${id}'`))[0]?.['version']
+
+test('an answer that comes after its request was given up never meets the next request', async () => {
+  const before = await backendOf('alice')
+  proxy.mode = 'hold'
+  const late = statementsOf(database.forUser('alice', 600), 'alice')
+  await expect(late.list()).rejects.toMatchObject({ kind: 'unavailable' })
+  proxy.mode = 'pass'
+  expect(await backendOf('bob')).not.toBe(before)
+})
+
+test('a write that was held up on its way until its request was given up never runs', async () => {
+  const alice = statementsOf(database.forUser('alice', 600), 'alice')
+  const id = crypto.randomUUID()
+  const { version } = await alice.insert(id)
+  proxy.mode = 'hold'
+  const flip = alice.complete(id)
+  await expect(flip).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
+  // The network learns that the connection is gone before it works again.
+  await sleep(50)
+  proxy.mode = 'pass'
+  await sleep(300)
+  expect(await versionOf(id)).toBe(version)
+})
+
+test('a connection that comes about too late for its request serves the next one', async () => {
+  proxy.reset()
+  await sleep(50)
+  proxy.delayMs = 60
+  const late = database.transport.transaction([{ sql: 'select 1', parameters: [] }], 200)
+  await expect(late).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: false })
+  proxy.delayMs = 0
+  expect(await backendOf('alice')).toBeGreaterThan(0)
+})
+
+test('a write whose answers came before a shutdown is not sent again', async () => {
+  const alice = statementsOf(database.forUser('alice'), 'alice')
+  const id = crypto.randomUUID()
+  const { version } = await alice.insert(id)
+  proxy.mode = 'shut down'
+  await expect(alice.complete(id)).rejects.toMatchObject({ sqlState: '57P01', mayHaveRun: true })
+  proxy.mode = 'pass'
+  expect(await versionOf(id)).toBe(version + 1)
+})
+
+test('a connection that got a FATAL serves no other request, even where it stays open', async () => {
+  const before = await backendOf('alice')
+  proxy.mode = 'shut down'
+  const look = [{ sql: 'select 1', parameters: [] }]
+  const ended = database.transport.transaction(look, 8000)
+  await expect(ended).rejects.toMatchObject({ sqlState: '57P01' })
+  proxy.mode = 'pass'
+  expect(await backendOf('bob')).not.toBe(before)
+})
+
+test('while the database is silent, whoever waits for a connection is told that it is away', async () => {
+  await backendOf('alice')
+  proxy.mode = 'stall'
+  const users = ['alice', 'bob', 'carol']
+  const waiting = users.map((user) =>
+    statementsOf(database.forUser(user, 2500), user)
+      .list()
+      .catch((error: unknown) => error),
+  )
+  for (const error of await Promise.all(waiting)) {
+    expect(error).toMatchObject({ kind: 'unavailable' })
+  }
+})
+
+test('a connection whose statement cannot be cancelled keeps its place for a while', async () => {
+  await backendOf('alice')
+  proxy.mode = 'stall'
+  const look = [{ sql: 'select 1', parameters: [] }]
+  await expect(database.transport.transaction(look, 300)).rejects.toMatchObject({
+    kind: 'unavailable',
+  })
+  expect(database.transport.poolLoad?.()).toMatchObject({ inUse: 1 })
+  await sleep(1300)
+  expect(database.transport.poolLoad?.()).toMatchObject({ inUse: 0 })
+})

@@ -1,0 +1,72 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { checkFailure } from '#tests/failures/check'
+import { logLines } from '#tests/failures/log-lines'
+import { newPerson } from '#tests/failures/requests'
+import { failureWith, sqlStates } from '#tests/failures/sql-states'
+import { failures, tableSettings } from '#tests/failures/table'
+import { openWorld, type World } from '#tests/failures/world'
+import { tokenFor } from '#tests/support/tokens'
+
+let world: World
+
+beforeAll(async () => {
+  world = await openWorld(tableSettings)
+})
+afterEach(() => world.recovers())
+afterAll(() => world?.close())
+
+describe('the answer and the log are the same on every host', () => {
+  test.each(failures)('where $name', (failure) => checkFailure(world, failure))
+
+  test.each(sqlStates)('where Postgres fails with $sqlState ($name)', async (state) => {
+    await checkFailure(world, failureWith(state.sqlState, state.code))
+    const [attempts] = await world.sql('select last_value::int as count from attempts')
+    if (state.retried === 'yes') expect(attempts?.['count']).toBeGreaterThan(1)
+    else expect(attempts?.['count']).toBe(1)
+  })
+
+  test('and every SQLSTATE that docs/database.md names is among them', () => {
+    expect(sqlStates.length).toBeGreaterThanOrEqual(16)
+  })
+})
+
+test('each request is one line of the log, without a token, a cookie or a body', async () => {
+  const { id, taskId } = await newPerson(world)
+  const token = await tokenFor(id)
+  const asked = async (path: string, init: RequestInit = {}, authorization = `Bearer ${token}`) => {
+    const requestId = crypto.randomUUID()
+    const headers = {
+      authorization,
+      cookie: 'session=cookie-words',
+      'content-type': 'application/json',
+      'x-request-id': requestId,
+    }
+    await (await fetch(world.url + path, { ...init, headers })).text()
+    const own = () =>
+      logLines(world.service.output()).filter((line) => line['requestId'] === requestId)
+    await expect.poll(() => own().map(({ event }) => event)).toContain('request')
+    return own()
+  }
+  const ofRequest = { event: 'request', level: 'info', durationMs: expect.any(Number) }
+  const body = JSON.stringify({ title: 'private words' })
+  expect(await asked('/api/tasks', { method: 'POST', body })).toEqual([
+    expect.objectContaining({
+      ...ofRequest,
+      ...{ method: 'POST', route: '/api/tasks', status: 201, userId: id },
+    }),
+  ])
+  expect(await asked(`/api/${id}/tasks/${taskId}`)).toEqual([
+    expect.objectContaining({ ...ofRequest, route: '/api/{userId}/tasks/{id}', status: 200 }),
+  ])
+  expect(await asked('/api/somebody-else/tasks')).toEqual([
+    expect.objectContaining({ event: 'refused', code: 'other_user', userId: id }),
+    expect.objectContaining({ ...ofRequest, route: '/api/{userId}/tasks', status: 403 }),
+  ])
+  expect(await asked('/api/tasks', {}, 'Bearer forged.words')).toEqual([
+    expect.objectContaining({ event: 'refused', code: 'token_invalid' }),
+    expect.objectContaining({ ...ofRequest, route: '/api/tasks', status: 401 }),
+  ])
+  for (const secret of [token, 'private words', 'cookie-words', 'forged.words']) {
+    expect(world.service.output()).not.toContain(secret)
+  }
+})

@@ -1,0 +1,41 @@
+const owner = `user_id::text = (select nullif(current_setting('app.user_id', true), ''))`
+
+/** Each way to break the second wall, how to mend it, and what the service tells to do. */
+export const walls = [
+  {
+    name: 'another policy lets everybody in',
+    breakIt: ['create policy open on tasks using (true)'],
+    mendIt: ['drop policy open on tasks'],
+    remedy: 'Drop the others',
+  },
+  {
+    name: 'the policy is gone',
+    breakIt: [
+      'alter policy tasks_of_caller on tasks rename to gone',
+      'alter policy gone on tasks using (false)',
+    ],
+    mendIt: [
+      `alter policy gone on tasks using (${owner})`,
+      'alter policy gone on tasks rename to tasks_of_caller',
+    ],
+    remedy: 'restore tasks_of_caller',
+  },
+  {
+    name: 'the policy compares with or true',
+    breakIt: [`alter policy tasks_of_caller on tasks using (${owner} or true)`],
+    mendIt: [`alter policy tasks_of_caller on tasks using (${owner})`],
+    remedy: 'restore tasks_of_caller',
+  },
+  {
+    name: 'row-level security is off',
+    breakIt: ['alter table tasks disable row level security'],
+    mendIt: ['alter table tasks enable row level security'],
+    remedy: 'ENABLE ROW LEVEL SECURITY',
+  },
+  {
+    name: 'row-level security is not forced',
+    breakIt: ['alter table tasks no force row level security'],
+    mendIt: ['alter table tasks force row level security'],
+    remedy: 'FORCE ROW LEVEL SECURITY',
+  },
+] as const

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { host } from '#tests/failures/world'
+import { watchConnections } from '#tests/support/busy-statements'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { createBy, send } from '#tests/support/send'
+import { type Service, startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const server = postgresAt(inject('postgresPort'))
+const poolSize = 10
+
+describe(`on ${host}`, () => {
+  let service: Service
+  let direct: string
+
+  beforeAll(async () => {
+    direct = server.url(await createDatabase(server))
+    service = await startService(host, { DATABASE_URL: direct, RATE_LIMIT: '600/60' })
+  })
+  afterAll(async () => {
+    await service?.stop()
+  })
+
+  test('while one user’s requests wait, others pass them, and those whose client has gone are not sent', async () => {
+    const greedy = newUser()
+    const authorization = `Bearer ${await tokenFor(greedy)}`
+    const other = newUser()
+    await createBy(service.url, other)
+    await createBy(service.url, greedy)
+    const holder = new Client({ connectionString: direct })
+    await holder.connect()
+    await holder.query('begin')
+    await holder.query(`select from rate_limits where user_id = '${greedy}' for update`)
+    const creating = Array.from({ length: 20 }, () =>
+      fetch(`${service.url}/api/tasks`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json' },
+        body: JSON.stringify({ title: 'Thrown away' }),
+        signal: AbortSignal.timeout(400),
+      }).catch(() => undefined),
+    )
+    await sleep(100)
+    const passing = await send(service.url, 'GET', '/api/tasks', other)
+    expect(passing.status).toBe(200)
+    expect(passing.durationMs).toBeLessThan(3000)
+    expect(await Promise.all(creating)).toEqual(creating.map(() => undefined))
+    await sleep(200)
+    await holder.query('rollback')
+    await holder.end()
+    await sleep(1000)
+    const created = `select from tasks where user_id = '${greedy}' and title = 'Thrown away'`
+    // What was under way already: a quarter of the pool.
+    expect((await runSql(direct, created)).length).toBeLessThanOrEqual(2)
+  })
+
+  test('550 requests of one user, each thrown away after 100 ms, keep nobody else waiting', {
+    timeout: 120_000,
+  }, async () => {
+    const greedy = newUser()
+    await createBy(service.url, greedy)
+    await runSql(
+      direct,
+      `insert into tasks (user_id, id, title) select '${greedy}', gen_random_uuid(), 'Task ' || md5(n::text)
+        from generate_series(1, 100000) as n`,
+      'analyze tasks',
+    )
+    const others = Array.from({ length: 4 }, newUser)
+    for (const other of others) await createBy(service.url, other)
+    // A process that has just started compiles its code first.
+    for (let round = 0; round < 50; round += 1) {
+      await Promise.all(others.map((other) => send(service.url, 'GET', '/api/tasks', other)))
+    }
+    const authorization = `Bearer ${await tokenFor(greedy)}`
+    const connections = await watchConnections(direct)
+
+    let isOver = false
+    const answers: { at: number; status: number; durationMs: number }[] = []
+    const startedAt = performance.now()
+    const polling = others.map(async (other) => {
+      while (!isOver) {
+        const at = performance.now() - startedAt
+        const { status, durationMs } = await send(service.url, 'GET', '/api/tasks', other)
+        answers.push({ at, status, durationMs })
+        await sleep(20)
+      }
+    })
+    await sleep(200)
+    await Promise.all(
+      Array.from({ length: 550 }, () =>
+        fetch(`${service.url}/api/tasks?sort=title&limit=1`, {
+          headers: { authorization },
+          signal: AbortSignal.timeout(100),
+        }).then(
+          (response) => response.text().catch(() => ''),
+          () => '',
+        ),
+      ),
+    )
+    await sleep(6000)
+    isOver = true
+    await Promise.all(polling)
+
+    const times = answers.map(({ durationMs }) => durationMs).sort((a, b) => a - b)
+    const slow = answers.filter(({ status, durationMs }) => status !== 200 || durationMs > 1000)
+    const [p50, p99, slowest] = [0.5, 0.99, 1].map((share) =>
+      times[Math.min(times.length - 1, Math.floor(times.length * share))]?.toFixed(0),
+    )
+    const until = Math.max(0, ...slow.map(({ at, durationMs }) => at + durationMs))
+    const { open } = await connections.stop()
+    console.info(
+      `${host}: others waited ${p50} ms (half), ${p99} ms (99 %), ${slowest} ms at most; ${slow.length} of ${answers.length} failed or took over 1 s, the last at ${until.toFixed(0)} ms; ${open} connections at most`,
+    )
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+    // The service's own work for so many requests is in it, which a busy machine takes long for.
+    expect(Number(slowest)).toBeLessThan(10_000)
+    expect(open).toBeLessThanOrEqual(poolSize)
+  })
+})

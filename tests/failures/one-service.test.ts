@@ -1,0 +1,72 @@
+/**
+ * What `instrumentation.ts` and the routes each have a copy of on Next behaves as one (ADR 0041).
+ * The channels of metrics, traces and timing are in `metrics.test.ts` and `traces.test.ts`, whether
+ * the service is ending is in `end.test.ts`, the limit of addresses in `limits.test.ts`.
+ */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { logLines } from '#tests/failures/log-lines'
+import { ask, newPerson, type RequestName } from '#tests/failures/requests'
+import { openWorld, type World } from '#tests/failures/world'
+
+const poolSize = 4
+let world: World
+
+beforeAll(async () => {
+  world = await openWorld({
+    DATABASE_POOL_SIZE: String(poolSize),
+    SESSION_TOKENS: 'true',
+    SESSION_CACHE_SECONDS: '60',
+    LOG_LEVEL: 'warn',
+  })
+})
+afterAll(() => world?.close())
+
+const operations = ['list', 'read', 'create', 'change', 'complete'] as const
+
+test('the database that was opened at the start is the one that every route uses', async () => {
+  const people = await Promise.all(Array.from({ length: 20 }, () => newPerson(world)))
+  const answers = await Promise.all(
+    people.flatMap((person) => operations.map((name) => ask(world, name, person))),
+  )
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 201]))
+  const sessions = await world.sql(`select from pg_stat_activity where usename = '${world.login}'`)
+  // The start opened the pool and left a connection in it. A pool of the routes would add its own.
+  expect(sessions).toHaveLength(poolSize)
+})
+
+test('a key set that one route has fetched serves the others', async () => {
+  world.issuer.state.keys = [world.key.jwk]
+  const { id, taskId } = await newPerson(world)
+  for (const path of ['/api/tasks', `/api/tasks/${taskId}`, `/api/${id}`, `/api/${id}/tasks/`]) {
+    const headers = { authorization: `Bearer ${await world.key.sign(id)}` }
+    expect((await fetch(world.url + path, { headers })).status).toBe(200)
+  }
+  expect(world.issuer.requests).toHaveLength(1)
+})
+
+test('a session that one route has looked up serves the others', async () => {
+  const person = await newPerson(world)
+  expect((await ask(world, 'list with a session token', person)).status).toBe(200)
+  const before = world.proxy.exchanges
+  expect((await ask(world, 'read with a session token', person)).status).toBe(200)
+  expect(world.proxy.exchanges - before, 'the task alone is asked for').toBe(1)
+})
+
+test('one setting of the log holds for the start, the pool and the routes, and no line is torn', async () => {
+  const person = await newPerson(world)
+  await world.endSessions()
+  await expect.poll(() => events()).toContain('warn idle_connection_lost')
+  const refused = 'list with a forged token' satisfies RequestName
+  await Promise.all(Array.from({ length: 50 }, () => ask(world, refused, person)))
+  world.proxy.mode = 'refuse'
+  world.proxy.reset()
+  await ask(world, 'list', person)
+  world.proxy.mode = 'pass'
+  await expect.poll(() => events()).toContain('error fault')
+  expect(events().filter((event) => event === 'warn refused')).toHaveLength(50)
+  expect(new Set(events())).toEqual(
+    new Set(['warn idle_connection_lost', 'warn refused', 'error fault']),
+  )
+})
+
+const events = () => logLines(world.service.output()).map(({ event, level }) => `${level} ${event}`)

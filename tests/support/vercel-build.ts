@@ -1,0 +1,98 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { shortHash } from '#lib/short-hash'
+import { changedAt } from '#tests/support/build'
+import { layOut } from '#tests/support/vercel-output'
+
+const root = resolve(import.meta.dirname, '../..')
+/** Where `npm run vercel:install` puts the CLI: 175 MB are too much for a dependency. */
+const cli = join(root, '.data/vercel/node_modules/vercel/dist/vc.js')
+
+/** Whether Vercel's CLI is installed beside the project. Suites that need it skip without it. */
+export const hasVercel = existsSync(cli)
+
+/** The copy of the sources that is built. */
+export const vercelBuild = join(root, '.data/vercel-build')
+
+/**
+ * The output of the build with each function as Vercel unpacks it. It is outside of the repository:
+ * inside, Node would find a file that was not traced in the repository's own `node_modules`.
+ */
+export const deployment = join(tmpdir(), `todo-backend-vercel-${shortHash(root)}`)
+
+/** Builds before the tests of a project run, where the CLI is installed. */
+export default function setUp(): void {
+  if (hasVercel) buildOnVercel()
+}
+
+/**
+ * Builds a copy of the sources, committed or not, with Vercel's own builder, and lays out its
+ * functions in `deployment`. Does nothing where that is newer than every source.
+ */
+export function buildOnVercel(): void {
+  const builtAt = statSync(join(deployment, 'config.json'), { throwIfNoEntry: false })?.mtimeMs
+  if (builtAt !== undefined && existsSync(vercelBuild) && builtAt > changedAt()) return
+  rmSync(vercelBuild, { recursive: true, force: true })
+  copySources(vercelBuild)
+  linkPackages(vercelBuild)
+  runBuilder(vercelBuild)
+  layOut(vercelBuild, deployment)
+}
+
+/** Runs Vercel's builder, which needs no network, in a folder with a Next app and its packages. */
+export function runBuilder(folder: string): void {
+  // An empty command to install keeps the builder from the registry, and from changing the links.
+  const settings = { framework: 'nextjs', nodeVersion: '24.x', installCommand: '' }
+  const project = { projectId: 'prj_test', orgId: 'team_test', settings }
+  mkdirSync(join(folder, '.vercel'), { recursive: true })
+  writeFileSync(join(folder, '.vercel/project.json'), JSON.stringify(project))
+  // A home of its own: the CLI looks for a login there, and writes its settings.
+  const { PATH = '' } = process.env
+  const env = { PATH, HOME: join(folder, '.vercel'), NODE_ENV: 'production' as const, CI: '1' }
+  const built = spawnSync(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
+    cwd: folder,
+    env: {
+      ...env,
+      NO_UPDATE_NOTIFIER: '1',
+      VERCEL_TELEMETRY_DISABLED: '1',
+      NEXT_TELEMETRY_DISABLED: '1',
+    },
+    encoding: 'utf8',
+  })
+  if (built.status !== 0) throw new Error(`Vercel's builder failed:\n${built.stderr}`)
+}
+
+/** Copies what a clone has and what is new in this one. */
+function copySources(target: string): void {
+  const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
+  const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0')
+  for (const file of files.filter((name) => name !== '' && existsSync(join(root, name)))) {
+    mkdirSync(dirname(join(target, file)), { recursive: true })
+    copyFileSync(join(root, file), join(target, file))
+  }
+}
+
+/** The installed packages as hard links, because Next refuses a link that leads out of its root. */
+export function linkPackages(target: string, folder = 'node_modules'): void {
+  mkdirSync(join(target, folder), { recursive: true })
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) linkPackages(target, path)
+    else if (entry.isSymbolicLink()) {
+      symlinkSync(readlinkSync(join(root, path)), join(target, path))
+    } else linkSync(join(root, path), join(target, path))
+  }
+}

@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest'
+import { Lines } from '#db/transports/lines'
+
+const options = {
+  ...{ capacity: 4, userShare: 2, reserve: 1, queueLimit: 8, silentAfterMs: 60_000 },
+}
+const overloaded = { kind: 'overloaded', mayHaveRun: false }
+
+/** Lets each of these users in one after another, and notes in which order their turns come. */
+function enterAll(lines: Lines, users: string[]) {
+  const turns: string[] = []
+  const leaves: (() => void)[] = []
+  const failures: unknown[] = []
+  for (const user of users) {
+    lines.enter(5000, { user, isProbe: user === 'probe' }).then(
+      (leave) => {
+        turns.push(user)
+        leaves.push(leave)
+      },
+      (error) => failures.push(error),
+    )
+  }
+  return { turns, leaves, failures }
+}
+const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('one user has a share of the connections, others the rest, and a probe the one that is kept', async () => {
+  const lines = new Lines(options)
+  const { turns } = enterAll(lines, ['a', 'a', 'a', 'b', 'b', 'probe'])
+  await settled()
+  expect(turns).toEqual(['a', 'a', 'b', 'probe'])
+  expect(lines.load()).toEqual({ inUse: 4, waiting: 2 })
+})
+
+test('users whose requests wait have their turns one after the other, whoever came first', async () => {
+  const lines = new Lines({ ...options, capacity: 1, reserve: 0, queueLimit: 16 })
+  const { turns, leaves } = enterAll(lines, ['a', 'b', 'b', 'c', 'b', 'a', 'probe'])
+  for (let left = 0; left < 7; left += 1) {
+    await settled()
+    leaves[left]?.()
+  }
+  expect(turns).toEqual(['a', 'probe', 'b', 'c', 'a', 'b', 'b'])
+  expect(lines.load()).toEqual({ inUse: 0, waiting: 0 })
+})
+
+test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', async () => {
+  const lines = new Lines({ ...options, capacity: 1, reserve: 0 })
+  const { failures } = enterAll(lines, ['a', 'a', 'a', 'a', 'b'])
+  await settled()
+  expect(failures).toMatchObject([overloaded])
+  expect(lines.load()).toEqual({ inUse: 1, waiting: 3 })
+})
+
+test('who waits too long is refused; where the database owes every answer, it is called away', async () => {
+  const busy = new Lines({ ...options, userShare: 1 })
+  await busy.enter(1000, { user: 'a' })
+  await expect(busy.enter(30, { user: 'a' })).rejects.toMatchObject(overloaded)
+  const silent = new Lines({ ...options, userShare: 1, silentAfterMs: 10 })
+  await silent.enter(1000, { user: 'a' })
+  const away = { kind: 'unavailable', mayHaveRun: false }
+  await expect(silent.enter(30, { user: 'a' })).rejects.toMatchObject(away)
+  silent.heard()
+  expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
+})
+
+test('whose client goes, or has gone, leaves the line', async () => {
+  const lines = new Lines({ ...options, userShare: 1 })
+  const leave = await lines.enter(1000, { user: 'a' })
+  const client = new AbortController()
+  const waiting = lines.enter(1000, { user: 'a', signal: () => client.signal })
+  expect(lines.load()).toEqual({ inUse: 1, waiting: 1 })
+  client.abort()
+  await expect(waiting).rejects.toMatchObject({ kind: 'abandoned' })
+  const gone = lines.enter(1000, { user: 'a', signal: () => client.signal })
+  await expect(gone).rejects.toMatchObject({ kind: 'abandoned' })
+  leave()
+  expect(lines.load()).toEqual({ inUse: 0, waiting: 0 })
+})
