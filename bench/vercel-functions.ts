@@ -68,7 +68,7 @@ function groupOf(path: string): string {
   if (path.startsWith('.next/server/')) return 'our modules with their packages, built'
   if (path.startsWith('.data/reference/')) return 'Swagger UI, compressed'
   if (/^node_modules\/(next|react|styled-jsx|@swc|client-only)\//.test(path)) return "Next's server"
-  return path.startsWith('node_modules/') ? 'the log: pino' : 'manifests, launcher'
+  return path.startsWith('node_modules/') ? 'other packages' : 'manifests, launcher'
 }
 
 /** Each route is a link to it. */
