@@ -1,6 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
+import { STATUS_CODES } from 'node:http'
 import type { Permit } from '#db/rate-limit'
-import type { Answer } from '#lib/answer'
+import { type Answer, toBody } from '#lib/answer'
 import { corsHeaders } from '#lib/cors'
 import { type Problem, problemAnswer, toProblem } from '#lib/errors'
 import { log } from '#lib/log'
@@ -68,8 +69,10 @@ async function respond(
   const answer = await answerOf(handler, context)
   const { request, requestId, startedAt } = context
   const { status = 200, body = null } = answer
-  const response = new Response(body, {
+  const response = new Response(toBody(body), {
     status,
+    // srvx would send an empty one, and frontends show it.
+    statusText: STATUS_CODES[status] ?? '',
     headers: {
       ...standingHeaders,
       ...answer.headers,
