@@ -5,6 +5,9 @@ const config: NextConfig = {
   skipTrailingSlashRedirect: true,
   // X-Powered-By says which framework to attack.
   poweredByHeader: false,
+  // A compressed answer would need another ETag, and costs memory and time that a proxy or a platform
+  // in front has. Plain Node compresses nothing either.
+  compress: false,
   // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
   // OpenTelemetry stays out of the bundles: most services never load it.
   serverExternalPackages: [
@@ -24,6 +27,8 @@ const config: NextConfig = {
   },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },
+  // Next would answer a request that has the header `RSC` by a redirect.
+  experimental: { validateRSCRequestHeaders: false },
   // Keeps `next dev` from writing files of its own into the repository.
   agentRules: false,
 }

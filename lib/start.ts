@@ -3,6 +3,7 @@ import { closeDatabase, database, isOutage } from '#lib/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/development'
 import { env, isDevelopment } from '#lib/env'
 import { log } from '#lib/log'
+import { refuseIgnoredSettings } from '#lib/own-server'
 import { rememberPeers } from '#lib/peer'
 import { startServerTiming } from '#lib/server-timing'
 
@@ -19,6 +20,7 @@ const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promis
  * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
 export async function start(port = env().PORT): Promise<void> {
+  refuseIgnoredSettings()
   if (env().SERVER_TIMING) startServerTiming()
   if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
   if (isTraced()) shared.todoEndTracing = await (await import('#lib/tracing')).startTracing()

@@ -103,11 +103,6 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
   })
 })
 
-test('on the node host, SIGTERM ends the service with exit code 0', async () => {
-  const service = await start('node', { DATABASE_URL: 'pglite://' })
-  expect(await service.stop('SIGTERM')).toBe(0)
-})
-
 /** Next prints lines of its own between those of the log. */
 function toEvent(line: string): Record<string, unknown>[] {
   return line.startsWith('{') ? [JSON.parse(line)] : []

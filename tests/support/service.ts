@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testSecret } from '#tests/support/secret'
 
-export type Host = 'next' | 'node'
+export type Host = 'next' | 'node' | 'next dev'
 
 export interface Service {
   readonly url: string
@@ -21,8 +21,9 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
-  next: ['scripts/next.ts', 'start'],
+  next: ['server/main.ts', 'next'],
   node: ['server/main.ts'],
+  'next dev': ['scripts/next.ts', 'dev'],
 }
 
 /**
