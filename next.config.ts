@@ -16,6 +16,9 @@ const config: NextConfig = {
   skipTrailingSlashRedirect: true,
   // X-Powered-By says which framework to attack.
   poweredByHeader: false,
+  // A compressed answer would need another ETag, and costs memory and time that a proxy or a platform
+  // in front has. Plain Node compresses nothing either.
+  compress: false,
   // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
   serverExternalPackages: ['@electric-sql/pglite', 'pino-pretty', 'swagger-ui-dist'],
   ...(isOnVercel && bundledOnVercel),
@@ -28,6 +31,8 @@ const config: NextConfig = {
   env: { BUILT_ON_VERCEL: isOnVercel ? '1' : '' },
   // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
   typescript: { ignoreBuildErrors: true },
+  // Next would answer a request that has the header `RSC` by a redirect.
+  experimental: { validateRSCRequestHeaders: false },
   // Keeps `next dev` from writing files of its own into the repository.
   agentRules: false,
 }

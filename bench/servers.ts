@@ -72,7 +72,7 @@ export function targetsFor(
   }
   const onNext: Server = {
     name: 'next',
-    command: [node, 'scripts/next.ts', 'start'],
+    command: [node, 'server/main.ts', 'next'],
     env: service,
     path,
     build: buildNext,

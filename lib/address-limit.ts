@@ -2,6 +2,8 @@ import { isIP } from 'node:net'
 import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/env'
 import { tooManyRequests } from '#lib/errors'
+import { toNetwork } from '#lib/network'
+import { peerAddress } from '#lib/peer'
 
 /** Addresses that are remembered at most; the one that has been quiet longest goes first. */
 const rememberedAddresses = 10_000
@@ -30,15 +32,16 @@ export function limitAddress(request: Request): void {
 
 /**
  * Where a request comes from: the connection's peer, or, where that is one of `TRUSTED_PROXIES`,
- * the last address in `X-Forwarded-For` that is not. Anybody can write the others. Next does not
- * tell its handlers the peer; there the header counts only where `TRUSTED_PROXIES` says so.
+ * the last address in `X-Forwarded-For` that is not. Anybody can write the others. Vercel hands
+ * requests on by a connection of its own and overwrites the header with the client's address.
  */
 export function clientAddress(request: Request): string | undefined {
-  const peer = 'ip' in request && typeof request.ip === 'string' ? request.ip : undefined
+  const peer = peerAddress()
   const forwarded = request.headers.get('x-forwarded-for')?.split(',') ?? []
   const hops = [...forwarded.map((hop) => hop.trim()), ...(peer === undefined ? [] : [peer])]
-  if (peer === undefined && env().TRUSTED_PROXIES.rules.length === 0) return undefined
-  return hops.findLast((hop) => !isTrusted(hop)) ?? hops[0]
+  if (peer === undefined && env().VERCEL === undefined) return undefined
+  const address = hops.findLast((hop) => !isTrusted(hop)) ?? hops[0]
+  return address === undefined ? undefined : toNetwork(address)
 }
 
 function isTrusted(address: string): boolean {

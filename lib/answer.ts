@@ -10,6 +10,20 @@ export interface Answer {
   readonly body?: string | Uint8Array<ArrayBuffer>
 }
 
+/** Copies of what is larger cost more than the stream that saves them. */
+const copiedBytes = 64 * 1024
+
+/** The body of a `Response`, which copies bytes that it is given, but not those of a stream. */
+export function toBody(body: Answer['body'] | null): BodyInit | null {
+  if (!(body instanceof Uint8Array) || body.byteLength <= copiedBytes) return body ?? null
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(body)
+      controller.close()
+    },
+  })
+}
+
 /** A page, with the content security policy that lets its own parts in. */
 export function html(body: string, policy: string): Answer {
   const headers = {

@@ -28,7 +28,7 @@ export function answerPreflight(request: Request): Response {
       'access-control-max-age': String(maxAgeSeconds),
     }),
   }
-  return new Response(null, { status: 204, headers })
+  return new Response(null, { status: 204, statusText: 'No Content', headers })
 }
 
 /** What lets the page that asked read the answer, errors included, where its origin is allowed. */

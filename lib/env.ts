@@ -29,6 +29,7 @@ function readEnvironment() {
   return createEnv({
     server: {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
+      HOST: z.string().optional(),
       PORT: port,
       WORKERS: workers,
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
@@ -103,6 +104,11 @@ export function env(): Environment {
 /** `PORT` alone, for a launcher that runs before the rest can be checked. */
 export function readPort(): number {
   return port.parse(process.env.PORT || undefined)
+}
+
+/** `HOST` alone, for the same launcher. */
+export function readHost(): string | undefined {
+  return process.env['HOST'] || undefined
 }
 
 /** `WORKERS` alone. One where it is wrong: the worker then says what to do about it. */

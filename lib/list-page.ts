@@ -1,9 +1,10 @@
 import type { ListOptions, TaskPage } from '#db/list-tasks'
 import type { TaskRow } from '#db/task-row'
-import { type Answer, json } from '#lib/answer'
+import type { Answer } from '#lib/answer'
 import { readListCondition } from '#lib/conditions'
 import { openCursor, sealCursor } from '#lib/cursor'
 import { type Environment, env } from '#lib/env'
+import { listBody } from '#lib/list-body'
 import { readQuery } from '#lib/request'
 import { caching, preconditionFailed } from '#lib/responses'
 import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
@@ -52,14 +53,16 @@ export function listAnswer(page: TaskPage, list: ListRequest): Answer {
   const next = page.hasMore ? nextPage(list, page.tasks) : undefined
   const link = next !== undefined && { link: `<${next}>; rel="next"` }
   const headers = { ...caching, etag: `"${tag}"`, ...link }
-  return isAmong(tag, list.known) ? { status: 304, headers } : json(wrap(page), { headers })
+  return isAmong(tag, list.known)
+    ? { status: 304, headers }
+    : { headers: { 'content-type': 'application/json', ...headers }, body: bodyOf(page) }
 }
 
-/** What lists are in, by `LIST_ENVELOPE`. */
-function wrap({ tasks, total }: TaskPage): object {
+/** The list, in what `LIST_ENVELOPE` says. */
+function bodyOf({ tasks, total }: TaskPage) {
   const envelope = env().LIST_ENVELOPE
-  const list = tasks.map(toTask)
-  return envelope === 'array' ? list : { [envelope]: list, count: list.length, total }
+  if (envelope === 'array') return listBody(tasks, '[', ']')
+  return listBody(tasks, `{"${envelope}":[`, `],"count":${tasks.length},"total":${total}}`)
 }
 
 /** A hash of all that the answer shows: a task's version stands for its contents. */

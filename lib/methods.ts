@@ -16,10 +16,7 @@ type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandle
  */
 export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Own> {
   const served: readonly Method[] = own
-  const allow = methods
-    .filter((method) => method === 'OPTIONS' || served.includes(method))
-    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method))
-    .join(', ')
+  const allow = allowOf([...own, 'OPTIONS'])
 
   const refuse = methodNotAllowed(allow)
   const options = Object.assign(
@@ -32,6 +29,20 @@ export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Ow
     .map((method) => [method, method === 'OPTIONS' ? options : refuse] as const)
   return Object.fromEntries(others) as OtherMethods<Own>
 }
+
+/** Whoever serves `GET` serves `HEAD`. */
+function allowOf(served: readonly Method[]): string {
+  return methods
+    .filter((method) => served.includes(method))
+    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method))
+    .join(', ')
+}
+
+/** `Allow` of the service as a whole. */
+export const everyMethod = allowOf(methods)
+
+/** Answers `OPTIONS *`, which asks about the service and not about a path (RFC 9110, 9.3.7). */
+export const serviceOptions = withRequest(() => ({ status: 204, headers: { allow: everyMethod } }))
 
 /** Answers 405 with `Allow`. */
 export function methodNotAllowed(allow: string): RouteHandler {

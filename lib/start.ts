@@ -3,12 +3,15 @@ import { closeDatabase, database, isOutage } from '#lib/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/development'
 import { env, isDevelopment } from '#lib/env'
 import { log } from '#lib/log'
+import { refuseIgnoredSettings } from '#lib/own-server'
+import { rememberPeers } from '#lib/peer'
 import { startServerTiming } from '#lib/server-timing'
 
 /** How long the receiver of traces may keep the service from ending. */
 const lastSpansMs = 3000
 
-let endTracing: (() => Promise<void>) | undefined
+/** Of the process: on Next `instrumentation.ts` starts the service, and the server stops it. */
+const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promise<void> }
 
 /**
  * What every host does before it serves: checks the environment, migrates, proves isolation. A
@@ -22,10 +25,12 @@ export async function start(port = env().PORT): Promise<void> {
   if (isDevelopment()) await printWelcome(port)
 }
 
-/** Subscribes what is told of requests, before the first one. */
+/** Checks the environment and subscribes what is told of requests, before the first one. */
 async function startWatching(): Promise<void> {
+  refuseIgnoredSettings()
   if (env().SERVER_TIMING) startServerTiming()
-  if (isTraced()) endTracing = await (await import('#lib/tracing')).startTracing()
+  if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
+  if (isTraced()) shared.todoEndTracing = await (await import('#lib/tracing')).startTracing()
   if (env().BETTER_AUTH_URL === undefined) {
     log().warn({
       event: 'no_key_set',
@@ -45,7 +50,7 @@ async function startDatabase(): Promise<void> {
 
 /** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
 export async function stop(): Promise<void> {
-  await Promise.race([endTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
+  await Promise.race([shared.todoEndTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
   await closeDatabase()
 }
 
@@ -83,8 +88,13 @@ async function orExit(action: () => Promise<void>): Promise<void> {
   try {
     await action()
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    console.error(`The service cannot start:\n${message}`)
-    process.exit(1)
+    exitBecause(error)
   }
+}
+
+/** Ends the process, which cannot serve, with what is wrong. */
+export function exitBecause(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error)
+  console.error(`The service cannot start:\n${message}`)
+  process.exit(1)
 }

@@ -1,4 +1,5 @@
-import type { Answer } from '#lib/answer'
+import { STATUS_CODES } from 'node:http'
+import { type Answer, toBody } from '#lib/answer'
 import { corsHeaders } from '#lib/cors'
 import { isBuiltOnVercel } from '#lib/env'
 import { type Problem, problemAnswer, toProblem } from '#lib/errors'
@@ -44,8 +45,10 @@ async function respond(
   const answer = await answerOf(handler, context)
   const { request, requestId, startedAt } = context
   const { status = 200, body = null } = answer
-  const response = new Response(body, {
+  const response = new Response(toBody(body), {
     status,
+    // srvx would send an empty one, and frontends show it.
+    statusText: STATUS_CODES[status] ?? '',
     headers: {
       ...standingHeaders,
       ...answer.headers,

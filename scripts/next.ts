@@ -1,19 +1,15 @@
 /**
- * Starts `next dev` or `next start` on `PORT`, 8000 where it is not set. Next reads `PORT` from the
- * shell only, and falls back to 3000, where the frontend is.
+ * Starts `next dev` on `PORT` of `HOST`. Next reads both from its own options only, and would take
+ * 3000, where the frontend is, and every address of the machine.
  */
-import { readPort, setVariable } from '#lib/env'
+import { readHost, readPort, setVariable } from '#lib/env'
 import { loadEnvFiles, unloadEnvFiles } from '#lib/env-files'
 
-const isDevelopment = process.argv[2] === 'dev'
-loadEnvFiles(isDevelopment)
-const own = {
-  NODE_ENV: isDevelopment ? 'development' : 'production',
-  PORT: String(readPort()),
-  NEXT_TELEMETRY_DISABLED: '1',
-}
-// `next dev` loads the files itself, in a process of its own, and watches them. `next start` is this
-// process, and takes what is loaded here.
-if (isDevelopment) unloadEnvFiles(own)
+loadEnvFiles(true)
+const own = { NODE_ENV: 'development', PORT: String(readPort()), NEXT_TELEMETRY_DISABLED: '1' }
+const host = readHost() ?? '127.0.0.1'
+// `next dev` loads the files itself, in a process of its own, and watches them.
+unloadEnvFiles(own)
 for (const [name, value] of Object.entries(own)) setVariable(name, value)
+process.argv.splice(3, 0, '--hostname', host)
 await import('next/dist/bin/next')

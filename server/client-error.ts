@@ -1,19 +1,35 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Problem, problemAnswer } from '#lib/errors'
+import { everyMethod } from '#lib/methods'
 import { standingHeaders } from '#lib/standing-headers'
+
+/** In which a client must have taken the refusal and closed its side too. */
+const lingerMs = 1000
 
 /**
  * Answers what Node's parser gives up on, such as headers that are too large: a problem document
  * like every error, on a connection that cannot be used again.
  */
 export function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy()
-    return
-  }
+  // Behind an answer that is not sent yet, the refusal would be taken for a part of it.
+  const isFree = socket.writable && socket.writableLength === 0
+  if (isFree && error.code !== 'ECONNRESET') answerAndClose(toProblem(error.code), socket)
+  else socket.destroy()
+}
+
+/** Answers CONNECT, which asks a proxy for a tunnel, and which Node hands over as a bare socket. */
+export function refuseConnect(socket: Duplex): void {
+  const headers = { allow: everyMethod }
+  answerAndClose(
+    new Problem('method_not_allowed', `CONNECT is not one of ${everyMethod}.`, { headers }),
+    socket,
+  )
+}
+
+function answerAndClose(problem: Problem, socket: Duplex): void {
   const requestId = crypto.randomUUID()
-  const { status = 400, headers, body = '' } = problemAnswer(toProblem(error.code), requestId)
+  const { status = 400, headers, body = '' } = problemAnswer(problem, requestId)
   const lines = Object.entries({
     ...standingHeaders,
     ...headers,
@@ -21,7 +37,9 @@ export function refuseConnection(error: Error & { code?: string }, socket: Duple
     'content-length': Buffer.byteLength(body),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}`)
+  socket.on('error', () => socket.destroy())
   socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
 function toProblem(code: string | undefined): Problem {

@@ -1,10 +1,8 @@
 import { answerPreflight, isPreflight } from '#lib/cors'
 import { isSet } from '#lib/env'
-import { Problem } from '#lib/errors'
-import { methodNotAllowed } from '#lib/methods'
-import { pathNotFound } from '#lib/request'
+import { methodNotAllowed, serviceOptions } from '#lib/methods'
 import type { Params } from '#lib/request-context'
-import { withRequest } from '#lib/with-request'
+import { malformedHost, malformedPath, nothingHere, refuse } from '#server/refusals'
 import { loadRoutes, type RouteFile } from '#server/routes'
 
 const findRoute = await loadRoutes()
@@ -17,23 +15,23 @@ export async function handle(request: Request): Promise<Response> {
     return isPreflight(request) ? answerPreflight(request) : await route(request)
   } catch (thrown) {
     // Thrown outside of every handler, it would end the process and whatever else is under way.
-    return await withRequest(() => {
-      throw thrown
-    })(request, noParams)
+    return await refuse(thrown)(request)
   }
 }
 
 async function route(request: Request): Promise<Response> {
-  // Node takes a Host that no URL can have.
   const url = URL.parse(request.url)
-  if (url === null) return await malformedHost(request, noParams)
+  if (url === null) return await malformedHost(request)
   const segments = readSegments(url)
-  if (segments === undefined) return await malformedPath(request, noParams)
+  if (segments === undefined) return await malformedPath(request)
   if (metrics !== undefined && segments.join('/') === 'metrics') {
     return await callMethod(request, metrics.metricsFile, {})
   }
+  if (request.method === 'OPTIONS' && segments.join('/') === '*') {
+    return await serviceOptions(request, { params: Promise.resolve({}) })
+  }
   const match = segments.includes('') ? undefined : findRoute(segments)
-  if (match === undefined) return await nothingHere(request, noParams)
+  if (match === undefined) return await nothingHere(request)
   return await callMethod(request, match.file, match.params)
 }
 
@@ -57,18 +55,3 @@ function readSegments({ pathname }: URL): string[] | undefined {
     return undefined
   }
 }
-
-/** As Next gives them to `[...path]`, so that the log shows no made-up route. */
-const noParams = { params: Promise.resolve({ path: [] }) }
-
-const malformedHost = withRequest(() => {
-  throw new Problem('malformed_request', 'The Host header is no host.')
-})
-
-const malformedPath = withRequest(() => {
-  throw new Problem('malformed_path', 'The path has a percent sign that encodes nothing.')
-})
-
-const nothingHere = withRequest(() => {
-  throw pathNotFound()
-})

@@ -1,9 +1,13 @@
-/** `npm run serve`: the route files of `app/` on plain Node, without a build and without Next. */
+/**
+ * `npm run serve`: the route files of `app/` on plain Node, without a build and without Next.
+ * `npm start`, which adds `next`: what `next build` made of them. Both behind one server.
+ */
 import cluster from 'node:cluster'
 import { isDevelopment, isSet, readWorkers, setVariable } from '#lib/env'
 import { loadEnvFiles } from '#lib/env-files'
 
-if (!isSet('NODE_ENV')) setVariable('NODE_ENV', 'production')
+const isNext = process.argv[2] === 'next'
+if (isNext || !isSet('NODE_ENV')) setVariable('NODE_ENV', 'production')
 loadEnvFiles(isDevelopment())
 
 const workers = readWorkers()
@@ -11,8 +15,16 @@ if (cluster.isPrimary && workers > 1) {
   const { superviseWorkers } = await import('#server/cluster')
   await superviseWorkers(workers)
 } else {
-  const { startOrExit } = await import('#lib/start')
-  await startOrExit()
-  const { serve } = await import('#server/serve')
-  await serve()
+  const { claimServer } = await import('#lib/own-server')
+  const { exitBecause } = await import('#lib/start')
+  claimServer()
+  try {
+    const answer = isNext
+      ? await (await import('#server/next-host')).startOnNext()
+      : await (await import('#server/node-host')).startOnNode()
+    const { serve } = await import('#server/serve')
+    await serve(answer)
+  } catch (error) {
+    exitBecause(error)
+  }
 }

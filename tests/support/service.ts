@@ -31,7 +31,7 @@ export interface Service {
 
 const commands: Record<Host, string[]> = {
   dev: ['scripts/next.ts', 'dev'],
-  next: ['scripts/next.ts', 'start'],
+  next: ['server/main.ts', 'next'],
   node: ['server/main.ts'],
   // Needs `buildOnVercel` before.
   vercel: ['tests/support/launch-on-vercel.ts', deployment],

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { testSecret } from '#tests/support/secret'
 
@@ -9,13 +10,16 @@ afterEach(() => vi.unstubAllEnvs())
 
 async function load(variables: Record<string, string>) {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
+  const { rememberPeers } = await import('#lib/peer')
+  rememberPeers()
   return await import('#lib/address-limit')
 }
 
-/** A request as the Node host hands it on (with the peer), or as Next does (without). */
+/** A request on a connection with this peer, as Node tells of it. */
 function requestFrom(peer: string | undefined, forwarded?: string): Request {
+  channel('http.server.request.start').publish({ socket: { remoteAddress: peer } })
   const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
-  return Object.assign(new Request('http://service', { headers }), peer && { ip: peer })
+  return new Request('http://service', { headers })
 }
 
 describe('the address of a client', () => {
@@ -28,20 +32,47 @@ describe('the address of a client', () => {
     [trusted, '::ffff:10.1.2.3', '1.2.3.4', '1.2.3.4'],
     [trusted, '10.1.2.3', 'made-up, 1.2.3.4, 192.0.2.7', '1.2.3.4'],
     [trusted, '198.51.100.1', '1.2.3.4', '198.51.100.1'],
-    [trusted, 'fd00::1', '2001:db8::5', '2001:db8::5'],
-    [trusted, undefined, '9.9.9.9, 1.2.3.4, 10.0.0.1', '1.2.3.4'],
+    [trusted, 'fd00::1', '2001:db8::5', '2001:db8:0:0::/64'],
+    [trusted, undefined, '9.9.9.9, 1.2.3.4, 10.0.0.1', undefined],
     [trusted, '10.1.2.3', undefined, '10.1.2.3'],
+    [{ VERCEL: '1' }, undefined, '1.2.3.4', '1.2.3.4'],
+    [{ VERCEL: '1' }, undefined, undefined, undefined],
   ])('with %o, peer %s and X-Forwarded-For: %s is %s', async (env, peer, forwarded, expected) => {
     const { clientAddress } = await load(env)
     expect(clientAddress(requestFrom(peer, forwarded))).toBe(expected)
   })
 })
 
+describe('an IPv6 client counts by its /64, and IPv4 in the form of IPv6 as IPv4:', () => {
+  test.each([
+    ['2001:db8:1:2::1', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002:ffff:ffff:ffff:ffff', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::1', '2001:db8:1:3::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['1::', '1:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::ffff:198.51.100.1', '198.51.100.1'],
+    ['::FFFF:c633:6401', '198.51.100.1'],
+    ['198.51.100.1', '198.51.100.1'],
+    ['unknown', 'unknown'],
+  ])('%s as %s', async (address, network) => {
+    const { toNetwork } = await import('#lib/network')
+    expect(toNetwork(address)).toBe(network)
+  })
+
+  test('another address of the same network has no quota of its own', async () => {
+    const { limitAddress } = await load({ RATE_LIMIT_ADDRESS: '1/3600' })
+    limitAddress(requestFrom('2001:db8:1:2::1'))
+    expect(() => limitAddress(requestFrom('2001:db8:1:2::2'))).toThrow()
+    expect(() => limitAddress(requestFrom('2001:db8:1:3::2'))).not.toThrow()
+  })
+})
+
 test('an address that used up its quota is refused, and another is not', async () => {
   const { limitAddress } = await load({ RATE_LIMIT_ADDRESS: '3/3600' })
-  const greedy = requestFrom('198.51.100.1')
-  for (let times = 0; times < 3; times += 1) limitAddress(greedy)
-  expect(() => limitAddress(greedy)).toThrow(
+  const greedy = () => requestFrom('198.51.100.1')
+  for (let times = 0; times < 3; times += 1) limitAddress(greedy())
+  expect(() => limitAddress(greedy())).toThrow(
     expect.objectContaining({
       status: 429,
       headers: { 'retry-after': '1200', ratelimit: '"address";r=0;t=1200' },

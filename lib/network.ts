@@ -1,0 +1,30 @@
+import { isIP } from 'node:net'
+
+/**
+ * Whom an address stands for: an IPv4 address for itself, also where it is written as IPv6, and an
+ * IPv6 address for its network of 64 bits, of which a provider gives each customer at least one.
+ */
+export function toNetwork(address: string): string {
+  const [bare = ''] = address.split('%', 1)
+  if (isIP(bare) !== 6) return address
+  const groups = toGroups(bare)
+  const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff
+  if (isMapped)
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 255])
+      .join('.')
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':')}::/64`
+}
+
+/** The eight numbers of an IPv6 address, which has many spellings. */
+function toGroups(address: string): number[] {
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
+  const [before = '', after = ''] = canonical.split('::')
+  const [first, last] = [before, after].map((part) => part.split(':').filter(Boolean))
+  const zeros = Array.from({ length: 8 - (first?.length ?? 0) - (last?.length ?? 0) }, () => '0')
+  return [...(first ?? []), ...zeros, ...(last ?? [])].map((group) => Number.parseInt(group, 16))
+}

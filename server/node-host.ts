@@ -1,0 +1,13 @@
+import type { RequestListener } from 'node:http'
+import { FastResponse } from 'srvx/node'
+import { startOrExit } from '#lib/start'
+import { toListener } from '#server/to-listener'
+
+/** Starts the service, and returns what answers requests by the route files themselves. */
+export async function startOnNode(): Promise<RequestListener> {
+  await startOrExit()
+  // Node's own Response makes a stream of each body, which costs more than the rest of an answer.
+  Object.assign(globalThis, { Response: FastResponse })
+  const { handle } = await import('#server/handle')
+  return toListener(handle)
+}

@@ -1,0 +1,24 @@
+import { Problem } from '#lib/errors'
+import { pathNotFound } from '#lib/request'
+import { withRequest } from '#lib/with-request'
+
+/** As Next gives them to `[...path]`, so that the log shows no made-up route. */
+const noParams = { params: Promise.resolve({ path: [] }) }
+
+/** Answers a request that no route file is asked about, whatever is wrong with it. */
+export function refuse(thrown: unknown): (request: Request) => Promise<Response> {
+  const handler = withRequest(() => {
+    throw thrown
+  })
+  return (request) => handler(request, noParams)
+}
+
+export const malformedHost = refuse(
+  new Problem('malformed_request', 'The Host header is missing, or is no host.'),
+)
+
+export const malformedPath = refuse(
+  new Problem('malformed_path', 'The path has a percent sign that encodes nothing.'),
+)
+
+export const nothingHere = refuse(pathNotFound())

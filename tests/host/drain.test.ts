@@ -1,0 +1,42 @@
+import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { buildNext } from '#tests/support/build'
+import { whileTasksAreLocked } from '#tests/support/locked-tasks'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const server = postgresAt(inject('postgresPort'))
+
+beforeAll(() => buildNext())
+
+describe.each(['node', 'next'] as const)('SIGTERM on the %s host', (host) => {
+  test.each(['1', '2'])(
+    'under load answers every request that is under way and refuses later ones, with WORKERS=%s',
+    { timeout: 60_000 },
+    async (workers) => {
+      const url = server.url(await createDatabase(server))
+      const leaving = await startService(host, {
+        DATABASE_URL: url,
+        DATABASE_TIMEOUT_MS: '30000',
+        WORKERS: workers,
+      })
+      const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
+      const list = () => fetch(`${leaving.url}/api/tasks`, { headers }).then(({ status }) => status)
+      expect(await list()).toBe(200)
+      await whileTasksAreLocked(url, async (release) => {
+        const underWay = Array.from({ length: 60 }, list)
+        await sleep(500)
+        leaving.process.kill('SIGTERM')
+        const later = () =>
+          fetch(`${leaving.url}/health`).then(
+            () => 'answered',
+            () => 'refused',
+          )
+        await expect.poll(later, { timeout: 10_000 }).toBe('refused')
+        await release()
+        expect(await Promise.all(underWay)).toEqual(underWay.map(() => 200))
+      })
+      expect(await leaving.ended).toBe(0)
+    },
+  )
+})

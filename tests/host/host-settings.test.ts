@@ -1,0 +1,102 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
+import { buildNext } from '#tests/support/build'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { type Host, launch, type Service, startService } from '#tests/support/service'
+
+// `next dev` compiles as it goes.
+vi.setConfig({ testTimeout: 120_000 })
+
+const server = postgresAt(inject('postgresPort'))
+const hosts: Host[] = ['node', 'next', 'dev']
+/** Copies of the sources for `next dev`, which locks the folder that it serves. */
+const copies: string[] = []
+let running: Service | undefined
+
+beforeAll(() => buildNext())
+afterEach(async () => {
+  await running?.stop()
+  running = undefined
+})
+afterAll(() => {
+  for (const copy of copies) rmSync(copy, { recursive: true })
+})
+
+/** Inside of the repository, so that its dependencies are found. */
+function folderFor(host: Host): string {
+  if (host !== 'dev') return '.'
+  mkdirSync('.data', { recursive: true })
+  const copy = mkdtempSync('.data/dev-')
+  copies.push(copy)
+  for (const part of ['app', 'lib', 'db', 'scripts', 'package.json', 'tsconfig.json']) {
+    cpSync(part, join(copy, part), { recursive: true })
+  }
+  for (const file of ['middleware.ts', 'instrumentation.ts', 'next.config.ts']) {
+    cpSync(file, join(copy, file))
+  }
+  return copy
+}
+
+async function start(host: Host, env: Record<string, string>): Promise<Service> {
+  const url = server.url(await createDatabase(server))
+  running = await startService(host, { DATABASE_URL: url, ...env }, folderFor(host))
+  return running
+}
+
+/** Whether the service answers at another address of this machine than 127.0.0.1. */
+async function answersElsewhere({ url }: Service): Promise<boolean> {
+  return await fetch(`${url.replace('127.0.0.1', '127.0.0.2')}/health`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
+
+/** What requests are answered that say to come from these addresses. */
+async function statusesOf({ url }: Service, addresses: string[]): Promise<number[]> {
+  const statuses: number[] = []
+  for (const address of addresses) {
+    const headers = { 'x-forwarded-for': address }
+    statuses.push((await fetch(`${url}/api/tasks`, { headers })).status)
+  }
+  return statuses
+}
+
+// Linux alone has 127.0.0.2 without being told.
+const isLinux = process.platform === 'linux'
+
+test.each(hosts)(
+  '%s listens on HOST alone, and RATE_LIMIT_ADDRESS counts by the peer, whatever a header says',
+  async (host) => {
+    const service = await start(host, { HOST: '127.0.0.1', RATE_LIMIT_ADDRESS: '2/3600' })
+    if (isLinux) expect(await answersElsewhere(service)).toBe(false)
+    const addresses = ['203.0.113.1', '203.0.113.2', '203.0.113.3']
+    expect(await statusesOf(service, addresses)).toEqual([401, 401, 429])
+  },
+)
+
+test.each([
+  ['node', true],
+  ['next', true],
+  ['dev', false],
+] as const)(
+  'without HOST %s listens on every address: %s; behind a trusted proxy an IPv6 client counts by its /64',
+  async (host, isEverywhere) => {
+    const quota = { RATE_LIMIT_ADDRESS: '2/3600', TRUSTED_PROXIES: '127.0.0.1' }
+    const service = await start(host, quota)
+    if (isLinux) expect(await answersElsewhere(service)).toBe(isEverywhere)
+    const clients = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1', '2001:db8::3']
+    const addresses = clients.map((client) => `1.2.3.4, ${client}`)
+    expect(await statusesOf(service, addresses)).toEqual([401, 401, 401, 429])
+  },
+)
+
+test('next dev does not start with settings that it would ignore, and says what to do', async () => {
+  const ignored = { METRICS_TOKEN: 'a token for the tests', WORKERS: '2' }
+  const env = { PORT: '0', DATABASE_URL: 'pglite://', ...ignored }
+  const refused = launch('dev', env, folderFor('dev'))
+  expect(await refused.ended).toBe(1)
+  for (const name of Object.keys(ignored)) {
+    expect(refused.output()).toContain(`${name} works with npm start and npm run serve.`)
+  }
+})

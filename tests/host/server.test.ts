@@ -1,0 +1,194 @@
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { buildNext } from '#tests/support/build'
+import { openSocket, sendRaw } from '#tests/support/raw'
+import { launch, type Service, startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+beforeAll(() => buildNext())
+
+describe.each(['node', 'next'] as const)('the %s host', (host) => {
+  let service: Service
+
+  beforeAll(async () => {
+    service = await startService(host, { DATABASE_URL: 'pglite://', LOG_LEVEL: 'info' })
+  })
+  afterAll(() => service.stop('SIGKILL'))
+
+  /** Sends a head that no library would send, and returns the whole answer. */
+  async function sendHead(...lines: string[]): Promise<string> {
+    const socket = await openSocket(service.url)
+    socket.write([...lines, 'Connection: close', '', ''].join('\r\n'), 'latin1')
+    return await text(socket)
+  }
+
+  test.each([
+    ['GET /api/tasks/%ff HTTP/1.1', 400, 'malformed_path'],
+    ['GET /% HTTP/1.1', 400, 'malformed_path'],
+    ['GET /%zz HTTP/1.1', 400, 'malformed_path'],
+    ['TRACE /api/tasks HTTP/1.1', 405, 'method_not_allowed'],
+    ['PROPFIND /api/tasks HTTP/1.1', 405, 'method_not_allowed'],
+    ['CONNECT api.example.com:443 HTTP/1.1', 405, 'method_not_allowed'],
+    ['TRACE /nope HTTP/1.1', 404, 'path_not_found'],
+    ['TRACE * HTTP/1.1', 404, 'path_not_found'],
+    ['GET * HTTP/1.1', 404, 'path_not_found'],
+    ['GET // HTTP/1.1', 404, 'path_not_found'],
+    ['GET //api/tasks HTTP/1.1', 404, 'path_not_found'],
+    ['GET /api//tasks HTTP/1.1', 404, 'path_not_found'],
+    ['GET /api/tasks// HTTP/1.1', 404, 'path_not_found'],
+    ['GET /404 HTTP/1.1', 404, 'path_not_found'],
+    ['GET /500/ HTTP/1.1', 404, 'path_not_found'],
+    ['GET /_error HTTP/1.1', 404, 'path_not_found'],
+    ['GET /_global-error HTTP/1.1', 404, 'path_not_found'],
+    ['GET /_next/static/nope.js HTTP/1.1', 404, 'path_not_found'],
+    ['GET /%5fnext/image?url=%2Fx&w=64&q=75 HTTP/1.1', 404, 'path_not_found'],
+    ['BLAH', 400, 'malformed_request'],
+  ])('answers %s with a problem document', async (line, status, code) => {
+    const answer = await sendRaw(service.url, [line])
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [A-Z]`))
+    expect(answer).toMatch(/content-type: application\/problem\+json/i)
+    expect(answer).toContain(`"code":"${code}"`)
+    expect(answer).toMatch(/x-request-id: \S+/i)
+    if (status === 405) expect(answer).toMatch(/allow: GET, HEAD, POST, .*OPTIONS/i)
+    expect((await fetch(`${service.url}/health`)).status).toBe(200)
+  })
+
+  test('answers OPTIONS * with the methods of the service', async () => {
+    const answer = await sendRaw(service.url, ['OPTIONS * HTTP/1.1'])
+    expect(answer).toMatch(/^HTTP\/1.1 204 No Content\r\n/)
+    expect(answer).toMatch(/\r\nallow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n/i)
+  })
+
+  test.each([
+    ['a port out of range', ['Host: a:99999']],
+    ['an address out of range', ['Host: 1.2.3.999']],
+    ['a broken IPv6 address', ['Host: [1:2]']],
+    ['a bracket', ['Host: [']],
+    ['a path', ['Host: a/b']],
+    ['a user', ['Host: a@b']],
+    ['nothing', ['Host:']],
+    ['two lines', ['Host: localhost', 'Host: evil.example']],
+    ['two lines alike', ['Host: localhost', 'Host: localhost']],
+    ['no line', []],
+  ])('refuses a Host with %s as a problem document', async (_, lines) => {
+    const answer = await sendHead('GET /health HTTP/1.1', ...lines)
+    expect(answer).toMatch(/^HTTP\/1.1 400 Bad Request\r\n[\s\S]*"code":"malformed_request"/)
+    expect((await fetch(`${service.url}/health`)).status).toBe(200)
+  })
+
+  test('does without a Host where HTTP/1.0 has none', async () => {
+    expect(await sendHead('GET /health HTTP/1.0')).toMatch(/^HTTP\/1.1 200 OK/)
+  })
+
+  test.each([
+    ['/health', 'GET', 200, 'OK'],
+    ['/api/tasks', 'GET', 401, 'Unauthorized'],
+    ['/nope', 'GET', 404, 'Not Found'],
+    ['/health', 'POST', 405, 'Method Not Allowed'],
+    ['/health', 'OPTIONS', 204, 'No Content'],
+  ])('says in the status line what the status means: %s %s', async (path, method, status, text) => {
+    const response = await fetch(service.url + path, { method })
+    expect([response.status, response.statusText]).toEqual([status, text])
+  })
+
+  test('says it of a preflight too', async () => {
+    const preflight = { origin: 'http://localhost:3000', 'access-control-request-method': 'PUT' }
+    for (const length of [{}, { 'content-length': '0' }]) {
+      const lines = Object.entries({ ...preflight, ...length }).map(([k, v]) => `${k}: ${v}`)
+      const answer = await sendRaw(service.url, ['OPTIONS /api/tasks HTTP/1.1', ...lines])
+      expect(answer).toMatch(/^HTTP\/1.1 204 No Content\r\n/)
+      expect(answer).toMatch(/access-control-allow-methods: GET/i)
+    }
+  })
+
+  test('answers a header of 20 KB with 431', async () => {
+    const answer = await sendRaw(service.url, ['GET / HTTP/1.1', `X-Large: ${'x'.repeat(20_000)}`])
+    expect(answer).toMatch(/^HTTP\/1.1 431 /)
+    expect(answer).toContain('"code":"headers_too_large"')
+  })
+
+  test('answers a body of 11 MB with 413 and CORS headers', async () => {
+    const response = await fetch(`${service.url}/api/tasks`, {
+      method: 'POST',
+      headers: {
+        origin: 'http://localhost:3000',
+        authorization: `Bearer ${await tokenFor(newUser())}`,
+        'content-type': 'application/json',
+      },
+      body: `{"title":"x"}${' '.repeat(11_000_000)}`,
+    })
+    expect(response.status).toBe(413)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(response.headers.get('access-control-allow-origin')).toBe('http://localhost:3000')
+  })
+
+  test('refuses two Authorization headers, even if one of them is good', async () => {
+    const good = `Authorization: Bearer ${await tokenFor(newUser())}`
+    for (const other of [good, 'Authorization: Bearer forged']) {
+      const answer = await sendRaw(service.url, ['GET /api/tasks HTTP/1.1', good, other])
+      expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized/)
+    }
+  })
+
+  test.each([
+    ['of React server components', { rsc: '1', 'next-router-prefetch': '1' }],
+    ['of an upgrade', { connection: 'Upgrade', upgrade: 'websocket' }],
+    ['of an expectation', { expect: 'a-miracle' }],
+    ['of what a proxy was asked for', { 'x-forwarded-host': '[' }],
+  ])('gives its plain answer whatever headers there are %s', async (_, headers) => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+    const answer = await sendRaw(service.url, ['GET /health HTTP/1.1', ...lines])
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\{"status":"ok"\}/)
+  })
+
+  test('does not tell which framework answers, and compresses nothing', async () => {
+    for (const path of ['/', '/nope', '/api/tasks', '/openapi.json']) {
+      const { headers } = await fetch(service.url + path)
+      expect(headers.get('x-powered-by')).toBeNull()
+      expect(headers.get('server')).toBeNull()
+      expect(headers.get('content-encoding')).toBeNull()
+    }
+  })
+
+  test('logs a client that hangs up in the middle of a body as a 400 and no fault', async () => {
+    const requestId = crypto.randomUUID()
+    const socket = await openSocket(service.url)
+    socket.write(
+      [
+        'POST /api/tasks HTTP/1.1',
+        'Host: localhost',
+        `Authorization: Bearer ${await tokenFor(newUser())}`,
+        `X-Request-Id: ${requestId}`,
+        'Content-Length: 100',
+        '',
+        '{"title":',
+      ].join('\r\n'),
+    )
+    await sleep(100)
+    socket.destroy()
+    const ownLines = () =>
+      service
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(requestId))
+    await vi.waitFor(() => expect(ownLines()).toHaveLength(1), 5000)
+    expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
+  })
+
+  test('refuses several workers on PGlite, and says what to do', async () => {
+    const refused = launch(host, { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
+    expect(await refused.ended).toBe(1)
+    expect(refused.output()).toContain('WORKERS needs a Postgres server')
+  })
+
+  test('ends with an error where its address is in use', async () => {
+    const { port } = new URL(service.url)
+    const second = launch(host, { PORT: port, DATABASE_URL: 'pglite://' })
+    await once(second.process, 'close')
+    expect(second.process.exitCode).toBe(1)
+    expect(second.output()).toContain('The service cannot start:\n')
+    expect(second.output()).toContain('EADDRINUSE')
+  })
+})
