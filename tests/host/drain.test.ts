@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { buildNext } from '#tests/support/build'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
