@@ -109,7 +109,7 @@ export default defineConfig({
       // `next dev` serves one process in a folder, so it runs the part that needs no second one.
       {
         test: {
-          ...failuresOn('dev').test,
+          ...failuresOn('next dev').test,
           include: ['tests/failures/**/*.dev.test.ts'],
           fileParallelism: false,
         },

@@ -49,7 +49,7 @@ export async function openWorld(env: Record<string, string> = {}) {
     LOG_LEVEL: 'info',
     ...env,
   })
-  if (host === 'dev') await compileRoutes(service.url)
+  if (host === 'next dev') await compileRoutes(service.url)
   return {
     service,
     url: service.url,

@@ -9,7 +9,7 @@ import { type Host, launch, type Service, startService } from '#tests/support/se
 vi.setConfig({ testTimeout: 120_000 })
 
 const server = postgresAt(inject('postgresPort'))
-const hosts: Host[] = ['node', 'next', 'dev']
+const hosts: Host[] = ['node', 'next', 'next dev']
 /** Copies of the sources for `next dev`, which locks the folder that it serves. */
 const copies: string[] = []
 let running: Service | undefined
@@ -25,7 +25,7 @@ afterAll(() => {
 
 /** Inside of the repository, so that its dependencies are found. */
 function folderFor(host: Host): string {
-  if (host !== 'dev') return '.'
+  if (host !== 'next dev') return '.'
   mkdirSync('.data', { recursive: true })
   const copy = mkdtempSync('.data/dev-')
   copies.push(copy)
@@ -78,7 +78,7 @@ test.each(hosts)(
 test.each([
   ['node', true],
   ['next', true],
-  ['dev', false],
+  ['next dev', false],
 ] as const)(
   'without HOST %s listens on every address: %s; behind a trusted proxy an IPv6 client counts by its /64',
   async (host, isEverywhere) => {
@@ -94,7 +94,7 @@ test.each([
 test('next dev does not start with settings that it would ignore, and says what to do', async () => {
   const ignored = { METRICS_TOKEN: 'a token for the tests', WORKERS: '2' }
   const env = { PORT: '0', DATABASE_URL: 'pglite://', ...ignored }
-  const refused = launch('dev', env, folderFor('dev'))
+  const refused = launch('next dev', env, folderFor('next dev'))
   expect(await refused.ended).toBe(1)
   for (const name of Object.keys(ignored)) {
     expect(refused.output()).toContain(`${name} works with npm start and npm run serve.`)

@@ -8,7 +8,7 @@ import { killGroup, startChild } from '#tests/support/child'
 import { testSecret } from '#tests/support/secret'
 import { deployment } from '#tests/support/vercel-build'
 
-export type Host = 'dev' | 'next' | 'node' | 'vercel'
+export type Host = 'next' | 'node' | 'next dev' | 'vercel'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -30,7 +30,7 @@ export interface Service {
 }
 
 const commands: Record<Host, string[]> = {
-  dev: ['scripts/next.ts', 'dev'],
+  'next dev': ['scripts/next.ts', 'dev'],
   next: ['server/main.ts', 'next'],
   node: ['server/main.ts'],
   // Needs `buildOnVercel` before.
