@@ -85,7 +85,10 @@ test('a connection that got a FATAL serves no other request, even where it stays
   const ended = database.transport.transaction(look, 8000)
   await expect(ended).rejects.toMatchObject({ sqlState: '57P01' })
   proxy.mode = 'pass'
+  const startedAt = performance.now()
   expect(await backendOf('bob')).not.toBe(before)
+  // Before an attempt on the old connection could have been given up, after five seconds.
+  expect(performance.now() - startedAt).toBeLessThan(4000)
 })
 
 test('while the database is silent, whoever waits for a connection is told that it is away', async () => {
