@@ -4,7 +4,7 @@
  */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === 'nodejs' && process.env.BUILT_ON_VERCEL !== '1') {
-    const { startOrExit } = await import('#lib/start')
+    const { startOrExit } = await import('#lib/service/start')
     await startOrExit(Number(process.env.PORT) || undefined)
   }
 }

@@ -8,7 +8,7 @@ const isOnVercel = process.env['VERCEL'] === '1'
  */
 const bundledOnVercel: NextConfig = {
   transpilePackages: ['pg', 'pino'],
-  turbopack: { resolveAlias: { 'thread-stream': './lib/no-threads.ts' } },
+  turbopack: { resolveAlias: { 'thread-stream': './lib/observability/no-threads.ts' } },
 }
 
 const config: NextConfig = {

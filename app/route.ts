@@ -1,7 +1,7 @@
-import { json } from '#lib/answer'
-import { otherMethods } from '#lib/methods'
-import { version } from '#lib/version'
-import { withRequest } from '#lib/with-request'
+import { json } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
+import { version } from '#lib/service/version'
 
 /** What this service is, and where its parts are. */
 export const GET = withRequest(() =>

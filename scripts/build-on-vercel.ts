@@ -7,8 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
-import { isSet } from '#lib/env'
-import { compressedFolder, packageFolder, swaggerUiFiles } from '#lib/pages/swagger-ui'
+import { isSet } from '#lib/config/env'
+import { compressedFolder, packageFolder, swaggerUiFiles } from '#lib/openapi/swagger-ui'
 
 if (isSet('DATABASE_URL')) {
   run('db:migrate')

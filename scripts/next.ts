@@ -2,8 +2,8 @@
  * Starts `next dev` on `PORT` of `HOST`. Next reads both from its own options only, and would take
  * 3000, where the frontend is, and every address of the machine.
  */
-import { readHost, readPort, setVariable } from '#lib/env'
-import { loadEnvFiles, unloadEnvFiles } from '#lib/env-files'
+import { readHost, readPort, setVariable } from '#lib/config/env'
+import { loadEnvFiles, unloadEnvFiles } from '#lib/config/env-files'
 
 loadEnvFiles(true)
 const own = { NODE_ENV: 'development', PORT: String(readPort()), NEXT_TELEMETRY_DISABLED: '1' }

@@ -1,7 +1,7 @@
-import { answerPreflight, isPreflight } from '#lib/cors'
-import { isSet } from '#lib/env'
-import { methodNotAllowed, serviceOptions } from '#lib/methods'
-import type { Params } from '#lib/request-context'
+import { isSet } from '#lib/config/env'
+import { answerPreflight, isPreflight } from '#lib/http/cors'
+import { methodNotAllowed, serviceOptions } from '#lib/http/methods'
+import type { Params } from '#lib/http/request-context'
 import { malformedHost, malformedPath, nothingHere, refuse } from '#server/refusals'
 import { loadRoutes, type RouteFile } from '#server/routes'
 

@@ -3,8 +3,8 @@
  * `npm start`, which adds `next`: what `next build` made of them. Both behind one server.
  */
 import cluster from 'node:cluster'
-import { isDevelopment, isSet, readWorkers, setVariable } from '#lib/env'
-import { loadEnvFiles } from '#lib/env-files'
+import { isDevelopment, isSet, readWorkers, setVariable } from '#lib/config/env'
+import { loadEnvFiles } from '#lib/config/env-files'
 
 const isNext = process.argv[2] === 'next'
 if (isNext || !isSet('NODE_ENV')) setVariable('NODE_ENV', 'production')
@@ -15,8 +15,8 @@ if (cluster.isPrimary && workers > 1) {
   const { superviseWorkers } = await import('#server/cluster')
   await superviseWorkers(workers)
 } else {
-  const { claimServer } = await import('#lib/own-server')
-  const { exitBecause } = await import('#lib/start')
+  const { claimServer } = await import('#lib/service/own-server')
+  const { exitBecause } = await import('#lib/service/start')
   claimServer()
   try {
     const answer = isNext

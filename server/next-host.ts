@@ -5,7 +5,7 @@ import {
   type ServerResponse,
 } from 'node:http'
 import next from 'next'
-import { isSet, setVariable } from '#lib/env'
+import { isSet, setVariable } from '#lib/config/env'
 import { refuse } from '#server/refusals'
 import { toListener } from '#server/to-listener'
 

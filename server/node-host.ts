@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { FastResponse } from 'srvx/node'
-import { startOrExit } from '#lib/start'
+import { startOrExit } from '#lib/service/start'
 import { toListener } from '#server/to-listener'
 
 /** Starts the service, and returns what answers requests by the route files themselves. */

@@ -1,6 +1,6 @@
-import { Problem } from '#lib/errors'
-import { pathNotFound } from '#lib/request'
-import { withRequest } from '#lib/with-request'
+import { pathNotFound } from '#lib/http/body'
+import { Problem } from '#lib/http/errors'
+import { withRequest } from '#lib/http/with-request'
 
 /** As Next gives them to `[...path]`, so that the log shows no made-up route. */
 const noParams = { params: Promise.resolve({ path: [] }) }

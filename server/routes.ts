@@ -1,9 +1,9 @@
 import { globSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { OptionsHandler } from '#lib/methods'
-import type { Params } from '#lib/request-context'
-import type { RouteHandler } from '#lib/with-request'
+import type { OptionsHandler } from '#lib/http/methods'
+import type { Params } from '#lib/http/request-context'
+import type { RouteHandler } from '#lib/http/with-request'
 
 /** What a route file exports: a handler for each method. */
 export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {

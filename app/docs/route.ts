@@ -1,7 +1,7 @@
-import { html } from '#lib/answer'
-import { otherMethods } from '#lib/methods'
-import { referencePage, referencePolicy } from '#lib/pages/reference'
-import { withRequest } from '#lib/with-request'
+import { html } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
+import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
 
 /** The interactive reference. */
 export const GET = withRequest(() => html(referencePage, referencePolicy))

@@ -1,6 +1,6 @@
-import { json } from '#lib/answer'
-import { otherMethods } from '#lib/methods'
-import { withRequest } from '#lib/with-request'
+import { json } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
 
 /** The process is up. Says nothing about the database; `/health/ready` does. */
 export const GET = withRequest(() => json({ status: 'ok' }))

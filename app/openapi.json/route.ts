@@ -1,8 +1,8 @@
 import { sessionCookieName } from '#lib/auth/session-cookie'
-import { env } from '#lib/env'
-import { otherMethods } from '#lib/methods'
+import { env } from '#lib/config/env'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
 import { openApiDocument } from '#lib/openapi/document'
-import { withRequest } from '#lib/with-request'
 
 let document: string | undefined
 

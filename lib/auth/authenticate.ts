@@ -1,12 +1,12 @@
-import type { Caller } from '#lib/auth/caller'
+import type { Caller } from '#db/caller'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser } from '#lib/auth/session'
 import { readSessionCookie } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
 import { findVerified } from '#lib/auth/verified-tokens'
-import { allowedOrigin } from '#lib/cors'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
+import { allowedOrigin } from '#lib/http/cors'
 
 const remedy = 'Send the header Authorization: Bearer <token>.'
 

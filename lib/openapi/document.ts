@@ -1,6 +1,5 @@
-import type { ProblemCode } from '#lib/errors'
-import type { Envelope } from '#lib/list-page'
-import { headerComponents } from '#lib/openapi/headers'
+import type { ProblemCode } from '#lib/http/errors'
+import { headerComponents } from '#lib/http/response-headers'
 import { type Operation, operations } from '#lib/openapi/operations'
 import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
 import { problemComponents, problemReferences, successes } from '#lib/openapi/responses'
@@ -8,7 +7,8 @@ import { schemaComponents } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
 import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'
-import { version } from '#lib/version'
+import { version } from '#lib/service/version'
+import type { Envelope } from '#lib/tasks/list-page'
 
 /** Tasks have the same operations under three addresses; frontends of all three kinds exist. */
 const families = [

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '#lib/errors'
+import type { ProblemCode } from '#lib/http/errors'
 
 type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 

@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { tagList } from '#lib/conditions'
-import { keyPattern } from '#lib/idempotency'
-import { ListTasksQuery } from '#lib/schemas/list-tasks-query'
+import { tagList } from '#lib/tasks/conditions'
+import { keyPattern } from '#lib/tasks/idempotency'
+import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
 
 const tags = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
 

@@ -1,7 +1,7 @@
-import { type ProblemCode, type ProblemType, problemTypes } from '#lib/errors'
-import { type HeaderName, headerComponents } from '#lib/openapi/headers'
+import { type ProblemCode, type ProblemType, problemTypes } from '#lib/http/errors'
+import { problemTexts } from '#lib/http/problem-texts'
+import { type HeaderName, headerComponents } from '#lib/http/response-headers'
 import type { SuccessName } from '#lib/openapi/operations'
-import { problemTexts } from '#lib/problem-texts'
 
 const exampleTask = {
   id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',

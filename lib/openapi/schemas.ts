@@ -1,7 +1,7 @@
 import * as z from 'zod'
-import { problemTypes } from '#lib/errors'
-import type { Envelope } from '#lib/list-page'
-import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/schemas/tasks'
+import { problemTypes } from '#lib/http/errors'
+import type { Envelope } from '#lib/tasks/list-page'
+import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/tasks/schemas'
 
 const issuePlaces = {
   pointer: 'Where in the body it is: a JSON Pointer (RFC 6901).',

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '#lib/errors'
+import type { ProblemCode } from '#lib/http/errors'
 import { anyClientError, problemReferences } from '#lib/openapi/responses'
 
 const headers = {

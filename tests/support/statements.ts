@@ -1,6 +1,6 @@
-import { type ListOptions, listTasks } from '#db/list-tasks'
 import type { CallerDatabase } from '#db/scoped'
-import type { TaskContent, TaskRow } from '#db/task-row'
+import { type ListOptions, listTasks } from '#db/tasks/list-tasks'
+import type { TaskContent, TaskRow } from '#db/tasks/task-row'
 import {
   completeTask,
   deleteTask,
@@ -10,8 +10,8 @@ import {
   type TaskChanges,
   type TaskOwner,
   updateTask,
-} from '#db/tasks'
-import { toTask } from '#lib/task'
+} from '#db/tasks/tasks'
+import { toTask } from '#lib/tasks/task'
 
 const content = { title: 'Buy milk', description: null, completed: false }
 const list = {

@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { shortHash } from '#lib/short-hash'
+import { shortHash } from '#lib/tasks/short-hash'
 import { changedAt } from '#tests/support/build'
 import { layOut } from '#tests/support/vercel-output'
 

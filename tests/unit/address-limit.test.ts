@@ -10,9 +10,9 @@ afterEach(() => vi.unstubAllEnvs())
 
 async function load(variables: Record<string, string>) {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
-  const { rememberPeers } = await import('#lib/peer')
+  const { rememberPeers } = await import('#lib/http/peer')
   rememberPeers()
-  return await import('#lib/address-limit')
+  return await import('#lib/http/address-limit')
 }
 
 /** A request on a connection with this peer, as Node tells of it. */
@@ -56,7 +56,7 @@ describe('an IPv6 client counts by its /64, and IPv4 in the form of IPv6 as IPv4
     ['198.51.100.1', '198.51.100.1'],
     ['unknown', 'unknown'],
   ])('%s as %s', async (address, network) => {
-    const { toNetwork } = await import('#lib/network')
+    const { toNetwork } = await import('#lib/http/network')
     expect(toNetwork(address)).toBe(network)
   })
 

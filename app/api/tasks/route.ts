@@ -1,12 +1,12 @@
-import { listTasks } from '#db/list-tasks'
-import { insertTask } from '#db/tasks'
-import { isReplay, planCreation } from '#lib/idempotency'
-import { listAnswer, readListRequest } from '#lib/list-page'
-import { otherMethods } from '#lib/methods'
-import { readJson } from '#lib/request'
-import { createdAnswer } from '#lib/responses'
-import { NewTask } from '#lib/schemas/tasks'
-import { withAuth } from '#lib/with-auth'
+import { listTasks } from '#db/tasks/list-tasks'
+import { insertTask } from '#db/tasks/tasks'
+import { withAuth } from '#lib/auth/with-auth'
+import { readJson } from '#lib/http/body'
+import { otherMethods } from '#lib/http/methods'
+import { createdAnswer } from '#lib/tasks/answers'
+import { isReplay, planCreation } from '#lib/tasks/idempotency'
+import { listAnswer, readListRequest } from '#lib/tasks/list-page'
+import { NewTask } from '#lib/tasks/schemas'
 
 /** Lists the caller's tasks, newest first. */
 export const GET = withAuth(async ({ request, db, caller }) => {

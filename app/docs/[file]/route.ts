@@ -1,7 +1,7 @@
-import { otherMethods } from '#lib/methods'
-import { referencePart } from '#lib/pages/reference'
-import { pathNotFound } from '#lib/request'
-import { withRequest } from '#lib/with-request'
+import { pathNotFound } from '#lib/http/body'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
+import { referencePart } from '#lib/openapi/reference-page'
 
 /** The scripts and styles of the reference page. */
 export const GET = withRequest(async ({ params }) => {

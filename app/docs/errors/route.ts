@@ -1,7 +1,7 @@
-import { html } from '#lib/answer'
-import { otherMethods } from '#lib/methods'
-import { errorsPage, errorsPolicy } from '#lib/pages/errors'
-import { withRequest } from '#lib/with-request'
+import { html } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
+import { errorsPage, errorsPolicy } from '#lib/openapi/errors-page'
 
 /** Every error, explained. */
 export const GET = withRequest(() => html(errorsPage, errorsPolicy))

@@ -1,9 +1,9 @@
-import { json } from '#lib/answer'
-import { isDatabaseReady } from '#lib/database'
-import { isDraining } from '#lib/draining'
-import { Problem } from '#lib/errors'
-import { otherMethods } from '#lib/methods'
-import { withRequest } from '#lib/with-request'
+import { json } from '#lib/http/answer'
+import { Problem } from '#lib/http/errors'
+import { otherMethods } from '#lib/http/methods'
+import { withRequest } from '#lib/http/with-request'
+import { isDatabaseReady } from '#lib/service/database'
+import { isDraining } from '#lib/service/draining'
 
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
 export const GET = withRequest(async () => {

@@ -1,10 +1,10 @@
-import { deleteTask, findTask, updateTask } from '#db/tasks'
-import { readReadCondition, readWriteCondition } from '#lib/conditions'
-import { otherMethods } from '#lib/methods'
-import { readJson, readTaskId } from '#lib/request'
-import { deletedAnswer, taskAnswer } from '#lib/responses'
-import { TaskPatch } from '#lib/schemas/tasks'
-import { withAuth } from '#lib/with-auth'
+import { deleteTask, findTask, updateTask } from '#db/tasks/tasks'
+import { withAuth } from '#lib/auth/with-auth'
+import { readJson, readTaskId } from '#lib/http/body'
+import { otherMethods } from '#lib/http/methods'
+import { deletedAnswer, taskAnswer } from '#lib/tasks/answers'
+import { readReadCondition, readWriteCondition } from '#lib/tasks/conditions'
+import { TaskPatch } from '#lib/tasks/schemas'
 
 /** Reads one of the caller's tasks. */
 export const GET = withAuth(async ({ request, params, db, caller }) => {

@@ -1,10 +1,10 @@
-import { completeTask } from '#db/tasks'
-import { readWriteCondition } from '#lib/conditions'
-import { otherMethods } from '#lib/methods'
-import { readOptionalJson, readTaskId } from '#lib/request'
-import { taskAnswer } from '#lib/responses'
-import { TaskCompletion } from '#lib/schemas/tasks'
-import { withAuth } from '#lib/with-auth'
+import { completeTask } from '#db/tasks/tasks'
+import { withAuth } from '#lib/auth/with-auth'
+import { readOptionalJson, readTaskId } from '#lib/http/body'
+import { otherMethods } from '#lib/http/methods'
+import { taskAnswer } from '#lib/tasks/answers'
+import { readWriteCondition } from '#lib/tasks/conditions'
+import { TaskCompletion } from '#lib/tasks/schemas'
 
 /** Completes a task, or takes that back; sets it where the body says what, flips it otherwise. */
 export const PATCH = withAuth(async ({ request, params, db, caller }) => {

@@ -1,0 +1,86 @@
+import {
+  type DeleteQueryBuilder,
+  expressionBuilder,
+  type Kysely,
+  type SelectQueryBuilder,
+  sql,
+  type UpdateQueryBuilder,
+} from 'kysely'
+import { prepare } from '#db/precompiled'
+import type { Database } from '#db/schema'
+import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { meets, type VersionCondition } from '#db/tasks/versions'
+
+/** The primary key of one task. */
+export interface TaskKey {
+  readonly userId: string
+  readonly id: string
+}
+
+interface NewTaskRow extends TaskKey, TaskContent {
+  readonly email: string | null
+  readonly name: string | null
+  readonly creation: string | null
+}
+
+export const flipped = sql<boolean>`not completed`
+
+// What most requests run, without a condition.
+export const find = prepare(selectTask)
+export const remove = prepare(removeTask)
+export const flip = prepare((db, key: TaskKey) =>
+  changeTask(db, key).set({ completed: flipped }).returning(taskColumns),
+)
+export const insert = prepare((db, task: NewTaskRow) =>
+  db
+    .insertInto('tasks')
+    .values({
+      user_id: sql<string>`todo_owner(${task.userId}, ${task.email}, ${task.name})`,
+      id: task.id,
+      title: task.title,
+      description: task.description,
+      completed: task.completed,
+      creation: task.creation,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['user_id', 'id']).doUpdateSet({ version: sql.ref('tasks.version') }),
+    )
+    .returning([...taskColumns, 'creation']),
+)
+
+/** The whole first wall of a statement on one task: whose it is, which it is, and its version. */
+function isTask({ userId, id }: TaskKey, condition: VersionCondition) {
+  const { and, eb } = expressionBuilder<Database, 'tasks'>()
+  return and([eb('user_id', '=', userId), eb('id', '=', id), meets(condition)])
+}
+
+export function selectTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+  return db.selectFrom('tasks').select(taskColumns).where(isTask(key, condition))
+}
+
+export function changeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+  return db
+    .updateTable('tasks')
+    .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
+    .where(isTask(key, condition))
+}
+
+export function removeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+  return db.deleteFrom('tasks').where(isTask(key, condition)).returning(taskColumns)
+}
+
+type QueryOnOneTask =
+  | SelectQueryBuilder<Database, 'tasks', TaskRow>
+  | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
+  | DeleteQueryBuilder<Database, 'tasks', TaskRow>
+
+/** One row where the task is there: what the query found of it, or nothing but nulls. */
+export function besideTask(db: Kysely<Database>, { userId, id }: TaskKey, query: QueryOnOneTask) {
+  return db
+    .with('matched', () => query)
+    .selectFrom('tasks')
+    .leftJoin('matched', (join) => join.onTrue())
+    .selectAll('matched')
+    .where('tasks.user_id', '=', userId)
+    .where('tasks.id', '=', id)
+}

@@ -1,0 +1,118 @@
+import type { CallerDatabase } from '#db/scoped'
+import {
+  besideTask,
+  changeTask,
+  find,
+  flip,
+  flipped,
+  insert,
+  remove,
+  removeTask,
+  selectTask,
+  type TaskKey,
+} from '#db/tasks/statements'
+import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { isUnconditional, type VersionCondition } from '#db/tasks/versions'
+
+/** A task, `stale` where it is not in a version that the request asks for, or none. */
+export type Found = TaskRow | 'stale' | undefined
+
+export interface TaskOwner {
+  readonly userId: string
+  readonly email?: string | undefined
+  readonly name?: string | undefined
+}
+
+export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
+
+/** A task that an insert stored or found, with what was noted when it was created. */
+export interface CreatedTask extends TaskRow {
+  readonly creation: string | null
+}
+
+/** Reads a task. */
+export async function findTask(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(find(key))).rows[0]
+  return await findConditionally(db, key, selectTask(db, key, condition))
+}
+
+/**
+ * Stores a task, and the user's row before it where that is missing and the table is ours. The same
+ * id again changes nothing and returns what is there: its `creation` tells who stored it.
+ */
+export async function insertTask(
+  db: CallerDatabase,
+  owner: TaskOwner,
+  { id, creation = null }: { readonly id: string; readonly creation?: string | null },
+  content: TaskContent,
+): Promise<CreatedTask> {
+  const { userId, email = null, name = null } = owner
+  const { rows } = await db.executeQuery(insert({ userId, email, name, id, creation, ...content }))
+  const [task] = rows
+  if (task === undefined) throw new Error('An insert gives back the task that it stored or found.')
+  return task
+}
+
+/** Changes the fields that are given; where there are none, reads. */
+export async function updateTask(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  changes: TaskChanges,
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const isEmpty = Object.values(changes).every((value) => value === undefined)
+  if (isEmpty) return await findTask(db, userId, id, condition)
+  const key = { userId, id }
+  const query = changeTask(db, key, condition).set(changes).returning(taskColumns)
+  if (isUnconditional(condition)) return await query.executeTakeFirst()
+  return await findConditionally(db, key, query)
+}
+
+/** Sets completion, or flips it where no value is given. */
+export async function completeTask(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  completed: boolean | undefined,
+  condition: VersionCondition = {},
+): Promise<Found> {
+  if (completed !== undefined) return await updateTask(db, userId, id, { completed }, condition)
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(flip(key))).rows[0]
+  const query = changeTask(db, key, condition).set({ completed: flipped }).returning(taskColumns)
+  return await findConditionally(db, key, query)
+}
+
+/** Deletes a task, and returns what it was. */
+export async function deleteTask(
+  db: CallerDatabase,
+  userId: string,
+  id: string,
+  condition: VersionCondition = {},
+): Promise<Found> {
+  const key = { userId, id }
+  if (isUnconditional(condition)) return (await db.executeQuery(remove(key))).rows[0]
+  return await findConditionally(db, key, removeTask(db, key, condition))
+}
+
+/**
+ * Runs the query. Where it found nothing although the task is there, the condition was not met; the
+ * same statement says so, since by a second one the task could have changed again.
+ */
+async function findConditionally(
+  db: CallerDatabase,
+  key: TaskKey,
+  query: Parameters<typeof besideTask>[2],
+): Promise<Found> {
+  const row = await besideTask(db, key, query).executeTakeFirst()
+  if (row === undefined) return undefined
+  // The join leaves all of the columns empty, or none.
+  return row.version === null ? 'stale' : (row as TaskRow)
+}

@@ -1,0 +1,143 @@
+import { createEnv } from '@t3-oss/env-nextjs'
+import * as z from 'zod'
+import {
+  addresses,
+  databaseUrl,
+  flag,
+  origins,
+  otlpProtocol,
+  port,
+  propagators,
+  quota,
+  sampler,
+  secret,
+  share,
+  tableName,
+  webUrl,
+  wholeNumber,
+} from '#lib/config/env-values'
+
+/** The environment cannot be served with. The message names each variable and its remedy. */
+export class EnvironmentError extends Error {
+  override readonly name = 'EnvironmentError'
+}
+
+const workers = wholeNumber(1, 256).default(1)
+
+function readEnvironment() {
+  const isProduction = process.env.NODE_ENV === 'production'
+  return createEnv({
+    server: {
+      NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
+      HOST: z.string().optional(),
+      PORT: port,
+      WORKERS: workers,
+      DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
+      DATABASE_DRIVER: z.enum(['neon', 'postgres', 'pglite']).optional(),
+      NEON_FETCH_ENDPOINT: webUrl.optional(),
+      DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(10),
+      DATABASE_QUEUE_LIMIT: wholeNumber(1, 100_000).default(2000),
+      DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
+      DATABASE_NAMED_STATEMENTS: flag.default(false),
+      USERS_TABLE: tableName.prefault('users'),
+      USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
+      BETTER_AUTH_SECRET: z.preprocess((alone) => currentSecret() ?? alone, secret),
+      BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
+      SESSION_TOKENS: flag.default(false),
+      SESSION_COOKIE_PREFIX: z
+        .string()
+        .regex(/^[\w.-]+$/, { error: 'must be letters, digits, dots, hyphens or underscores.' })
+        .default('better-auth'),
+      SESSION_CACHE_SECONDS: wholeNumber(0, 300).default(10),
+      SESSIONS_TABLE: tableName.prefault('session'),
+      JWT_ISSUER: z.string().optional(),
+      JWT_AUDIENCE: z.string().optional(),
+      CORS_ORIGINS: origins.prefault('http://localhost:3000'),
+      LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
+      RATE_LIMIT: quota.prefault('600/60'),
+      RATE_LIMIT_ADDRESS: quota.prefault('off'),
+      TRUSTED_PROXIES: addresses.prefault(''),
+      LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+      SERVER_TIMING: flag.default(false),
+      METRICS_TOKEN: z.string().min(16, { error: 'is shorter than 16 characters.' }).optional(),
+      OTEL_SDK_DISABLED: flag.default(false),
+      OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], { error: 'must be otlp or none.' }).optional(),
+      OTEL_EXPORTER_OTLP_ENDPOINT: webUrl.optional(),
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: webUrl.optional(),
+      OTEL_EXPORTER_OTLP_PROTOCOL: otlpProtocol.default('http/protobuf'),
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: otlpProtocol.optional(),
+      OTEL_BSP_SCHEDULE_DELAY: wholeNumber(1, 60_000).default(5000),
+      OTEL_TRACES_SAMPLER: sampler.default('parentbased_always_on'),
+      OTEL_TRACES_SAMPLER_ARG: share.default(1),
+      OTEL_PROPAGATORS: propagators.default('tracecontext'),
+      VERCEL: z.string().optional(),
+    },
+    // Read by name, because Next puts the mode in its place when it compiles.
+    experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
+    emptyStringAsUndefined: true,
+    onValidationError(issues) {
+      const lines = issues.map(({ path, message }) => `${path?.join('.') ?? ''} ${message}`)
+      throw new EnvironmentError(lines.join('\n'))
+    },
+  })
+}
+
+/** A URL without its password, for people to read. */
+export function withoutPassword(url: string): string {
+  return url.replace(/:\/\/[^\s/]*@/, '://…@')
+}
+
+export type Environment = ReturnType<typeof readEnvironment>
+
+let environment: Environment | undefined
+
+/**
+ * The validated environment, read once. Not read on import: `next build` loads every module.
+ *
+ * @throws EnvironmentError
+ */
+export function env(): Environment {
+  environment ??= readEnvironment()
+  return environment
+}
+
+/** `PORT` alone, for a launcher that runs before the rest can be checked. */
+export function readPort(): number {
+  return port.parse(process.env.PORT || undefined)
+}
+
+/** `HOST` alone, for the same launcher. */
+export function readHost(): string | undefined {
+  return process.env['HOST'] || undefined
+}
+
+/** `WORKERS` alone. One where it is wrong: the worker then says what to do about it. */
+export function readWorkers(): number {
+  return workers.safeParse(process.env['WORKERS'] || undefined).data ?? 1
+}
+
+/** Makes a variable known to this process before `env()` is first called. */
+export function setVariable(name: string, value: string): void {
+  process.env[name] = value
+}
+
+/** Whether this process serves a developer: `next dev`, or whoever sets `NODE_ENV` so. */
+export function isDevelopment(): boolean {
+  return process.env.NODE_ENV === 'development'
+}
+
+/**
+ * Whether Vercel built this: `next.config.ts` has it compiled in, so that a build leaves out what
+ * the other hosts need.
+ */
+export const isBuiltOnVercel = process.env.BUILT_ON_VERCEL === '1'
+
+export function isSet(name: string, to = process.env[name] ?? ''): boolean {
+  return to !== '' && process.env[name] === to
+}
+
+/** Better Auth signs with the first entry of `BETTER_AUTH_SECRETS`, which has the form `2:…,1:…`. */
+function currentSecret(): string | undefined {
+  const [first = ''] = (process.env['BETTER_AUTH_SECRETS'] ?? '').split(',')
+  return first.trim() === '' ? undefined : first.slice(first.indexOf(':') + 1).trim()
+}

@@ -1,0 +1,70 @@
+import type * as z from 'zod'
+import { Problem, type ValidationIssue } from '#lib/http/errors'
+
+type Issue = z.core.$ZodIssue
+
+const names: Record<string, string> = {
+  string: 'a string',
+  boolean: 'true or false',
+  number: 'a number',
+  object: 'a JSON object',
+}
+
+/**
+ * Parses a body or a query, and says all that is wrong with it.
+ *
+ * @throws Problem `validation_failed`
+ */
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  place: 'pointer' | 'parameter',
+): z.output<Schema> {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (result.success) return result.data
+  throw validationProblem(result.error.issues.map((issue) => toIssue(issue, place)))
+}
+
+/** A 422 for a query parameter whose value only the handler can judge. */
+export function parameterProblem(parameter: string, code: string, says: string): Problem {
+  return validationProblem([{ parameter, code, detail: `${parameter} ${says}.` }])
+}
+
+/** A 422 for these issues; its detail is the first one's. */
+function validationProblem(errors: readonly ValidationIssue[]): Problem {
+  const [first] = errors
+  return new Problem('validation_failed', first?.detail ?? 'The request is not valid.', { errors })
+}
+
+function toIssue(issue: Issue, place: 'pointer' | 'parameter'): ValidationIssue {
+  const path = issue.path.map(String)
+  const subject = path.join('.') || 'the body'
+  const { code, says } = explain(issue)
+  const detail = `${subject} ${says}.`
+  return place === 'parameter'
+    ? { parameter: path.join('.'), code, detail }
+    : { pointer: path.map((part) => `/${escapePointer(part)}`).join(''), code, detail }
+}
+
+function explain(issue: Issue): { code: string; says: string } {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined
+        ? { code: 'required', says: 'is required' }
+        : { code: 'invalid_type', says: `must be ${names[issue.expected] ?? issue.expected}` }
+    case 'invalid_value':
+      return {
+        code: 'invalid_value',
+        says: `must be one of ${issue.values.map(String).join(', ')}`,
+      }
+    case 'custom':
+      return { code: String(issue.params?.['code'] ?? 'invalid_value'), says: issue.message }
+    default:
+      return { code: 'invalid_value', says: issue.message }
+  }
+}
+
+/** RFC 6901. */
+function escapePointer(part: string): string {
+  return part.replaceAll('~', '~0').replaceAll('/', '~1')
+}

@@ -1,0 +1,106 @@
+import { STATUS_CODES } from 'node:http'
+import { isBuiltOnVercel } from '#lib/config/env'
+import { type Answer, toBody } from '#lib/http/answer'
+import { corsHeaders } from '#lib/http/cors'
+import { type Problem, problemAnswer, toProblem } from '#lib/http/errors'
+import { rateLimitHeaders } from '#lib/http/rate-limit-headers'
+import { type Params, type RequestContext, requests } from '#lib/http/request-context'
+import { routeOf } from '#lib/http/route-pattern'
+import { standingHeaders, transportSecurity } from '#lib/http/standing-headers'
+import { log } from '#lib/log'
+import { startWithRequest } from '#lib/service/start'
+
+/** A method of a route file, as the hosts call it. For a path without parameters Next gives none. */
+export type RouteHandler = (
+  request: Request,
+  route: { params: Promise<Params | undefined> },
+) => Promise<Response>
+
+/** Answers a request, or throws the problem with it. */
+export type Handler<Context extends RequestContext> = (context: Context) => Answer | Promise<Answer>
+
+const plainId = /^[\w.:=/+@-]{1,128}$/
+
+/**
+ * Wraps what answers a request: gives it an id, turns whatever is thrown into a problem document,
+ * puts the headers of every response on it, and logs it.
+ */
+export function withRequest(handler: Handler<RequestContext>): RouteHandler {
+  return async (request, route) => {
+    if (isBuiltOnVercel) await startWithRequest()
+    const context: RequestContext = {
+      request,
+      params: (await route.params) ?? {},
+      requestId: requestIdOf(request),
+      startedAt: performance.now(),
+    }
+    return await requests.tracePromise(() => respond(handler, context), context)
+  }
+}
+
+async function respond(
+  handler: Handler<RequestContext>,
+  context: RequestContext,
+): Promise<Response> {
+  const answer = await answerOf(handler, context)
+  const { request, requestId, startedAt } = context
+  const { status = 200, body = null } = answer
+  const response = new Response(toBody(body), {
+    status,
+    // srvx would send an empty one, and frontends show it.
+    statusText: STATUS_CODES[status] ?? '',
+    headers: {
+      ...standingHeaders,
+      ...answer.headers,
+      ...rateLimitHeaders(answer, context.permit),
+      ...(isSecure(request) && transportSecurity),
+      ...corsHeaders(request),
+      'x-request-id': requestId,
+    },
+  })
+  if (!log().isLevelEnabled('info')) return response
+  log().info({
+    event: 'request',
+    ...fieldsOf(context),
+    status,
+    durationMs: Math.round((performance.now() - startedAt) * 100) / 100,
+  })
+  return response
+}
+
+async function answerOf(
+  handler: Handler<RequestContext>,
+  context: RequestContext,
+): Promise<Answer> {
+  try {
+    return await handler(context)
+  } catch (thrown) {
+    context.problem = toProblem(thrown)
+    logProblem(context.problem, context)
+    return problemAnswer(context.problem, context.requestId)
+  }
+}
+
+/** The incoming id where it is plain, so that a frontend can follow its request; else a new one. */
+function requestIdOf(request: Request): string {
+  const incoming = request.headers.get('x-request-id')
+  return incoming !== null && plainId.test(incoming) ? incoming : crypto.randomUUID()
+}
+
+function isSecure(request: Request): boolean {
+  const forwarded = request.headers.get('x-forwarded-proto')
+  return forwarded === null ? request.url.startsWith('https:') : /^https\b/.test(forwarded)
+}
+
+function logProblem({ code, status, detail, cause }: Problem, context: RequestContext) {
+  if (status >= 500) {
+    log().error({ event: 'fault', code, ...fieldsOf(context), err: cause ?? context.problem })
+  } else if ((status === 401 && code !== 'credentials_missing') || status === 403) {
+    log().warn({ event: 'refused', code, reason: detail, ...fieldsOf(context) })
+  }
+}
+
+function fieldsOf(context: RequestContext) {
+  const { requestId, request, userId, trace } = context
+  return { requestId, method: request.method, route: routeOf(context), userId, ...trace }
+}

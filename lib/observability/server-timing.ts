@@ -1,0 +1,33 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { type Batch, batches } from '#db/watched'
+import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
+
+/**
+ * From now on answers carry `Server-Timing`: how long credentials, the database and all of it took,
+ * in milliseconds. The look-up of a session is part of `auth` and of `db`.
+ */
+export function startServerTiming(): void {
+  const current = new AsyncLocalStorage<RequestContext>()
+  const databaseMs = new WeakMap<RequestContext, number>()
+  requests.start.bindStore(current, (context) => context)
+  batches.asyncEnd.subscribe((message) => {
+    const { startedAt } = message as Batch
+    const context = current.getStore()
+    if (context === undefined) return
+    const before = databaseMs.get(context) ?? 0
+    databaseMs.set(context, before + performance.now() - startedAt)
+  })
+  requests.asyncEnd.subscribe((message) => {
+    const context = message as AnsweredRequest
+    const parts = [
+      describe('auth', context.authMs),
+      describe('db', databaseMs.get(context)),
+      describe('total', performance.now() - context.startedAt),
+    ]
+    context.result.headers.set('server-timing', parts.flat().join(', '))
+  })
+}
+
+function describe(name: string, durationMs: number | undefined): string[] {
+  return durationMs === undefined ? [] : [`${name};dur=${durationMs.toFixed(2)}`]
+}

@@ -1,0 +1,57 @@
+import { swaggerUiFile } from '#lib/openapi/swagger-ui'
+
+const script = `window.onload = () => {
+  window.ui = SwaggerUIBundle({
+    url: '/openapi.json',
+    dom_id: '#reference',
+    deepLinking: true,
+    displayRequestDuration: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+  })
+}
+`
+
+/** The interactive reference: Swagger UI over `/openapi.json`, all of it from this server. */
+export const referencePage = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Todo API</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/reference.js"></script>
+</body>
+</html>
+`
+
+/**
+ * What the reference page needs and no other page has: scripts, styles and pictures from this
+ * server, requests to this server. Swagger UI sets styles on its elements as it draws.
+ */
+export const referencePolicy = [
+  ...["default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'"],
+  ...["img-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"],
+  "frame-ancestors 'none'",
+].join('; ')
+
+const types: Record<string, string> = {
+  'swagger-ui.css': 'text/css; charset=utf-8',
+  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
+  'reference.js': 'text/javascript; charset=utf-8',
+}
+
+/** A part of the reference page, by its file name. @returns undefined where it has no such part */
+export async function referencePart(
+  name: string,
+): Promise<{ type: string; content: string } | undefined> {
+  const type = Object.hasOwn(types, name) ? types[name] : undefined
+  if (type === undefined) return undefined
+  if (name === 'reference.js') return { type, content: script }
+  return { type, content: await swaggerUiFile(name) }
+}

@@ -1,0 +1,159 @@
+import { type OpenDatabase, openDatabase } from '#db/database'
+import { DatabaseError, isDatabaseError } from '#db/errors'
+import type { Permit } from '#db/rate-limit'
+import type { CallerDatabase } from '#db/scoped'
+import type { Session } from '#db/sessions'
+import type { PoolLoad } from '#db/transports/transport'
+import { env } from '#lib/config/env'
+import { log } from '#lib/log'
+import { onceAWhile } from '#lib/service/once-a-while'
+
+/** For all migrations together; without a limit, a network that swallows one would stop it all. */
+const preparationMs = 90_000
+
+/** One database for the process: Next loads this module once for each bundle that imports it. */
+const shared = globalThis as typeof globalThis & {
+  todoDatabase?: Promise<OpenDatabase>
+  /** The same, once it is open: what is there need not be waited for. */
+  todoOpenDatabase?: OpenDatabase
+}
+
+/** The process's database, opened, migrated and proven on the first call. */
+export function database(): Promise<OpenDatabase> {
+  shared.todoDatabase ??= open().then(
+    (opened) => {
+      shared.todoOpenDatabase = opened
+      return opened
+    },
+    (error) => {
+      // The next request tries again, so that the service comes up by itself with its database.
+      delete shared.todoDatabase
+      throw error
+    },
+  )
+  return shared.todoDatabase
+}
+
+/**
+ * The same, for a request: opening may take long, where it migrates or the database is away.
+ *
+ * @throws DatabaseError where the database is not open by the deadline
+ */
+export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
+  return shared.todoOpenDatabase ?? (await within(timeoutMs, database()))
+}
+
+/**
+ * A Kysely bound to one user and held to the user's rate limit; see `databaseFor` in
+ * `db/scoped.ts`. Throws as `databaseWithin`.
+ */
+export async function databaseFor(
+  userId: string,
+  onPermit: (permit: Permit) => void,
+  signal: () => AbortSignal,
+): Promise<CallerDatabase> {
+  const quota = env().RATE_LIMIT
+  const deadlineAt = performance.now() + env().DATABASE_TIMEOUT_MS
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  const rateLimit = quota === undefined ? undefined : { quota, onPermit }
+  return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
+}
+
+/** The session of a signed token; see `findSession` in `db/sessions.ts`. */
+export async function findSession(token: string): Promise<Session | undefined> {
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  return await opened.findSession(token)
+}
+
+/**
+ * Whether the database can be served from; see `OpenDatabase`. Anybody may ask, so all who do share
+ * one answer a second.
+ *
+ * @throws DatabaseError
+ */
+export const isDatabaseReady = onceAWhile(async () => {
+  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  return await opened.isReady()
+}, 1000)
+
+/** How busy the database's pool is; undefined where it has none, or is not open yet. */
+export function poolLoad(): PoolLoad | undefined {
+  return shared.todoOpenDatabase?.transport.poolLoad?.()
+}
+
+/** Closes the database once nothing uses it any more. */
+export async function closeDatabase(): Promise<void> {
+  const opening = shared.todoDatabase
+  delete shared.todoDatabase
+  // What failed to open has closed itself, and must not keep the service from ending well.
+  const opened = await opening?.catch(() => undefined)
+  delete shared.todoOpenDatabase
+  await opened?.close()
+}
+
+async function open(): Promise<OpenDatabase> {
+  const opened = await openDatabase({
+    url: env().DATABASE_URL,
+    driver: env().DATABASE_DRIVER,
+    neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
+    poolSize: env().DATABASE_POOL_SIZE,
+    queueLimit: env().DATABASE_QUEUE_LIMIT,
+    namedStatements: env().DATABASE_NAMED_STATEMENTS,
+    usersTable: env().USERS_TABLE,
+    usersIdType: env().USERS_ID_TYPE,
+    sessionsTable: env().SESSIONS_TABLE,
+    ...timeLimits(env().DATABASE_TIMEOUT_MS),
+    onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
+    onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
+    onOtherLogins: (logins) =>
+      log().warn({
+        event: 'other_logins',
+        detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
+      }),
+  })
+  try {
+    await within(preparationMs, opened.prepare())
+    return opened
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const meaning = { kind: 'unavailable', transient: false, mayHaveRun: false } as const
+      reject(new DatabaseError('the database is not open yet', meaning))
+    }, timeoutMs)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Everything that waits, as parts of the time that a request has. */
+function timeLimits(deadlineMs: number) {
+  return {
+    connectTimeoutMs: Math.ceil(deadlineMs * 0.375),
+    queueTimeoutMs: deadlineMs,
+    limits: {
+      deadlineMs,
+      attemptMs: Math.ceil(deadlineMs * 0.625),
+    },
+  }
+}
+
+/** Keeps a function awake until its idle connections are closed; frozen, it would leak them. */
+async function poolOnVercel() {
+  const { attachDatabasePool } = await import('@vercel/functions')
+  return attachDatabasePool as (pool: object) => void
+}
+
+/** Whether a failed start is an outage that may pass, so that waiting is better than giving up. */
+export function isOutage(error: unknown): boolean {
+  return isDatabaseError(error) && error.kind === 'unavailable'
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { env, isDevelopment } from '#lib/config/env'
+import { rememberPeers } from '#lib/http/peer'
+import { log } from '#lib/log'
+import { startServerTiming } from '#lib/observability/server-timing'
+import { closeDatabase, database, isOutage } from '#lib/service/database'
+import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
+import { refuseIgnoredSettings } from '#lib/service/own-server'
+
+/** How long the receiver of traces may keep the service from ending. */
+const lastSpansMs = 3000
+
+/** Of the process: on Next `instrumentation.ts` starts the service, and the server stops it. */
+const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promise<void> }
+
+/**
+ * What every host does before it serves: checks the environment, migrates, proves isolation. A
+ * database that is away does not end the start: requests get a 503 until it is back.
+ *
+ * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
+ */
+export async function start(port = env().PORT): Promise<void> {
+  await startWatching()
+  await startDatabase()
+  if (isDevelopment()) await printWelcome(port)
+}
+
+/** Checks the environment and subscribes what is told of requests, before the first one. */
+async function startWatching(): Promise<void> {
+  refuseIgnoredSettings()
+  if (env().SERVER_TIMING) startServerTiming()
+  if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
+  if (isTraced())
+    shared.todoEndTracing = await (await import('#lib/observability/tracing')).startTracing()
+  if (env().BETTER_AUTH_URL === undefined) {
+    log().warn({
+      event: 'no_key_set',
+      detail: 'BETTER_AUTH_URL is not set: only HS256 tokens work',
+    })
+  }
+}
+
+async function startDatabase(): Promise<void> {
+  try {
+    await database()
+  } catch (error) {
+    if (!isOutage(error)) throw error
+    log().error({ event: 'database_away_at_start', err: error })
+  }
+}
+
+/** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
+export async function stop(): Promise<void> {
+  await Promise.race([shared.todoEndTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
+  await closeDatabase()
+}
+
+/** Whether the standard variables name a place for spans; without one nothing of it is loaded. */
+function isTraced(): boolean {
+  const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER: exporter } = env()
+  const endpoint = env().OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env().OTEL_EXPORTER_OTLP_ENDPOINT
+  if (OTEL_SDK_DISABLED || exporter === 'none') return false
+  return exporter === 'otlp' || endpoint !== undefined
+}
+
+/** Runs `start`, and ends the process with what is wrong and what to do about it. */
+export async function startOrExit(port?: number): Promise<void> {
+  await orExit(async () => {
+    ensureDevelopmentSecret()
+    await start(port)
+  })
+}
+
+let starting: Promise<void> | undefined
+
+/**
+ * Starts Vercel's function with its first request, which waits for all but the database: it opens
+ * while the request is read and its credentials are checked. Ends the process as `startOrExit`.
+ */
+export function startWithRequest(): Promise<void> {
+  starting ??= orExit(async () => {
+    await startWatching()
+    void orExit(startDatabase)
+  })
+  return starting
+}
+
+async function orExit(action: () => Promise<void>): Promise<void> {
+  try {
+    await action()
+  } catch (error) {
+    exitBecause(error)
+  }
+}
+
+/** Ends the process, which cannot serve, with what is wrong. */
+export function exitBecause(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error)
+  console.error(`The service cannot start:\n${message}`)
+  process.exit(1)
+}

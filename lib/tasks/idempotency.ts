@@ -1,0 +1,73 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import type { TaskContent } from '#db/tasks/task-row'
+import { derivedKey } from '#lib/auth/derived-key'
+import { Problem } from '#lib/http/errors'
+import { shortHash, shortHashLength } from '#lib/tasks/short-hash'
+
+/** The id of a task to create, and what is noted with it; see ADR 0031. */
+export interface Creation {
+  readonly id: string
+  readonly creation: string | null
+}
+
+/** A key of 1 to 255 visible characters, bare or quoted; also its pattern in the API document. */
+export const keyPattern =
+  /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
+
+/**
+ * What a create is stored under. With an `Idempotency-Key` the id follows from user and key, so
+ * that the table's primary key lets one of any number of requests create the task.
+ *
+ * @throws Problem 400 where the header is malformed
+ */
+export function planCreation(request: Request, userId: string, content: TaskContent): Creation {
+  const header = request.headers.get('idempotency-key')
+  if (header === null) return { id: crypto.randomUUID(), creation: null }
+  const key = readKey(header)
+  return { id: idFor(userId, key), creation: `${digest(content)}.${nonce()}` }
+}
+
+/**
+ * Whether a task that came back was created by an earlier request with the same key.
+ *
+ * @throws Problem 422 where that request had another payload
+ */
+export function isReplay(planned: string | null, stored: string | null): boolean {
+  // A retry of our own, after an insert whose answer was lost, finds its own nonce: it is no replay.
+  if (planned === stored) return false
+  if (planned?.slice(0, shortHashLength) === stored?.slice(0, shortHashLength)) return true
+  const detail = 'This Idempotency-Key has been used to create a task with other contents.'
+  throw new Problem('idempotency_key_reused', detail, {
+    errors: [{ header: 'Idempotency-Key', code: 'reused', detail }],
+  })
+}
+
+/** The key, quoted as the IETF draft has it or bare as most clients send it. */
+function readKey(header: string): string {
+  if (!keyPattern.test(header)) {
+    throw new Problem('malformed_header', 'Idempotency-Key must be 1 to 255 visible characters.')
+  }
+  return header.startsWith('"') ? header.slice(1, -1).replaceAll(/\\(.)/g, '$1') : header
+}
+
+/**
+ * A UUID (RFC 9562, version 8) that only this service can derive: a plain hash would let whoever
+ * sees an id test which key it came from.
+ */
+function idFor(userId: string, key: string): string {
+  const hash = createHmac('sha256', derivedKey('idempotency')).update(`${userId}\0${key}`).digest()
+  hash[6] = (hash.readUInt8(6) & 0x0f) | 0x80
+  hash[8] = (hash.readUInt8(8) & 0x3f) | 0x80
+  const hex = hash.toString('hex', 0, 16)
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** Of what is stored, not of the bytes: a repetition may format its JSON in another way. */
+function digest({ title, description, completed }: TaskContent): string {
+  const content = JSON.stringify([title, description, completed])
+  return shortHash(content)
+}
+
+function nonce(): string {
+  return randomBytes(16).toString('base64url')
+}

@@ -1,0 +1,109 @@
+import * as z from 'zod'
+import { isStorable } from '#db/storable-text'
+
+const titleLimit = 200
+const descriptionLimit = 1000
+
+const timestamp = { format: 'date-time', pattern: 'Z$' }
+
+/** Postgres counts code points; a limit in UTF-16 units would let in half as many emoji. */
+function fits(text: string, limit: number): boolean {
+  return text.length <= limit || Array.from(text).length <= limit
+}
+
+/** Text that comes back as it was sent. */
+function storableText(limit: number) {
+  return z
+    .string()
+    .refine(isStorable, {
+      error: 'must not hold a NUL character or half of a surrogate pair',
+      params: { code: 'invalid_characters' },
+    })
+    .refine((text) => fits(text, limit), {
+      error: `must have at most ${limit} characters`,
+      params: { code: 'too_long' },
+    })
+}
+
+const title = z
+  .string()
+  .trim()
+  .pipe(storableText(titleLimit))
+  .refine((text) => text !== '', {
+    error: 'must not be blank',
+    params: { code: 'too_short' },
+  })
+  .meta({
+    description: 'White space around it is removed first. Counted in Unicode code points.',
+    minLength: 1,
+    maxLength: titleLimit,
+    // Postgres cannot store NUL, and a blank title is none.
+    pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+    examples: ['Buy milk'],
+  })
+const description = storableText(descriptionLimit)
+  .nullable()
+  .meta({
+    description: 'Null stands for none.',
+    maxLength: descriptionLimit,
+    pattern: '^[^\\u0000]*$',
+    examples: ['Two bottles'],
+  })
+
+/** Frontends write one name or the other for the same boolean. */
+const completion = {
+  completed: z.boolean().optional().meta({ description: 'Whether the task is done.' }),
+  is_completed: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
+}
+
+/** A task as it is sent: `lib/tasks/task.ts` makes it of a row. */
+export const Task = z
+  .object({
+    id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
+    user_id: z.string().meta({ description: 'Its owner, who made it: the `sub` of the token.' }),
+    title: z.string().meta({ minLength: 1, maxLength: titleLimit }),
+    description: z.string().nullable().meta({ maxLength: descriptionLimit }),
+    completed: z.boolean(),
+    is_completed: z.boolean().meta({ description: 'Always equal to `completed`.' }),
+    created_at: z.string().meta({ ...timestamp, description: 'When it was created, in UTC.' }),
+    updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
+  })
+  .meta({ description: 'A task.' })
+export type Task = z.output<typeof Task>
+
+interface Completion {
+  completed?: boolean | undefined
+  is_completed?: boolean | undefined
+}
+
+function mergeCompletion<Fields extends Completion>(
+  { completed, is_completed, ...others }: Fields,
+  context: z.RefinementCtx,
+) {
+  if (completed !== undefined && is_completed !== undefined && completed !== is_completed) {
+    context.addIssue({
+      code: 'custom',
+      path: ['is_completed'],
+      message: 'must not contradict completed',
+      params: { code: 'contradiction' },
+    })
+  }
+  return { ...others, completed: completed ?? is_completed }
+}
+
+/** The body of a create. Unknown fields are ignored, `user_id` and `id` among them. */
+export const NewTask = z
+  .object({ title, description: description.default(null), ...completion })
+  .transform(mergeCompletion)
+  .transform((task) => ({ ...task, completed: task.completed ?? false }))
+
+/** The body of an update: what is sent changes. No defaults, which would reset what is not sent. */
+export const TaskPatch = z
+  .object({ title: title.optional(), description: description.optional(), ...completion })
+  .transform(mergeCompletion)
+
+/** The body of a completion, which may be missing. */
+export const TaskCompletion = z.object(completion).transform(mergeCompletion)
