@@ -1,10 +1,11 @@
 import { json } from '#lib/answer'
+import { withoutAuth } from '#lib/http/operation'
 import { otherMethods } from '#lib/methods'
+import { getIndex } from '#lib/service/operations'
 import { version } from '#lib/version'
-import { withRequest } from '#lib/with-request'
 
 /** What this service is, and where its parts are. */
-export const GET = withRequest(() =>
+export const GET = withoutAuth(getIndex, () =>
   json({
     name: 'todo-backend',
     version,

@@ -14,8 +14,8 @@ import {
 } from '#db/task-statements'
 import { isUnconditional, type VersionCondition } from '#db/versions'
 
-/** A task, `stale` where it is not in a version that the request asks for, or none. */
-export type Found = TaskRow | 'stale' | undefined
+/** A task, none, or one that is there and does not meet the condition. */
+export type Found = TaskRow | 'precondition failed' | undefined
 
 export interface TaskOwner {
   readonly userId: string
@@ -114,5 +114,5 @@ async function findConditionally(
   const row = await besideTask(db, key, query).executeTakeFirst()
   if (row === undefined) return undefined
   // The join leaves all of the columns empty, or none.
-  return row.version === null ? 'stale' : (row as TaskRow)
+  return row.version === null ? 'precondition failed' : (row as TaskRow)
 }

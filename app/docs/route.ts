@@ -1,9 +1,10 @@
 import { html } from '#lib/answer'
+import { withoutAuth } from '#lib/http/operation'
 import { otherMethods } from '#lib/methods'
 import { referencePage, referencePolicy } from '#lib/pages/reference'
-import { withRequest } from '#lib/with-request'
+import { getReference } from '#lib/service/operations'
 
 /** The interactive reference. */
-export const GET = withRequest(() => html(referencePage, referencePolicy))
+export const GET = withoutAuth(getReference, () => html(referencePage, referencePolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -1,8 +1,9 @@
 import { json } from '#lib/answer'
+import { withoutAuth } from '#lib/http/operation'
 import { otherMethods } from '#lib/methods'
-import { withRequest } from '#lib/with-request'
+import { getHealth } from '#lib/service/operations'
 
 /** The process is up. Says nothing about the database; `/health/ready` does. */
-export const GET = withRequest(() => json({ status: 'ok' }))
+export const GET = withoutAuth(getHealth, () => json({ status: 'ok' }))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listTasks, type Position } from '#db/list-tasks'
-import { toTask } from '#lib/task'
+import { toTask } from '#lib/tasks/task'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 

@@ -11,7 +11,7 @@ import {
   type TaskOwner,
   updateTask,
 } from '#db/tasks'
-import { toTask } from '#lib/task'
+import { toTask } from '#lib/tasks/task'
 
 const content = { title: 'Buy milk', description: null, completed: false }
 const list = {
@@ -43,7 +43,7 @@ export function statementsOf(db: CallerDatabase, userId: string) {
 /** Without a condition, a task is there or it is not. */
 function taskIn(found: Found): { json: string; version: number } | undefined {
   if (found === undefined) return undefined
-  if (found === 'stale') throw new Error('No condition was given.')
+  if (found === 'precondition failed') throw new Error('No condition was given.')
   return shown(found)
 }
 

@@ -1,10 +1,11 @@
+import { withoutAuth } from '#lib/http/operation'
 import { otherMethods } from '#lib/methods'
 import { referencePart } from '#lib/pages/reference'
 import { pathNotFound } from '#lib/request'
-import { withRequest } from '#lib/with-request'
+import { getReferencePart } from '#lib/service/operations'
 
 /** The scripts and styles of the reference page. */
-export const GET = withRequest(async ({ params }) => {
+export const GET = withoutAuth(getReferencePart, async ({ params }) => {
   const { file } = params
   const part = typeof file === 'string' ? await referencePart(file) : undefined
   if (part === undefined) throw pathNotFound()

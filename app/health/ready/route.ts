@@ -3,11 +3,12 @@ import { databaseWithin } from '#lib/database'
 import { isDraining } from '#lib/draining'
 import { env } from '#lib/env'
 import { Problem } from '#lib/errors'
+import { withoutAuth } from '#lib/http/operation'
 import { otherMethods } from '#lib/methods'
-import { withRequest } from '#lib/with-request'
+import { getReadiness } from '#lib/service/operations'
 
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
-export const GET = withRequest(async () => {
+export const GET = withoutAuth(getReadiness, async () => {
   if (isDraining()) throw notReady('The service is shutting down.')
   const database = await databaseWithin(env().DATABASE_TIMEOUT_MS)
   const isReady = await database.isReady()

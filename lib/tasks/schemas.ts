@@ -59,7 +59,7 @@ const completion = {
     .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
 }
 
-/** A task as it is sent: `lib/task.ts` makes it of a row. */
+/** A task as it is sent: `lib/tasks/task.ts` makes it of a row. */
 export const Task = z
   .object({
     id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),

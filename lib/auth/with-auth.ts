@@ -5,24 +5,30 @@ import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
 import {
-  type Handler,
-  type RequestContext,
-  type RouteHandler,
-  withRequest,
-} from '#lib/with-request'
+  type Inputs,
+  type Operation,
+  type OperationHandler,
+  readInputs,
+  type ValuesOf,
+} from '#lib/http/operation'
+import { type Handler, type RequestContext, withRequest } from '#lib/with-request'
 
-/** What a handler is given. `db` can see the caller's rows and no others. */
+/** What a handler is given besides its inputs. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {
   readonly caller: Caller
   readonly db: CallerDatabase
 }
 
 /**
- * Wraps a handler of `/api`: who calls is settled, and that the path does not name somebody else,
- * before the handler runs or the database is asked.
+ * Makes a handler of `/api` from an operation and what it does. Before the handler runs or the
+ * database is asked, it is settled who calls, that the path does not name somebody else, and that
+ * the request has what the operation takes.
  */
-export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
-  return withRequest(async (context) => {
+export function withAuth<Taken extends Inputs>(
+  operation: Operation<Taken>,
+  handler: Handler<AuthenticatedContext & ValuesOf<Taken>>,
+): OperationHandler {
+  const answer = withRequest(async (context) => {
     limitAddress(context.request)
     const caller = await identify(context)
     context.userId = caller.userId
@@ -30,11 +36,13 @@ export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
     if (userId !== undefined && userId !== caller.userId) {
       throw new Problem('other_user', 'The path names another user than the token.')
     }
+    const inputs = await readInputs(operation.inputs, { ...context, caller })
     const db = await databaseFor(caller.userId, (permit) => {
       context.permit = permit
     })
-    return await handler(Object.assign(context, { caller, db }))
+    return await handler(Object.assign(context, inputs, { caller, db }))
   })
+  return Object.assign(answer, { operation })
 }
 
 /** Who calls, with how long that took to find out. */

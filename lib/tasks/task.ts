@@ -1,6 +1,6 @@
 import type { TaskRow } from '#db/task-row'
-import type { Task } from '#lib/schemas/tasks'
-import { toTimestamp } from '#lib/timestamp'
+import type { Task } from '#lib/tasks/schemas'
+import { toTimestamp } from '#lib/tasks/timestamp'
 
 /** The one place that makes of a row what a task looks like outside. */
 export function toTask(row: TaskRow): Task {
