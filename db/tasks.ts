@@ -1,3 +1,4 @@
+import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/task-row'
 import {
@@ -16,12 +17,6 @@ import { isUnconditional, type VersionCondition } from '#db/versions'
 
 /** A task, none, or one that is there and does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined
-
-export interface TaskOwner {
-  readonly userId: string
-  readonly email?: string | undefined
-  readonly name?: string | undefined
-}
 
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
@@ -48,7 +43,7 @@ export async function findTask(
  */
 export async function insertTask(
   db: CallerDatabase,
-  owner: TaskOwner,
+  owner: Caller,
   { id, creation = null }: { readonly id: string; readonly creation?: string | null },
   content: TaskContent,
 ): Promise<CreatedTask> {

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { poolLoad } from '#lib/database'
 import { env } from '#lib/env'
 import { challenge, Problem } from '#lib/errors'
 import { otherMethods } from '#lib/methods'
@@ -7,7 +8,7 @@ import { withRequest } from '#lib/with-request'
 import { clusterMetrics } from '#server/cluster-metrics'
 import type { RouteFile } from '#server/routes'
 
-startMetrics()
+startMetrics(poolLoad)
 
 /** `/metrics` for Prometheus, to whoever has `METRICS_TOKEN`. */
 export const metricsFile: RouteFile = {

@@ -1,4 +1,4 @@
-import type { Caller } from '#lib/auth/caller'
+import type { Caller } from '#db/caller'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser } from '#lib/auth/session'

@@ -1,5 +1,5 @@
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
-import type { Caller } from '#lib/auth/caller'
+import type { Caller } from '#db/caller'
 import { findPublicKey } from '#lib/auth/key-set'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'

@@ -1,5 +1,5 @@
+import type { Caller } from '#db/caller'
 import type { Session } from '#db/sessions'
-import type { Caller } from '#lib/auth/caller'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
 import { setLatest } from '#lib/bounded-map'

@@ -1,4 +1,4 @@
-import type { Caller } from '#lib/auth/caller'
+import type { Caller } from '#db/caller'
 import { setLatest } from '#lib/bounded-map'
 
 /** About 10 MB of tokens as Better Auth makes them; the one that was verified first goes first. */

@@ -1,7 +1,7 @@
+import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { limitAddress } from '#lib/address-limit'
 import { authenticate } from '#lib/auth/authenticate'
-import type { Caller } from '#lib/auth/caller'
 import { databaseFor } from '#lib/database'
 import { Problem } from '#lib/errors'
 import {

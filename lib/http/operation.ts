@@ -1,8 +1,8 @@
 import type * as z from 'zod'
-import type { Caller } from '#lib/auth/caller'
+import type { Caller } from '#db/caller'
 import type { Environment } from '#lib/env'
 import type { ProblemCode } from '#lib/errors'
-import type { HeaderName } from '#lib/openapi/headers'
+import type { HeaderName } from '#lib/http/response-headers'
 import {
   type Handler,
   type Params,

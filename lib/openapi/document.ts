@@ -1,6 +1,6 @@
 import type { ProblemCode } from '#lib/errors'
 import type { Content, Envelope, Operation, OperationHandler } from '#lib/http/operation'
-import { headerComponents, headerReferences } from '#lib/openapi/headers'
+import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { anyClientError, problemComponents, problemReferences } from '#lib/openapi/problems'
 import { schemaComponents, toSchema } from '#lib/openapi/schemas'

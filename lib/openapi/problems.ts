@@ -1,5 +1,5 @@
 import { type ProblemCode, type ProblemType, problemTypes } from '#lib/errors'
-import { type HeaderName, headerComponents, headerReferences } from '#lib/openapi/headers'
+import { type HeaderName, headerComponents, headerReferences } from '#lib/http/response-headers'
 import { problemTexts } from '#lib/problem-texts'
 
 /** References to the errors that these codes stand for, one for each status. */

@@ -1,3 +1,4 @@
+import type { Caller } from '#db/caller'
 import { type ListOptions, listTasks } from '#db/list-tasks'
 import type { CallerDatabase } from '#db/scoped'
 import type { TaskContent, TaskRow } from '#db/task-row'
@@ -8,7 +9,6 @@ import {
   findTask,
   insertTask,
   type TaskChanges,
-  type TaskOwner,
   updateTask,
 } from '#db/tasks'
 import { toTask } from '#lib/tasks/task'
@@ -29,7 +29,7 @@ export function statementsOf(db: CallerDatabase, userId: string) {
       return { json: JSON.stringify(tasks.map(toTask)), ...page }
     },
     find: async (id: string) => taskIn(await findTask(db, userId, id)),
-    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
+    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
       shown(await insertTask(db, { userId, ...owner }, { id }, { ...content, ...task })),
     update: async (id: string, changes: TaskChanges) =>
       taskIn(await updateTask(db, userId, id, changes)),
