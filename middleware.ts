@@ -1,7 +1,7 @@
 import { type NextRequest, NextResponse } from 'next/server'
-import { answerPreflight, isPreflight } from '#lib/cors'
+import { answerPreflight, isPreflight } from '#lib/http/cors'
 
-/** CORS: answers the browser's own question. Its headers on other answers: `lib/with-request.ts`. */
+/** CORS: answers the browser's own question. Its headers on other answers: `lib/http/with-request.ts`. */
 export function middleware(request: NextRequest): Response {
   return isPreflight(request) ? answerPreflight(request) : NextResponse.next()
 }

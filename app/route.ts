@@ -1,8 +1,8 @@
-import { json } from '#lib/answer'
+import { json } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
 import { getIndex } from '#lib/service/operations'
-import { version } from '#lib/version'
+import { version } from '#lib/service/version'
 
 /** What this service is, and where its parts are. */
 export const GET = withoutAuth(getIndex, () =>

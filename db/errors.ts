@@ -1,4 +1,4 @@
-/** What a failure means for the caller; `lib/errors.ts` gives each its HTTP status. */
+/** What a failure means for the caller; `lib/http/errors.ts` gives each its HTTP status. */
 export type DatabaseErrorKind =
   /** The database cannot be reached or cannot answer now. */
   | 'unavailable'

@@ -1,5 +1,5 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
-import { env, withoutPassword } from '#lib/env'
+import { env, withoutPassword } from '#lib/config/env'
 
 let logger: Logger | undefined
 

@@ -4,7 +4,7 @@
  * deployment that runs now.
  */
 import { spawnSync } from 'node:child_process'
-import { isSet } from '#lib/env'
+import { isSet } from '#lib/config/env'
 
 if (isSet('DATABASE_URL')) {
   run('db:migrate')

@@ -1,8 +1,8 @@
 /** `npm run db:migrate` brings the database of `DATABASE_URL` to the latest migration. */
 import { latestMigration } from '#db/migrate'
-import { closeDatabase, database, isOutage } from '#lib/database'
-import { env, withoutPassword } from '#lib/env'
-import { loadEnvFiles } from '#lib/env-files'
+import { env, withoutPassword } from '#lib/config/env'
+import { loadEnvFiles } from '#lib/config/env-files'
+import { closeDatabase, database, isOutage } from '#lib/service/database'
 
 loadEnvFiles(true)
 try {

@@ -2,8 +2,8 @@
  * Starts `next dev` or `next start` on `PORT`, 8000 where it is not set. Next reads `PORT` from the
  * shell only, and falls back to 3000, where the frontend is.
  */
-import { readPort, setVariable } from '#lib/env'
-import { loadEnvFiles, unloadEnvFiles } from '#lib/env-files'
+import { readPort, setVariable } from '#lib/config/env'
+import { loadEnvFiles, unloadEnvFiles } from '#lib/config/env-files'
 
 const isDevelopment = process.argv[2] === 'dev'
 loadEnvFiles(isDevelopment)

@@ -1,7 +1,7 @@
 /** `npm run token -- --user alice [--email alice@example.com] [--expires 1h]` prints a token. */
 import { parseArgs } from 'node:util'
-import { signToken } from '#lib/development'
-import { loadEnvFiles } from '#lib/env-files'
+import { loadEnvFiles } from '#lib/config/env-files'
+import { signToken } from '#lib/service/development'
 
 const { values } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { Problem, problemAnswer } from '#lib/errors'
-import { standingHeaders } from '#lib/standing-headers'
+import { Problem, problemAnswer } from '#lib/http/errors'
+import { standingHeaders } from '#lib/http/standing-headers'
 
 /**
  * Answers what Node's parser gives up on, such as headers that are too large: a problem document

@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 
 /**
  * Runs this program in `count` processes that share the port, so that it uses as many cores. A

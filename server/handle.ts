@@ -1,9 +1,9 @@
-import { answerPreflight, isPreflight } from '#lib/cors'
-import { isSet } from '#lib/env'
-import { Problem } from '#lib/errors'
-import { methodNotAllowed } from '#lib/methods'
-import { pathNotFound } from '#lib/request'
-import { type Params, withRequest } from '#lib/with-request'
+import { isSet } from '#lib/config/env'
+import { pathNotFound } from '#lib/http/body'
+import { answerPreflight, isPreflight } from '#lib/http/cors'
+import { Problem } from '#lib/http/errors'
+import { methodNotAllowed } from '#lib/http/methods'
+import { type Params, withRequest } from '#lib/http/with-request'
 import { loadRoutes, type RouteFile } from '#server/routes'
 
 const findRoute = await loadRoutes()

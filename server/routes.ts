@@ -1,8 +1,8 @@
 import { globSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { OptionsHandler } from '#lib/methods'
-import type { Params, RouteHandler } from '#lib/with-request'
+import type { OptionsHandler } from '#lib/http/methods'
+import type { Params, RouteHandler } from '#lib/http/with-request'
 
 /** What a route file exports: a handler for each method. */
 export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {

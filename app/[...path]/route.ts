@@ -1,5 +1,5 @@
-import { pathNotFound } from '#lib/request'
-import { withRequest } from '#lib/with-request'
+import { pathNotFound } from '#lib/http/body'
+import { withRequest } from '#lib/http/with-request'
 
 /** Every path that no other route file has. Next's own answer is a page of HTML. */
 export const GET = withRequest(() => {

@@ -1,7 +1,7 @@
-import { html } from '#lib/answer'
+import { html } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
-import { referencePage, referencePolicy } from '#lib/pages/reference'
+import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
 import { getReference } from '#lib/service/operations'
 
 /** The interactive reference. */

@@ -1,6 +1,6 @@
-import { json } from '#lib/answer'
+import { json } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
 import { getHealth } from '#lib/service/operations'
 
 /** The process is up. Says nothing about the database; `/health/ready` does. */

@@ -1,8 +1,8 @@
 import { routeFiles } from '#app/route-files'
 import { sessionCookieName } from '#lib/auth/session-cookie'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
 import { openApiDocument } from '#lib/openapi/document'
 import { getDocument } from '#lib/service/operations'
 

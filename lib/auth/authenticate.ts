@@ -5,8 +5,8 @@ import { findSessionUser } from '#lib/auth/session'
 import { readSessionCookie } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
 import { findVerified } from '#lib/auth/verified-tokens'
-import { allowedOrigin } from '#lib/cors'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
+import { allowedOrigin } from '#lib/http/cors'
 
 const remedy = 'Send the header Authorization: Bearer <token>.'
 

@@ -1,11 +1,11 @@
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jose'
 import type { Caller } from '#db/caller'
+import { isStorable } from '#db/storable-text'
 import { findPublicKey } from '#lib/auth/key-set'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
 import { rememberVerified } from '#lib/auth/verified-tokens'
-import { env } from '#lib/env'
-import { isStorable } from '#lib/storable-text'
+import { env } from '#lib/config/env'
 
 /** The two lists are never mixed: an HS256 token "signed" with a public key must find no key. */
 const secretAlgorithms = ['HS256']

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
 import { fetchKeySet } from '#lib/auth/fetch-key-set'
-import { env } from '#lib/env'
-import { Problem } from '#lib/errors'
+import { env } from '#lib/config/env'
+import { Problem } from '#lib/http/errors'
 import { log } from '#lib/log'
 
 /** The issuer is asked once per cooldown at most, however many unknown key ids are sent. */

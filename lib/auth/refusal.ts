@@ -1,4 +1,4 @@
-import { challenge, Problem } from '#lib/errors'
+import { challenge, Problem } from '#lib/http/errors'
 
 /** A 401 for a credential of which `why` says what is wrong. */
 export function invalidToken(why: string): Problem {

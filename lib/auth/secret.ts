@@ -1,5 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 
 let key: KeyObject | undefined
 

@@ -1,5 +1,5 @@
 import { invalidToken } from '#lib/auth/refusal'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 
 /** What Better Auth calls its session cookie over HTTP; over HTTPS `__Secure-` goes before it. */
 export function sessionCookieName(): string {

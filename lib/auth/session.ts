@@ -3,8 +3,8 @@ import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
 import { setLatest } from '#lib/bounded-map'
-import { findSession } from '#lib/database'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
+import { findSession } from '#lib/service/database'
 
 const cacheLimit = 10_000
 

@@ -1,9 +1,8 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
-import { limitAddress } from '#lib/address-limit'
 import { authenticate } from '#lib/auth/authenticate'
-import { databaseFor } from '#lib/database'
-import { Problem } from '#lib/errors'
+import { limitAddress } from '#lib/http/address-limit'
+import { Problem } from '#lib/http/errors'
 import {
   type Inputs,
   type Operation,
@@ -11,7 +10,8 @@ import {
   readInputs,
   type ValuesOf,
 } from '#lib/http/operation'
-import { type Handler, type RequestContext, withRequest } from '#lib/with-request'
+import { type Handler, type RequestContext, withRequest } from '#lib/http/with-request'
+import { databaseFor } from '#lib/service/database'
 
 /** What a handler is given besides its inputs. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {

@@ -1,4 +1,4 @@
-import { Problem } from '#lib/errors'
+import { Problem } from '#lib/http/errors'
 import type { Parameter } from '#lib/http/operation'
 
 /** The tags that a header of RFC 9110, 13.1 names: any at all, or what stands between their quotes. */

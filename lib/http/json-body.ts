@@ -1,6 +1,6 @@
 import type * as z from 'zod'
+import { readJson, readOptionalJson } from '#lib/http/body'
 import type { BodyDescription, Input } from '#lib/http/operation'
-import { readJson, readOptionalJson } from '#lib/request'
 
 const problems = [
   ...(['malformed_json', 'body_too_large', 'unsupported_media_type'] as const),

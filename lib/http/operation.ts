@@ -1,7 +1,7 @@
 import type * as z from 'zod'
 import type { Caller } from '#db/caller'
-import type { Environment } from '#lib/env'
-import type { ProblemCode } from '#lib/errors'
+import type { Environment } from '#lib/config/env'
+import type { ProblemCode } from '#lib/http/errors'
 import type { HeaderName } from '#lib/http/response-headers'
 import {
   type Handler,
@@ -9,7 +9,7 @@ import {
   type RequestContext,
   type RouteHandler,
   withRequest,
-} from '#lib/with-request'
+} from '#lib/http/with-request'
 
 /** What an input is read from. */
 export interface InputSource {

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '#lib/errors'
+import type { ProblemCode } from '#lib/http/errors'
 import type { Content, Envelope, Operation, OperationHandler } from '#lib/http/operation'
 import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
@@ -6,7 +6,7 @@ import { anyClientError, problemComponents, problemReferences } from '#lib/opena
 import { schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
 import { description, tags } from '#lib/openapi/texts'
-import { version } from '#lib/version'
+import { version } from '#lib/service/version'
 
 /** Loads the route files, by their paths as they stand in the document: `/api/tasks/{id}`. */
 export type RouteFiles = Readonly<Record<string, () => Promise<object>>>

@@ -1,6 +1,6 @@
-import { type ProblemCode, type ProblemType, problemTypes } from '#lib/errors'
+import { type ProblemCode, type ProblemType, problemTypes } from '#lib/http/errors'
+import { problemTexts } from '#lib/http/problem-texts'
 import { type HeaderName, headerComponents, headerReferences } from '#lib/http/response-headers'
-import { problemTexts } from '#lib/problem-texts'
 
 /** References to the errors that these codes stand for, one for each status. */
 export function problemReferences(codes: readonly ProblemCode[]): Record<string, object> {

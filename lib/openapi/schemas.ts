@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { problemTypes } from '#lib/errors'
+import { problemTypes } from '#lib/http/errors'
 import type { Envelope, Operation } from '#lib/http/operation'
 
 const issuePlaces = {

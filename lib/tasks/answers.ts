@@ -1,8 +1,8 @@
-import type { TaskRow } from '#db/task-row'
-import type { CreatedTask, Found } from '#db/tasks'
-import type { Versions } from '#db/versions'
-import { type Answer, json } from '#lib/answer'
-import { Problem } from '#lib/errors'
+import type { TaskRow } from '#db/tasks/task-row'
+import type { CreatedTask, Found } from '#db/tasks/tasks'
+import type { Versions } from '#db/tasks/versions'
+import { type Answer, json } from '#lib/http/answer'
+import { Problem } from '#lib/http/errors'
 import { preconditionFailed, taskTag } from '#lib/tasks/conditions'
 import { toTask } from '#lib/tasks/task'
 

@@ -1,6 +1,6 @@
-import type { VersionCondition, Versions } from '#db/versions'
-import { Problem } from '#lib/errors'
+import type { VersionCondition, Versions } from '#db/tasks/versions'
 import { conditionHeaders, type EntityTags, readConditions } from '#lib/http/entity-tags'
+import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
 
 const version = /^(?:0|[1-9][0-9]{0,9})$/

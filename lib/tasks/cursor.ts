@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 import * as z from 'zod'
-import type { Position } from '#db/list-tasks'
-import { derivedKey } from '#lib/derived-key'
+import type { Position } from '#db/tasks/list-tasks'
+import { derivedKey } from '#lib/auth/derived-key'
 
 /** The list that a cursor belongs to; it opens for no other. */
 export interface CursorScope {

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes } from 'node:crypto'
-import type { TaskContent } from '#db/task-row'
-import { derivedKey } from '#lib/derived-key'
-import { Problem } from '#lib/errors'
+import type { TaskContent } from '#db/tasks/task-row'
+import { derivedKey } from '#lib/auth/derived-key'
+import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
-import { shortHash, shortHashLength } from '#lib/short-hash'
+import { shortHash, shortHashLength } from '#lib/tasks/short-hash'
 
 /** The id of a task to create, and what is noted with it; see ADR 0031. */
 export interface Creation {

@@ -1,7 +1,8 @@
-import type { ListOptions, TaskPage } from '#db/list-tasks'
-import type { TaskRow } from '#db/task-row'
-import { type Answer, json } from '#lib/answer'
-import { env } from '#lib/env'
+import type { ListOptions, TaskPage } from '#db/tasks/list-tasks'
+import type { TaskRow } from '#db/tasks/task-row'
+import { env } from '#lib/config/env'
+import { type Answer, json } from '#lib/http/answer'
+import { readQuery } from '#lib/http/body'
 import {
   type Conditions,
   conditionHeaders,
@@ -10,14 +11,13 @@ import {
   readConditions,
 } from '#lib/http/entity-tags'
 import type { Input, InputSource } from '#lib/http/operation'
-import { readQuery } from '#lib/request'
-import { shortHash } from '#lib/short-hash'
+import { parameterProblem } from '#lib/http/validation'
 import { caching } from '#lib/tasks/answers'
 import { preconditionFailed } from '#lib/tasks/conditions'
 import { openCursor, sealCursor } from '#lib/tasks/cursor'
 import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
+import { shortHash } from '#lib/tasks/short-hash'
 import { toTask } from '#lib/tasks/task'
-import { parameterProblem } from '#lib/validation'
 
 /** The page of a list that a request asks for, whose list it is, and on which conditions. */
 export interface PageRequest extends Conditions<EntityTags> {

@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { isStorable } from '#lib/storable-text'
+import { isStorable } from '#db/storable-text'
 
 const titleLimit = 200
 const descriptionLimit = 1000

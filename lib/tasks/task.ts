@@ -1,4 +1,4 @@
-import type { TaskRow } from '#db/task-row'
+import type { TaskRow } from '#db/tasks/task-row'
 import type { Task } from '#lib/tasks/schemas'
 import { toTimestamp } from '#lib/tasks/timestamp'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { sqlStates } from '#db/errors'
-import { problemTypes } from '#lib/errors'
+import { problemTypes } from '#lib/http/errors'
 
 const rows = [...readFileSync('docs/database.md', 'utf8').matchAll(/^\| `(\w{2,5})` \|(.*)\|$/gm)]
 const codes = {

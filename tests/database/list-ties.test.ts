@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTasks, type Position } from '#db/list-tasks'
+import { listTasks, type Position } from '#db/tasks/list-tasks'
 import { toTask } from '#lib/tasks/task'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { problemTypes } from '#lib/errors'
+import { problemTypes } from '#lib/http/errors'
 import { call } from '#tests/support/api'
 import { document } from '#tests/support/document'
 

@@ -24,8 +24,8 @@ async function serve(variables: Record<string, string> = {}) {
   const service = { DATABASE_URL: flights.url, DATABASE_POOL_SIZE: '1', ...environment }
   for (const [name, value] of Object.entries(service)) vi.stubEnv(name, value)
   ;({ handle } = await import('#server/handle'))
-  ;({ closeDatabase } = await import('#lib/database'))
-  await (await import('#lib/database')).database()
+  ;({ closeDatabase } = await import('#lib/service/database'))
+  await (await import('#lib/service/database')).database()
 }
 
 async function list(headers: Record<string, string>) {

@@ -1,7 +1,7 @@
 import type { Caller } from '#db/caller'
-import { type ListOptions, listTasks } from '#db/list-tasks'
 import type { CallerDatabase } from '#db/scoped'
-import type { TaskContent, TaskRow } from '#db/task-row'
+import { type ListOptions, listTasks } from '#db/tasks/list-tasks'
+import type { TaskContent, TaskRow } from '#db/tasks/task-row'
 import {
   completeTask,
   deleteTask,
@@ -10,7 +10,7 @@ import {
   insertTask,
   type TaskChanges,
   updateTask,
-} from '#db/tasks'
+} from '#db/tasks/tasks'
 import { toTask } from '#lib/tasks/task'
 
 const content = { title: 'Buy milk', description: null, completed: false }

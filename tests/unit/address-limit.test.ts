@@ -9,7 +9,7 @@ afterEach(() => vi.unstubAllEnvs())
 
 async function load(variables: Record<string, string>) {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
-  return await import('#lib/address-limit')
+  return await import('#lib/http/address-limit')
 }
 
 /** A request as the Node host hands it on (with the peer), or as Next does (without). */

@@ -55,7 +55,7 @@ describe('the architecture', () => {
         .filter((name) => name.startsWith('.'))
         .map((name) => `${file} -> ${name}`),
     )
-    expect(relative).toEqual(['lib/version.ts -> ../package.json'])
+    expect(relative).toEqual(['lib/service/version.ts -> ../package.json'])
   })
 
   test('has no cycles', () => {
@@ -92,7 +92,7 @@ describe('the architecture', () => {
   test('reads the environment in one place', () => {
     expect(offenders((_, source) => source.includes('process.env')).sort()).toEqual([
       'instrumentation.ts',
-      'lib/env.ts',
+      'lib/config/env.ts',
     ])
   })
 

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 
 vi.stubEnv('CORS_ORIGINS', 'https://app.example.com, https://*.example.org')
-const { allowedOrigin } = await import('#lib/cors')
+const { allowedOrigin } = await import('#lib/http/cors')
 
 test.each([
   ['https://app.example.com', true],

@@ -1,7 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { problemTypes } from '#lib/errors'
-import { problemTexts } from '#lib/problem-texts'
+import { problemTypes } from '#lib/http/errors'
+import { problemTexts } from '#lib/http/problem-texts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const pages = ['README.md', ...globSync('{docs,bench}/**/*.md')].filter(existsSync)
@@ -49,9 +49,9 @@ test('every file that a page names exists', () => {
   expect(missing).toEqual([])
 })
 
-/** Names in capitals that `lib/env.ts` reads. */
+/** Names in capitals that `lib/config/env.ts` reads. */
 function variables(): string[] {
-  const text = read('lib/env.ts')
+  const text = read('lib/config/env.ts')
   const server = text.slice(text.indexOf('server: {'), text.indexOf('experimental__runtimeEnv'))
   const declared = Array.from(server.matchAll(/^ {6}([A-Z][A-Z0-9_]+):/gm), ([, name = '']) => name)
   const direct = Array.from(

@@ -10,7 +10,7 @@ async function read(variables: Record<string, string>, mode = 'production') {
   vi.stubEnv('NODE_ENV', mode)
   for (const name of ['DATABASE_URL', 'BETTER_AUTH_SECRET', 'BETTER_AUTH_URL']) vi.stubEnv(name, '')
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
-  const { env } = await import('#lib/env')
+  const { env } = await import('#lib/config/env')
   return env()
 }
 

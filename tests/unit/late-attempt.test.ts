@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { databaseFor } from '#db/scoped'
-import { findTask } from '#db/tasks'
+import { findTask } from '#db/tasks/tasks'
 import { openNeon } from '#db/transports/neon'
 import { options } from '#tests/support/databases'
 

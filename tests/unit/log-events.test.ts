@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { routeOf } from '#lib/route-pattern'
+import { routeOf } from '#lib/http/route-pattern'
 
 test('docs/operations.md has every event of the log with its level, and no other', () => {
   const calls = globSync('{app,lib,db,server}/**/*.ts').flatMap((file) => [

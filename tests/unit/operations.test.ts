@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { register } from 'prom-client'
 import { beforeAll, expect, test } from 'vitest'
-import { problemTypes } from '#lib/errors'
-import { readMetrics, startMetrics } from '#lib/metrics'
+import { problemTypes } from '#lib/http/errors'
+import { readMetrics, startMetrics } from '#lib/observability/metrics'
 
 const page = readFileSync('docs/operations.md', 'utf8')
 let types: Map<string, string>

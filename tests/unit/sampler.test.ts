@@ -9,7 +9,7 @@ async function samplerOf(name: string, share = '1') {
   vi.resetModules()
   vi.stubEnv('OTEL_TRACES_SAMPLER', name)
   vi.stubEnv('OTEL_TRACES_SAMPLER_ARG', share)
-  const { openSampler } = await import('#lib/span-export')
+  const { openSampler } = await import('#lib/observability/span-export')
   const sampler = openSampler()
   return (parentFlags?: TraceFlags): boolean => {
     const traceId = randomBytes(16).toString('hex')

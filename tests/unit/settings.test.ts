@@ -17,7 +17,7 @@ async function read(variables: Record<string, string | undefined>, mode: Mode) {
   for (const name of fromTests) vi.stubEnv(name, undefined)
   const all = { NODE_ENV: mode, ...required, ...variables }
   for (const [name, value] of Object.entries(all)) vi.stubEnv(name, value)
-  const { env } = await import('#lib/env')
+  const { env } = await import('#lib/config/env')
   return { ...env() } as Record<string, unknown>
 }
 

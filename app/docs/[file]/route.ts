@@ -1,7 +1,7 @@
+import { pathNotFound } from '#lib/http/body'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
-import { referencePart } from '#lib/pages/reference'
-import { pathNotFound } from '#lib/request'
+import { referencePart } from '#lib/openapi/reference-page'
 import { getReferencePart } from '#lib/service/operations'
 
 /** The scripts and styles of the reference page. */

@@ -1,7 +1,7 @@
-import { html } from '#lib/answer'
+import { html } from '#lib/http/answer'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
-import { errorsPage, errorsPolicy } from '#lib/pages/errors'
+import { errorsPage, errorsPolicy } from '#lib/openapi/errors-page'
 import { getErrors } from '#lib/service/operations'
 
 /** Every error, explained. */

@@ -1,10 +1,10 @@
-import { json } from '#lib/answer'
-import { databaseWithin } from '#lib/database'
-import { isDraining } from '#lib/draining'
-import { env } from '#lib/env'
-import { Problem } from '#lib/errors'
+import { env } from '#lib/config/env'
+import { json } from '#lib/http/answer'
+import { Problem } from '#lib/http/errors'
+import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
+import { databaseWithin } from '#lib/service/database'
+import { isDraining } from '#lib/service/draining'
 import { getReadiness } from '#lib/service/operations'
 
 /** The service can serve: the database answers, is migrated, and the second wall stands. */

@@ -1,7 +1,7 @@
-import { updateTask as changeTask, findTask, deleteTask as removeTask } from '#db/tasks'
+import { updateTask as changeTask, findTask, deleteTask as removeTask } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
+import { otherMethods } from '#lib/http/methods'
 import { sameAs } from '#lib/http/operation'
-import { otherMethods } from '#lib/methods'
 import { deletedAnswer, taskAnswer } from '#lib/tasks/answers'
 import { deleteTask, getTask, putTask, updateTask } from '#lib/tasks/operations'
 

@@ -1,6 +1,6 @@
-import { completeTask as flipOrSet } from '#db/tasks'
+import { completeTask as flipOrSet } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
-import { otherMethods } from '#lib/methods'
+import { otherMethods } from '#lib/http/methods'
 import { taskAnswer } from '#lib/tasks/answers'
 import { completeTask } from '#lib/tasks/operations'
 

@@ -1,12 +1,12 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import type { Permit } from '#db/rate-limit'
-import type { Answer } from '#lib/answer'
-import { corsHeaders } from '#lib/cors'
-import { type Problem, problemAnswer, toProblem } from '#lib/errors'
+import type { Answer } from '#lib/http/answer'
+import { corsHeaders } from '#lib/http/cors'
+import { type Problem, problemAnswer, toProblem } from '#lib/http/errors'
+import { rateLimitHeaders } from '#lib/http/rate-limit-headers'
+import { routeOf } from '#lib/http/route-pattern'
+import { standingHeaders, transportSecurity } from '#lib/http/standing-headers'
 import { log } from '#lib/log'
-import { rateLimitHeaders } from '#lib/rate-limit-headers'
-import { routeOf } from '#lib/route-pattern'
-import { standingHeaders, transportSecurity } from '#lib/standing-headers'
 
 export type Params = Readonly<Record<string, string | string[] | undefined>>
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { setLatest } from '#lib/bounded-map'
-import { env } from '#lib/env'
-import { tooManyRequests } from '#lib/errors'
+import { env } from '#lib/config/env'
+import { tooManyRequests } from '#lib/http/errors'
 
 /** Addresses that are remembered at most; the one that has been quiet longest goes first. */
 const rememberedAddresses = 10_000

@@ -1,5 +1,5 @@
 import type * as z from 'zod'
-import { Problem, type ValidationIssue } from '#lib/errors'
+import { Problem, type ValidationIssue } from '#lib/http/errors'
 
 type Issue = z.core.$ZodIssue
 

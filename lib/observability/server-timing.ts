@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Batch, batches } from '#db/watched'
-import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-request'
+import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/with-request'
 
 /**
  * From now on answers carry `Server-Timing`: how long credentials, the database and all of it took,

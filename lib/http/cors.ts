@@ -1,5 +1,5 @@
-import { env } from '#lib/env'
-import { standingHeaders } from '#lib/standing-headers'
+import { env } from '#lib/config/env'
+import { standingHeaders } from '#lib/http/standing-headers'
 
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const maxAgeSeconds = 7200

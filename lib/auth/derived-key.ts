@@ -1,5 +1,5 @@
 import { createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 
 const keys = new Map<string, KeyObject>()
 

@@ -4,7 +4,7 @@ import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
 import type { PoolLoad } from '#db/transports/transport'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 
 /** For all migrations together; without a limit, a network that swallows one would stop it all. */

@@ -1,11 +1,11 @@
 /**
- * What a handler answers: a `Response` that nobody has made yet. `lib/with-request.ts` makes it, once
+ * What a handler answers: a `Response` that nobody has made yet. `lib/http/with-request.ts` makes it, once
  * all of its headers are known, which costs less than changing those of one that is there.
  */
 export interface Answer {
   /** 200 where there is none. */
   readonly status?: number
-  /** By their names in lower case. They win over those of `lib/standing-headers.ts`. */
+  /** By their names in lower case. They win over those of `lib/http/standing-headers.ts`. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array<ArrayBuffer>
 }

@@ -1,5 +1,5 @@
 import { type DatabaseError, type DatabaseErrorKind, isDatabaseError } from '#db/errors'
-import type { Answer } from '#lib/answer'
+import type { Answer } from '#lib/http/answer'
 
 export interface ProblemType {
   readonly status: number

@@ -15,7 +15,7 @@ import {
   tableName,
   webUrl,
   wholeNumber,
-} from '#lib/env-values'
+} from '#lib/config/env-values'
 
 /** The environment cannot be served with. The message names each variable and its remedy. */
 export class EnvironmentError extends Error {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { problemTypes } from '#lib/errors'
-import { problemTexts } from '#lib/problem-texts'
+import { problemTypes } from '#lib/http/errors'
+import { problemTexts } from '#lib/http/problem-texts'
 
 const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
 section{border-top:1px solid #ccc;padding:.5rem 0}section:target{background:#fff6d6}

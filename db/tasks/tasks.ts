@@ -1,6 +1,5 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
-import { type TaskContent, type TaskRow, taskColumns } from '#db/task-row'
 import {
   besideTask,
   changeTask,
@@ -12,8 +11,9 @@ import {
   removeTask,
   selectTask,
   type TaskKey,
-} from '#db/task-statements'
-import { isUnconditional, type VersionCondition } from '#db/versions'
+} from '#db/tasks/statements'
+import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { isUnconditional, type VersionCondition } from '#db/tasks/versions'
 
 /** A task, none, or one that is there and does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined

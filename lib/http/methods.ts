@@ -1,5 +1,5 @@
-import { Problem } from '#lib/errors'
-import { type RouteHandler, withRequest } from '#lib/with-request'
+import { Problem } from '#lib/http/errors'
+import { type RouteHandler, withRequest } from '#lib/http/with-request'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 

@@ -13,12 +13,12 @@ import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { waitUntil } from '@vercel/functions'
 import { isDatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/watched'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 import { outgoing } from '#lib/http/outgoing'
+import { routeOf } from '#lib/http/route-pattern'
+import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/with-request'
 import { log } from '#lib/log'
-import { routeOf } from '#lib/route-pattern'
-import { openExporter, openSampler } from '#lib/span-export'
-import { type AnsweredRequest, type RequestContext, requests } from '#lib/with-request'
+import { openExporter, openSampler } from '#lib/observability/span-export'
 
 const propagator = new W3CTraceContextPropagator()
 

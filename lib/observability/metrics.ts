@@ -2,9 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom
 import { isDatabaseError } from '#db/errors'
 import type { PoolLoad } from '#db/transports/transport'
 import { type Batch, batches, retries } from '#db/watched'
-import { problemTypes } from '#lib/errors'
-import { routeOf } from '#lib/route-pattern'
-import { type AnsweredRequest, requests } from '#lib/with-request'
+import { problemTypes } from '#lib/http/errors'
+import { routeOf } from '#lib/http/route-pattern'
+import { type AnsweredRequest, requests } from '#lib/http/with-request'
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const requestLabels = ['method', 'route', 'status'] as const

@@ -1,4 +1,4 @@
-import type { ProblemCode } from '#lib/errors'
+import type { ProblemCode } from '#lib/http/errors'
 
 /** For each error what it means and what to do about it: in the API document, on its page, in docs. */
 export const problemTexts: Record<ProblemCode, string> = {

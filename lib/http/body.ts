@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type * as z from 'zod'
-import { Problem } from '#lib/errors'
-import { parse } from '#lib/validation'
+import { Problem } from '#lib/http/errors'
+import { parse } from '#lib/http/validation'
 
 /** What the Node host adds to a request: the connection's own stream. */
 type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }

@@ -6,10 +6,10 @@ import {
   sql,
   type UpdateQueryBuilder,
 } from 'kysely'
-import { prepare } from '#db/prepare'
+import { prepare } from '#db/precompiled'
 import type { Database } from '#db/schema'
-import { type TaskContent, type TaskRow, taskColumns } from '#db/task-row'
-import { meets, type VersionCondition } from '#db/versions'
+import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { meets, type VersionCondition } from '#db/tasks/versions'
 
 /** The primary key of one task. */
 export interface TaskKey {

@@ -5,7 +5,7 @@ import {
   type Sampler,
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
 
 /** The exporter of `OTEL_EXPORTER_OTLP_PROTOCOL`, or of the variable for traces alone; it reads the endpoint and the headers itself. */
 export async function openExporter() {

@@ -1,6 +1,6 @@
 import type { Permit, Quota } from '#db/rate-limit'
-import type { Answer } from '#lib/answer'
-import { env } from '#lib/env'
+import { env } from '#lib/config/env'
+import type { Answer } from '#lib/http/answer'
 
 /** The policies in force, and what is left: `RateLimit-Policy` and `RateLimit` of the IETF draft. */
 export function rateLimitHeaders(

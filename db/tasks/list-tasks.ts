@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { CallerDatabase } from '#db/scoped'
-import { type TaskRow, taskColumns } from '#db/task-row'
+import { type TaskRow, taskColumns } from '#db/tasks/task-row'
 
 /** Where a page ends: the sort key of its last task, as it was when the page was read. */
 export interface Position {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { appendFileSync } from 'node:fs'
 import { SignJWT } from 'jose'
-import { env, isDevelopment, isSet, setVariable, withoutPassword } from '#lib/env'
+import { env, isDevelopment, isSet, setVariable, withoutPassword } from '#lib/config/env'
 
 const file = '.env.local'
 

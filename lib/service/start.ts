@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { closeDatabase, database, isOutage } from '#lib/database'
-import { ensureDevelopmentSecret, printWelcome } from '#lib/development'
-import { env, isDevelopment } from '#lib/env'
+import { env, isDevelopment } from '#lib/config/env'
 import { log } from '#lib/log'
-import { startServerTiming } from '#lib/server-timing'
+import { startServerTiming } from '#lib/observability/server-timing'
+import { closeDatabase, database, isOutage } from '#lib/service/database'
+import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
 
 /** How long the receiver of traces may keep the service from ending. */
 const lastSpansMs = 3000
@@ -18,7 +18,7 @@ let endTracing: (() => Promise<void>) | undefined
  */
 export async function start(port = env().PORT): Promise<void> {
   if (env().SERVER_TIMING) startServerTiming()
-  if (isTraced()) endTracing = await (await import('#lib/tracing')).startTracing()
+  if (isTraced()) endTracing = await (await import('#lib/observability/tracing')).startTracing()
   try {
     await database()
   } catch (error) {
