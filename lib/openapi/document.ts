@@ -59,7 +59,7 @@ export async function openApiDocument(
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server' }],
-    tags,
+    tags: [...tags, ...otherTags(operations)],
     // One of them is enough.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),
     paths,
@@ -122,6 +122,13 @@ function contentOf({ type = 'application/json', name, schema, example }: Content
   const described = name === undefined ? toSchema(schema, 'output') : named(name)
   const media = { schema: described, ...(example !== undefined && { example }) }
   return { content: { [type]: media } }
+}
+
+/** Tags that nothing is said about. */
+function otherTags(operations: readonly Operation[]): object[] {
+  const names = new Set(operations.map(({ tag }) => tag))
+  for (const { name } of tags) names.delete(name)
+  return Array.from(names, (name) => ({ name }))
 }
 
 function named(name: string): object {
