@@ -1,8 +1,8 @@
 import { measureOperation, type Result, warmUp } from '#bench/compare'
 import { loadData } from '#bench/data'
-import { operations } from '#bench/operations'
+import { listOf50, readOne } from '#bench/operations'
 import type { Options } from '#bench/options'
-import { chosen, type Rig } from '#bench/rig'
+import type { Rig } from '#bench/rig'
 import { figure, toTable, whole } from '#bench/tables'
 
 const tasksEach = 100
@@ -16,7 +16,7 @@ export async function growTable(rig: Rig, options: Options): Promise<string> {
   for (const size of tableSizes) {
     const data = await loadData(rig.postgres, size / tasksEach, tasksEach)
     if (size === tableSizes[0]) await warmUp(rig, options, data)
-    for (const operation of chosen(operations, ['read', 'list'])) {
+    for (const operation of [readOne, listOf50]) {
       const results = await measureOperation(rig, options, operation, targets, data)
       rows.push(...results.map((result) => [whole(size), operation.title, ...figures(result)]))
     }
@@ -31,12 +31,9 @@ export async function growConnections(rig: Rig, options: Options): Promise<strin
   const data = await loadData(rig.postgres, 1000, 20)
   const rows: string[][] = []
   for (const connections of connectionCounts) {
-    for (const operation of chosen(operations, ['read'])) {
-      const more = { ...options, connections }
-      const results = await measureOperation(rig, more, operation, targets, data)
-      rows.push(
-        ...results.map((result) => [result.target.title, whole(connections), ...figures(result)]),
-      )
+    const results = await measureOperation(rig, { ...options, connections }, readOne, targets, data)
+    for (const result of results) {
+      rows.push([result.target.title, whole(connections), ...figures(result)])
     }
   }
   return toTable(['server', 'connections', ...columns], rows)
@@ -45,7 +42,6 @@ export async function growConnections(rig: Rig, options: Options): Promise<strin
 const columns = ['requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms/request', 'memory MiB']
 
 function figures({ median }: Result): string[] {
-  if (median === undefined) return []
   const { perSecond, p50, p95, p99, serverMs, memoryMb } = median
   return [
     ...[whole(perSecond), figure(p50), figure(p95), figure(p99)],
