@@ -24,12 +24,12 @@ export async function checkAnswers(
   if (user === undefined || taskId === undefined || othersId === undefined) {
     throw new Error('Two users with tasks are needed.')
   }
-  const send = (method: string, path: string, body?: object, token = user.token) =>
-    fetch(url + path, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(body && { body: JSON.stringify(body) }),
-    })
+  const send = (method: string, path: string, body?: object, token = user.token) => {
+    const authorization = `Bearer ${token}`
+    if (body === undefined) return fetch(url + path, { method, headers: { authorization } })
+    const headers = { authorization, 'content-type': 'application/json' }
+    return fetch(url + path, { method, headers, body: JSON.stringify(body) })
+  }
   const stored = async (rest: string, values: unknown[]) =>
     (await postgres.query<Json>(`select ${taskColumns} from tasks ${rest}`, values)).map(toInstants)
   const storedTask = async (id: unknown) => (await stored('where id = $1', [id]))[0]
