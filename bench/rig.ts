@@ -36,7 +36,7 @@ export async function withRig(
     })
     const all = targetsFor(postgres.url, settings, base)
     const targets = chosen(all, only, standard).filter(isPresent)
-    for (const build of new Set(targets.map((target) => target.build))) build?.()
+    for (const build of new Set(targets.map((target) => target.build))) await build?.()
     moveToCores(process.pid, cores?.generator)
     moveToCores(postgres.pid, cores?.postgres)
     await use({

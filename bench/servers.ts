@@ -16,7 +16,7 @@ export interface Target {
   readonly headers?: Readonly<Record<string, string>>
   /** Answers the same to everybody, so only `read` is asked of it. */
   readonly constant?: boolean
-  readonly build?: () => void
+  readonly build?: () => void | Promise<void>
   /** What to install where something is missing; the target is left out then. */
   readonly missing?: () => string | undefined
 }

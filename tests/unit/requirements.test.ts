@@ -70,7 +70,7 @@ describe.each(Object.entries(demanded))('the demands of "%s"', (name, ids) => {
 
   test('are shown by test files that exist, or have a reason', () => {
     for (const { demand, shown } of rows) {
-      const proofs = Array.from(shown.matchAll(/`([a-z-]+)`/g), ([, proof = '']) => proof)
+      const proofs = Array.from(shown.matchAll(/`([a-z.-]+)`/g), ([, proof = '']) => proof)
       if (proofs.length === 0) expect(shown, demand).toMatch(/^(Differs|Not shown): \S/)
       for (const proof of proofs) expect(testFiles, demand).toContain(proof)
     }
