@@ -63,11 +63,11 @@ export async function measureOperation(
     // Each round begins with another server, so that none is always the first.
     const start = round % Math.max(1, targets.length)
     for (const target of [...targets.slice(start), ...targets.slice(0, start)]) {
-      const { url, pid } = await rig.running(target)
-      const make = await operation.prepare(data, url)
+      const server = await rig.running(target)
+      const make = await operation.prepare(data, server.url)
       const measurement = await measure({
-        ...{ url, connections: options.connections, status: operation.status },
-        ...{ serverPid: pid, postgresPid: postgres.pid },
+        ...{ server, postgresPid: postgres.pid, status: operation.status },
+        connections: options.connections,
         seconds: isWarmUp ? options.warmUpSeconds : options.seconds,
         next: target.headers === undefined ? make : withHeaders(make, target.headers),
       })

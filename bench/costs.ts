@@ -63,7 +63,9 @@ const measured = ['read', 'list', 'create', 'toggle']
 export async function measureHolding(rig: Rig, options: Options): Promise<string> {
   const node = rig.targets.find(({ name }) => name === 'node')
   if (node === undefined) throw new Error('The Node host is needed: take it into --only.')
-  const [plain, counted] = [withSettings(node, {}), withSettings(node, counting)]
+  const timed = { ...node.env, SERVER_TIMING: 'true' }
+  const plain = { ...node, server: 'timed', env: timed }
+  const counted = { ...node, server: 'timed, counting', env: { ...timed, ...counting } }
   const data = await loadData(rig.postgres, 1000, 200)
   const rows: string[][] = []
   for (const operation of operations.filter(({ name }) => measured.includes(name))) {
@@ -82,11 +84,6 @@ export async function measureHolding(rig: Rig, options: Options): Promise<string
   }
   const described = `Median of ${requests} requests on the Node host, one after the other; commits reach the disk. What a read costs more where \`RATE_LIMIT\` counts it is added to every request.`
   return `${described}\n\n${toTable(['operation', 'connection ms', 'CPU ms/request', 'in Postgres'], rows)}`
-}
-
-function withSettings(target: Target, settings: Record<string, string>): Target {
-  const server = ['holding', ...Object.keys(settings)].join(' ')
-  return { ...target, server, env: { ...target.env, SERVER_TIMING: 'true', ...settings } }
 }
 
 /** The database's part of `Server-Timing`: from asking for a connection, which is free, to the rows. */

@@ -9,8 +9,13 @@ const tasksEach = 100
 const tableSizes = [100, 10_000, 1_000_000]
 const connectionCounts = [1, 64, 256, 1000]
 
-/** How read and list fare on the Node host while the table grows. */
-export async function growTable(rig: Rig, options: Options): Promise<string> {
+/** How the service fares with a growing table and with more connections, in a table each. */
+export async function grow(rig: Rig, options: Options): Promise<string[]> {
+  return [await growTable(rig, options), await growConnections(rig, options)]
+}
+
+/** Read and list on the Node host. */
+async function growTable(rig: Rig, options: Options): Promise<string> {
   const targets = rig.targets.filter(({ name }) => name === 'node')
   const rows: string[][] = []
   for (const size of tableSizes) {
@@ -24,8 +29,8 @@ export async function growTable(rig: Rig, options: Options): Promise<string> {
   return toTable(['tasks in the table', 'operation', ...columns], rows)
 }
 
-/** How reading one fares with few and with many connections, side by side. */
-export async function growConnections(rig: Rig, options: Options): Promise<string> {
+/** Read one, with the peers side by side. */
+async function growConnections(rig: Rig, options: Options): Promise<string> {
   const variants = ['next-origin', 'node-counting']
   const targets = rig.targets.filter(({ name, constant }) => !variants.includes(name) && !constant)
   const data = await loadData(rig.postgres, 1000, 20)

@@ -7,7 +7,7 @@ import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
 import { cpuRatios, operationTables } from '#bench/comparison-tables'
 import { measureHolding, measureTaskSize } from '#bench/costs'
-import { growConnections, growTable } from '#bench/growth'
+import { grow } from '#bench/growth'
 import { load } from '#bench/load'
 import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
@@ -37,11 +37,9 @@ if (runs('compare')) {
   })
 }
 if (runs('growth')) {
-  const fewerRounds = { ...options, rounds: Math.min(options.rounds, 3) }
-  await measureOnRig('growth', {}, async (rig) => [
-    await growTable(rig, fewerRounds),
-    await growConnections(rig, fewerRounds),
-  ])
+  await measureOnRig('growth', {}, (rig) =>
+    grow(rig, { ...options, rounds: Math.min(options.rounds, 3) }),
+  )
 }
 // These two count what is lost and how long a write takes, so commits reach the disk.
 const asInProduction = { durable: true, standard: ['node', 'next'] }

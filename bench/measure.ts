@@ -1,5 +1,6 @@
 import { type BenchRequest, Connection } from '#bench/connection'
 import { cpuMsOf, memoryMbOf } from '#bench/processes'
+import type { RunningServer } from '#bench/running'
 
 /** What one slot of one server showed. */
 export interface Measurement {
@@ -17,8 +18,7 @@ export interface Measurement {
 }
 
 export interface Slot {
-  readonly url: string
-  readonly serverPid: number
+  readonly server: RunningServer
   readonly postgresPid: number
   readonly connections: number
   readonly seconds: number
@@ -32,12 +32,15 @@ export interface Slot {
  * @throws for an answer with another status, or a broken connection
  */
 export async function measure(slot: Slot): Promise<Measurement> {
-  const connections = Array.from({ length: slot.connections }, () => new Connection(slot.url))
+  const connections = Array.from(
+    { length: slot.connections },
+    () => new Connection(slot.server.url),
+  )
   try {
     // The first answer on each is not counted: it includes opening the connection.
     await Promise.all(connections.map((connection) => sendChecked(connection, slot)))
     const latencies: number[] = []
-    const [server, postgres] = [cpuMsOf(slot.serverPid), cpuMsOf(slot.postgresPid)]
+    const [server, postgres] = [cpuMsOf(slot.server.pid), cpuMsOf(slot.postgresPid)]
     const start = performance.now()
     const end = start + slot.seconds * 1000
     await Promise.all(
@@ -51,13 +54,13 @@ export async function measure(slot: Slot): Promise<Measurement> {
       }),
     )
     const elapsedMs = performance.now() - start
-    const serverMs = cpuMsOf(slot.serverPid) - server
+    const serverMs = cpuMsOf(slot.server.pid) - server
     const postgresMs = cpuMsOf(slot.postgresPid) - postgres
     const count = latencies.length
     return {
       ...{ perSecond: count / (elapsedMs / 1000), ...percentilesOf(latencies) },
       ...{ serverMs: serverMs / count, postgresMs: postgresMs / count },
-      ...{ memoryMb: memoryMbOf(slot.serverPid), busy: serverMs / elapsedMs },
+      ...{ memoryMb: memoryMbOf(slot.server.pid), busy: serverMs / elapsedMs },
     }
   } finally {
     await Promise.all(connections.map((connection) => connection.close()))

@@ -35,7 +35,11 @@ export async function withRig(
       stdio: ['ignore', 'ignore', 'inherit'],
     })
     const all = targetsFor(postgres.url, settings, base)
-    const targets = chosen(all, only, standard).filter(isPresent)
+    const targets = chosen(all, only, standard).filter(({ missing }) => {
+      const hint = missing?.()
+      if (hint !== undefined) console.log(hint)
+      return hint === undefined
+    })
     for (const build of new Set(targets.map((target) => target.build))) await build?.()
     moveToCores(process.pid, cores?.generator)
     moveToCores(postgres.pid, cores?.postgres)
@@ -64,10 +68,4 @@ export function chosen<Thing extends { name: string }>(
   const named = things.filter(({ name }) => only.includes(name))
   if (named.length > 0) return named
   return things.filter(({ name }) => standard.length === 0 || standard.includes(name))
-}
-
-function isPresent(target: Target): boolean {
-  const missing = target.missing?.()
-  if (missing !== undefined) console.log(missing)
-  return missing === undefined
 }

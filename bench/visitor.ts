@@ -38,10 +38,8 @@ export async function visit(userId: string, connection: Connection, end: number)
     const [id, task] = expected.size === 0 ? [] : pick([...expected])
     if (id === undefined || task === undefined || drawn === 'create') {
       const title = `Task ${latencies.length}`
-      expected.set((await send('POST', '/api/tasks', 201, { title })).id, {
-        title,
-        completed: false,
-      })
+      const created: { id: string } = await send('POST', '/api/tasks', 201, { title })
+      expected.set(created.id, { title, completed: false })
       return
     }
     const path = `/api/tasks/${id}`
