@@ -1,10 +1,11 @@
 import { json } from '#lib/http/answer'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
+import { getIndex } from '#lib/service/operations'
 import { version } from '#lib/service/version'
 
 /** What this service is, and where its parts are. */
-export const GET = withRequest(() =>
+export const GET = withoutAuth(getIndex, () =>
   json({
     name: 'todo-backend',
     version,

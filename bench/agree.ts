@@ -1,5 +1,4 @@
 import { deepStrictEqual, strictEqual } from 'node:assert'
-import { type BenchRequest, sendOnce } from '#bench/connection'
 import { type BenchUser, forgeToken } from '#bench/data'
 import { createdTitle } from '#bench/operations'
 import type { BenchPostgres } from '#bench/postgres'
@@ -25,18 +24,11 @@ export async function checkAnswers(
   if (user === undefined || taskId === undefined || othersId === undefined) {
     throw new Error('Two users with tasks are needed.')
   }
-  const send = async (
-    method: BenchRequest['method'],
-    path: string,
-    body?: object,
-    token = user.token,
-  ) => {
-    const headers = {
-      authorization: `Bearer ${token}`,
-      ...(body && { 'content-type': 'application/json' }),
-    }
-    const text = body === undefined ? {} : { body: JSON.stringify(body) }
-    return await sendOnce(url, { method, path, headers, ...text })
+  const send = (method: string, path: string, body?: object, token = user.token) => {
+    const authorization = `Bearer ${token}`
+    if (body === undefined) return fetch(url + path, { method, headers: { authorization } })
+    const headers = { authorization, 'content-type': 'application/json' }
+    return fetch(url + path, { method, headers, body: JSON.stringify(body) })
   }
   const stored = async (rest: string, values: unknown[]) =>
     (await postgres.query<Json>(`select ${taskColumns} from tasks ${rest}`, values)).map(toInstants)
@@ -44,12 +36,12 @@ export async function checkAnswers(
 
   const one = await send('GET', `/api/tasks/${taskId}`)
   strictEqual(one.status, 200)
-  deepStrictEqual(toInstants(JSON.parse(one.text)), await storedTask(taskId))
+  deepStrictEqual(toInstants(await one.json()), await storedTask(taskId))
 
   const list = await send('GET', '/api/tasks?limit=50')
   strictEqual(list.status, 200)
   deepStrictEqual(
-    (JSON.parse(list.text) as Json[]).map(toInstants),
+    ((await list.json()) as Json[]).map(toInstants),
     await stored('where user_id = $1 order by created_at desc, id desc limit 50', [user.id]),
   )
 
@@ -57,13 +49,14 @@ export async function checkAnswers(
     await postgres.query('update tasks set completed = $2 where id = $1', [taskId, !expected])
     const toggled = await send('PATCH', `/api/tasks/${taskId}/complete`)
     strictEqual(toggled.status, 200)
-    strictEqual(JSON.parse(toggled.text).is_completed, expected)
-    deepStrictEqual(toInstants(JSON.parse(toggled.text)), await storedTask(taskId))
+    const task: Json = await toggled.json()
+    strictEqual(task['is_completed'], expected)
+    deepStrictEqual(toInstants(task), await storedTask(taskId))
   }
 
   const created = await send('POST', '/api/tasks', { title: createdTitle, description: 'Milk' })
   strictEqual(created.status, 201)
-  const task: Json = JSON.parse(created.text)
+  const task: Json = await created.json()
   strictEqual(task['description'], 'Milk')
   deepStrictEqual(toInstants(task), await storedTask(task['id']))
   await deleteCreated(postgres)
@@ -81,8 +74,8 @@ export async function deleteCreated(postgres: BenchPostgres): Promise<void> {
 }
 
 function toInstants(task: Json): Json {
-  const instant = (time: unknown) => new Date(String(time)).getTime()
-  const toTime = (value: unknown) => (value instanceof Date ? value.getTime() : instant(value))
+  const toTime = (value: unknown) =>
+    (value instanceof Date ? value : new Date(String(value))).getTime()
   return {
     ...task,
     created_at: toTime(task['created_at']),

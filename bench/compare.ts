@@ -1,7 +1,8 @@
 import { checkAnswers, deleteCreated } from '#bench/agree'
+import type { BenchRequest } from '#bench/connection'
 import { type BenchUser, loadData } from '#bench/data'
 import { type Measurement, measure, medianOf } from '#bench/measure'
-import { type Operation, operations } from '#bench/operations'
+import { type Operation, operations, readOne } from '#bench/operations'
 import type { Options } from '#bench/options'
 import { chosen, type Rig } from '#bench/rig'
 import type { Target } from '#bench/servers'
@@ -9,8 +10,7 @@ import type { Target } from '#bench/servers'
 export interface Result {
   readonly operation: Operation
   readonly target: Target
-  /** Undefined where the server does not serve the operation. */
-  readonly median: Measurement | undefined
+  readonly median: Measurement
   readonly rounds: readonly Measurement[]
 }
 
@@ -45,9 +45,7 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
 /** Lets V8 compile what is hot: what a server needs for a request goes down by half with it. */
 export async function warmUp(rig: Rig, options: Options, data: readonly BenchUser[]) {
   const only = { ...options, rounds: 0, warmUpSeconds: options.firstWarmUpSeconds }
-  for (const operation of chosen(operations, ['read'])) {
-    await measureOperation(rig, only, operation, rig.targets, data)
-  }
+  await measureOperation(rig, only, readOne, rig.targets, data)
 }
 
 /** Measures one operation on these targets, in alternating rounds after a round to warm up. */
@@ -58,55 +56,37 @@ export async function measureOperation(
   targets: readonly Target[],
   data: readonly BenchUser[],
 ): Promise<Result[]> {
+  const { postgres } = rig
   const rounds = new Map<Target, Measurement[]>(targets.map((target) => [target, []]))
   for (let round = 0; round <= options.rounds; round += 1) {
     const isWarmUp = round === 0
-    const seconds = isWarmUp ? options.warmUpSeconds : options.seconds
-    for (const target of rotated(targets, round)) {
-      const { url, pid } = await rig.running(target)
-      const make = await operation.prepare(data, url)
-      if (make === undefined) continue
+    // Each round begins with another server, so that none is always the first.
+    const start = round % Math.max(1, targets.length)
+    for (const target of [...targets.slice(start), ...targets.slice(0, start)]) {
+      const server = await rig.running(target)
+      const make = await operation.prepare(data, server.url)
       const measurement = await measure({
-        ...{ url, seconds, connections: options.connections, status: operation.status },
-        ...{ serverPid: pid, postgresPid: rig.postgres.pid },
+        ...{ server, postgresPid: postgres.pid, status: operation.status },
+        connections: options.connections,
+        seconds: isWarmUp ? options.warmUpSeconds : options.seconds,
         next: target.headers === undefined ? make : withHeaders(make, target.headers),
       })
       if (!isWarmUp) rounds.get(target)?.push(measurement)
-      if (operation.writes) await restore(rig)
+      if (!operation.writes) continue
+      // Whoever comes after a server that wrote finds the table as that server found it.
+      await deleteCreated(postgres)
+      await postgres.query('vacuum (analyze) tasks')
     }
-    if (isWarmUp) continue
-    console.log(`${operation.title}: round ${round} of ${options.rounds}`)
+    if (!isWarmUp) console.log(`${operation.title}: round ${round} of ${options.rounds}`)
   }
-  return targets.map((target) => {
-    const measured = rounds.get(target) ?? []
-    const isServed = measured.length > 0
-    return {
-      operation,
-      target,
-      rounds: measured,
-      median: isServed ? medianOf(measured) : undefined,
-    }
-  })
+  return [...rounds].map(([target, measured]) => ({
+    ...{ operation, target, rounds: measured, median: medianOf(measured) },
+  }))
 }
 
-/** Whoever comes after a server that wrote finds the table as that server found it. */
-async function restore({ postgres }: Rig): Promise<void> {
-  await deleteCreated(postgres)
-  await postgres.query('vacuum (analyze) tasks')
-}
-
-function withHeaders(
-  make: NonNullable<Awaited<ReturnType<Operation['prepare']>>>,
-  headers: object,
-) {
+function withHeaders(make: () => BenchRequest, headers: object): () => BenchRequest {
   return () => {
     const request = make()
     return { ...request, headers: { ...request.headers, ...headers } }
   }
-}
-
-/** Each round begins with another server, so that none is always the first. */
-function rotated(targets: readonly Target[], round: number): Target[] {
-  const start = targets.length === 0 ? 0 : round % targets.length
-  return [...targets.slice(start), ...targets.slice(0, start)]
 }

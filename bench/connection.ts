@@ -9,7 +9,6 @@ export interface BenchRequest {
 
 export interface BenchAnswer {
   readonly status: number
-  readonly etag: string | undefined
   readonly text: string
 }
 
@@ -27,15 +26,13 @@ export class Connection {
     const { method, path, headers, body = null } = request
     return new Promise((resolve, reject) => {
       let status = 0
-      let etag: string | undefined
       const chunks: Buffer[] = []
       this.#client.dispatch(
         { method, path, headers, body },
         {
           onRequestStart() {},
-          onResponseStart(_controller, code, received) {
+          onResponseStart(_controller, code) {
             status = code
-            etag = received['etag']?.toString()
           },
           onResponseData(_controller, chunk) {
             chunks.push(chunk)
@@ -43,7 +40,6 @@ export class Connection {
           onResponseEnd() {
             resolve({
               status,
-              etag,
               get text() {
                 return Buffer.concat(chunks).toString()
               },
@@ -57,15 +53,5 @@ export class Connection {
 
   async close(): Promise<void> {
     await this.#client.destroy()
-  }
-}
-
-/** Sends one request on a connection of its own. */
-export async function sendOnce(url: string, request: BenchRequest): Promise<BenchAnswer> {
-  const connection = new Connection(url)
-  try {
-    return await connection.send(request)
-  } finally {
-    await connection.close()
   }
 }

@@ -52,7 +52,9 @@ export function signToken(userId: string): string {
     { alg: 'HS256', typ: 'JWT' },
     { sub: userId, iat: now, exp: now + 86_400 },
   ]
-  const signed = parts.map((part) => encode(JSON.stringify(part))).join('.')
+  const signed = parts
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`
 }
 
@@ -69,8 +71,4 @@ export function pick<Item>(items: readonly Item[]): Item {
   const item = items[Math.floor(Math.random() * items.length)]
   if (item === undefined) throw new Error('There is nothing to pick from.')
   return item
-}
-
-function encode(text: string): string {
-  return Buffer.from(text).toString('base64url')
 }

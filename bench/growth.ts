@@ -1,22 +1,27 @@
 import { measureOperation, type Result, warmUp } from '#bench/compare'
 import { loadData } from '#bench/data'
-import { operations } from '#bench/operations'
+import { listOf50, readOne } from '#bench/operations'
 import type { Options } from '#bench/options'
-import { chosen, type Rig } from '#bench/rig'
+import type { Rig } from '#bench/rig'
 import { figure, toTable, whole } from '#bench/tables'
 
 const tasksEach = 100
 const tableSizes = [100, 10_000, 1_000_000]
 const connectionCounts = [1, 64, 256, 1000]
 
-/** How read and list fare on the Node host while the table grows. */
-export async function growTable(rig: Rig, options: Options): Promise<string> {
+/** How the service fares with a growing table and with more connections, in a table each. */
+export async function grow(rig: Rig, options: Options): Promise<string[]> {
+  return [await growTable(rig, options), await growConnections(rig, options)]
+}
+
+/** Read and list on the Node host. */
+async function growTable(rig: Rig, options: Options): Promise<string> {
   const targets = rig.targets.filter(({ name }) => name === 'node')
   const rows: string[][] = []
   for (const size of tableSizes) {
     const data = await loadData(rig.postgres, size / tasksEach, tasksEach)
     if (size === tableSizes[0]) await warmUp(rig, options, data)
-    for (const operation of chosen(operations, ['read', 'list'])) {
+    for (const operation of [readOne, listOf50]) {
       const results = await measureOperation(rig, options, operation, targets, data)
       rows.push(...results.map((result) => [whole(size), operation.title, ...figures(result)]))
     }
@@ -24,19 +29,16 @@ export async function growTable(rig: Rig, options: Options): Promise<string> {
   return toTable(['tasks in the table', 'operation', ...columns], rows)
 }
 
-/** How reading one fares with few and with many connections, side by side. */
-export async function growConnections(rig: Rig, options: Options): Promise<string> {
+/** Read one, with the peers side by side. */
+async function growConnections(rig: Rig, options: Options): Promise<string> {
   const variants = ['next-origin', 'node-counting']
   const targets = rig.targets.filter(({ name, constant }) => !variants.includes(name) && !constant)
   const data = await loadData(rig.postgres, 1000, 20)
   const rows: string[][] = []
   for (const connections of connectionCounts) {
-    for (const operation of chosen(operations, ['read'])) {
-      const more = { ...options, connections }
-      const results = await measureOperation(rig, more, operation, targets, data)
-      rows.push(
-        ...results.map((result) => [result.target.title, whole(connections), ...figures(result)]),
-      )
+    const results = await measureOperation(rig, { ...options, connections }, readOne, targets, data)
+    for (const result of results) {
+      rows.push([result.target.title, whole(connections), ...figures(result)])
     }
   }
   return toTable(['server', 'connections', ...columns], rows)
@@ -45,7 +47,6 @@ export async function growConnections(rig: Rig, options: Options): Promise<strin
 const columns = ['requests/s', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU ms/request', 'memory MiB']
 
 function figures({ median }: Result): string[] {
-  if (median === undefined) return []
   const { perSecond, p50, p95, p99, serverMs, memoryMb } = median
   return [
     ...[whole(perSecond), figure(p50), figure(p95), figure(p99)],

@@ -1,122 +1,79 @@
 /**
- * `npm run bench` measures the service beside its peers and writes what it saw; see
- * docs/performance.md for its commands and options.
+ * `npm run bench` measures the service beside its peers; docs/performance.md has its commands and
+ * options.
  */
 import { aimsTable } from '#bench/aims'
-import { answer, standardAnswers } from '#bench/capacity-answers'
 import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
-import { growConnections, growTable } from '#bench/growth'
-import { holdAgainstLoad } from '#bench/held'
-import { measureHolding } from '#bench/holding'
+import { cpuRatios, operationTables } from '#bench/comparison-tables'
+import { measureHolding, measureTaskSize } from '#bench/costs'
+import { grow } from '#bench/growth'
 import { load } from '#bench/load'
-import { describeMachine, describeRig, watchOthers } from '#bench/machine'
-import { cpuRatios, operationTables } from '#bench/operation-tables'
+import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
-import { profile } from '#bench/profile'
 import { type Rig, withRig } from '#bench/rig'
-import { type Page, writeSection } from '#bench/sections'
-import { measureTaskSize } from '#bench/task-size'
+import { versionsOf } from '#bench/servers'
+import { writeSection } from '#bench/tables'
 
 const options = readOptions()
-const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
-const sections = {
-  compare: () => withRig(options, (rig) => report('compare', rig, compareServers)),
-  growth: () => withRig(options, (rig) => report('growth', rig, grow)),
-  // Here it counts that nothing is lost, so commits reach the disk before they are answered.
-  load: () =>
-    withRig({ ...options, durable: true, standard: ['node', 'next'] }, (rig) =>
-      report('load', rig, (loaded) => load(loaded, options)),
-    ),
-  costs: () =>
-    withRig({ ...options, durable: true, standard: ['node', 'next'] }, async (rig) => {
-      await report('costs', rig, measureCosts, 'scaling')
-      await report('held', rig, (loaded) => holdAgainstLoad(loaded, options), 'scaling')
-    }),
-}
+const commands = ['compare', 'growth', 'load', 'costs', 'cold-start']
+const { command, quick } = options
+// Everything but cold starts, which need a build of their own; quickly, the comparison alone.
+const all = quick ? ['compare'] : ['compare', 'growth', 'load', 'costs']
+const runs = (section: string) => (command === 'all' ? all.includes(section) : command === section)
 
-switch (options.command) {
-  case 'all':
-    await sections.compare()
-    if (options.quick) break
-    await sections.growth()
-    await sections.load()
-    await sections.costs()
-    break
-  case 'compare':
-  case 'growth':
-  case 'load':
-  case 'costs':
-    await sections[options.command]()
-    break
-  case 'capacity':
-    console.log(answer(options.question))
-    if (options.write) writeSection('scaling', 'capacity', standardAnswers())
-    break
-  case 'cold-start':
-    await reportColdStart()
-    break
-  case 'profile':
-    await withRig({ ...options, standard: ['node'] }, async (rig) => {
-      console.log(await profile(rig, options))
-    })
-    break
-  default:
-    console.error(
-      `There is no ${options.command}: compare, growth, load, costs, capacity, cold-start or profile.`,
-    )
-    process.exit(1)
+if (command !== 'all' && !commands.includes(command)) {
+  console.error(`There is no ${command}: ${commands.join(', ')}.`)
+  process.exit(1)
 }
-
-async function report(
-  section: string,
-  rig: Rig,
-  make: (rig: Rig) => Promise<string>,
-  page: Page = 'performance',
-) {
-  const shareOfOthers = watchOthers()
-  const measured = await make(rig)
-  show(page, section, measured, describeRig(rig, commandLine, shareOfOthers()))
+if (runs('compare')) {
+  await measureOnRig('compare', {}, async (rig) => {
+    const results = await compare(rig, options)
+    return [
+      ...[`${describeRun(options)}.`, operationTables(results)],
+      ...['### Ratios of CPU time', cpuRatios(results)],
+      ...['### Aims', aimsTable(results)],
+    ]
+  })
 }
-
-async function reportColdStart() {
-  const shareOfOthers = watchOthers()
-  const { measured, versions } = await coldStart(options.rounds)
-  show(
-    'performance',
-    'cold-start',
-    measured,
-    describeMachine(versions, commandLine, shareOfOthers()),
+if (runs('growth')) {
+  await measureOnRig('growth', {}, (rig) =>
+    grow(rig, { ...options, rounds: Math.min(options.rounds, 3) }),
   )
 }
+// These two count what is lost and how long a write takes, so commits reach the disk.
+const asInProduction = { durable: true, standard: ['node', 'next'] }
+if (runs('load')) {
+  await measureOnRig('load', asInProduction, async (rig) => [await load(rig, options)])
+}
+if (runs('costs')) {
+  await measureOnRig('costs', asInProduction, async (rig) => [
+    ...['### What a task takes', await measureTaskSize(rig.postgres)],
+    ...['### What a request holds', await measureHolding(rig, options)],
+  ])
+}
+if (runs('cold-start')) {
+  const shareOfOthers = watchOthers()
+  const { measured, versions } = await coldStart(options.rounds)
+  report('cold-start', [measured], `${versions}.`, shareOfOthers())
+}
 
-function show(page: Page, section: string, measured: string, conditions: string) {
-  const text = `${measured}\n\n${conditions}`
+async function measureOnRig(
+  section: string,
+  conditions: { durable?: boolean; standard?: readonly string[] },
+  measure: (rig: Rig) => Promise<string[]>,
+): Promise<void> {
+  await withRig({ ...options, ...conditions }, async (rig) => {
+    const shareOfOthers = watchOthers()
+    const measured = await measure(rig)
+    const versions = `${versionsOf(rig.targets)}, Postgres ${rig.postgres.version}`
+    report(section, measured, `${versions}. ${describePlan(rig.cores)}`, shareOfOthers())
+  })
+}
+
+function report(section: string, measured: string[], conditions: string, others: number): void {
+  const commandLine = ['npm run bench', process.argv.slice(2).join(' ')].join(' -- ')
+  const text = [...measured, describeMachine(commandLine, conditions, others)].join('\n\n')
   console.log(`\n${text}\n`)
-  if (!options.write) return
-  writeSection(page, section, text)
-  // What the model makes of the figures goes with them.
-  if (['compare', 'costs', 'held'].includes(section)) {
-    writeSection('scaling', 'capacity', standardAnswers())
-  }
-}
-
-async function compareServers(rig: Rig): Promise<string> {
-  const results = await compare(rig, options)
-  return [
-    ...[`${describeRun(options)}.`, operationTables(results)],
-    ...['### Ratios of CPU time', cpuRatios(results)],
-    ...['### Aims', aimsTable(results)],
-  ].join('\n\n')
-}
-
-async function grow(rig: Rig): Promise<string> {
-  const shorter = { ...options, rounds: Math.min(options.rounds, 3) }
-  return `${await growTable(rig, shorter)}\n\n${await growConnections(rig, shorter)}`
-}
-
-async function measureCosts(rig: Rig): Promise<string> {
-  const sizes = await measureTaskSize(rig.postgres)
-  const held = await measureHolding(rig, options)
-  return ['### What a task takes', sizes, '### What a request holds', held].join('\n\n')
+  if (options.write) writeSection(section, text)
 }

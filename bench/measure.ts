@@ -1,5 +1,6 @@
 import { type BenchRequest, Connection } from '#bench/connection'
 import { cpuMsOf, memoryMbOf } from '#bench/processes'
+import type { RunningServer } from '#bench/running'
 
 /** What one slot of one server showed. */
 export interface Measurement {
@@ -17,8 +18,7 @@ export interface Measurement {
 }
 
 export interface Slot {
-  readonly url: string
-  readonly serverPid: number
+  readonly server: RunningServer
   readonly postgresPid: number
   readonly connections: number
   readonly seconds: number
@@ -32,13 +32,15 @@ export interface Slot {
  * @throws for an answer with another status, or a broken connection
  */
 export async function measure(slot: Slot): Promise<Measurement> {
-  const connections = Array.from({ length: slot.connections }, () => new Connection(slot.url))
+  const connections = Array.from(
+    { length: slot.connections },
+    () => new Connection(slot.server.url),
+  )
   try {
     // The first answer on each is not counted: it includes opening the connection.
     await Promise.all(connections.map((connection) => sendChecked(connection, slot)))
     const latencies: number[] = []
-    const server = cpuMsOf(slot.serverPid)
-    const postgres = cpuMsOf(slot.postgresPid)
+    const [server, postgres] = [cpuMsOf(slot.server.pid), cpuMsOf(slot.postgresPid)]
     const start = performance.now()
     const end = start + slot.seconds * 1000
     await Promise.all(
@@ -52,14 +54,13 @@ export async function measure(slot: Slot): Promise<Measurement> {
       }),
     )
     const elapsedMs = performance.now() - start
-    const serverMs = cpuMsOf(slot.serverPid) - server
+    const serverMs = cpuMsOf(slot.server.pid) - server
     const postgresMs = cpuMsOf(slot.postgresPid) - postgres
-    const memoryMb = memoryMbOf(slot.serverPid)
     const count = latencies.length
-    const [p50, p95, p99] = percentiles(latencies, [0.5, 0.95, 0.99])
     return {
-      ...{ perSecond: count / (elapsedMs / 1000), p50, p95, p99, memoryMb },
-      ...{ serverMs: serverMs / count, postgresMs: postgresMs / count, busy: serverMs / elapsedMs },
+      ...{ perSecond: count / (elapsedMs / 1000), ...percentilesOf(latencies) },
+      ...{ serverMs: serverMs / count, postgresMs: postgresMs / count },
+      ...{ memoryMb: memoryMbOf(slot.server.pid), busy: serverMs / elapsedMs },
     }
   } finally {
     await Promise.all(connections.map((connection) => connection.close()))
@@ -69,21 +70,16 @@ export async function measure(slot: Slot): Promise<Measurement> {
 async function sendChecked(connection: Connection, { next, status }: Slot): Promise<void> {
   const request = next()
   const answer = await connection.send(request)
-  if (answer.status !== status) {
-    const { method, path } = request
-    throw new Error(`${method} ${path} gave ${answer.status}, not ${status}: ${answer.text}`)
-  }
+  if (answer.status === status) return
+  const { method, path } = request
+  throw new Error(`${method} ${path} gave ${answer.status}, not ${status}: ${answer.text}`)
 }
 
-/** Sorts the values where they are. */
-export function percentiles<const Shares extends readonly number[]>(
-  values: number[],
-  shares: Shares,
-): { [index in keyof Shares]: number } {
+/** What half, 95 and 99 in a hundred of the values stay below. Sorts the values where they are. */
+export function percentilesOf(values: number[]): { p50: number; p95: number; p99: number } {
   values.sort((one, other) => one - other)
-  return shares.map(
-    (share) => values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN,
-  ) as { [index in keyof Shares]: number }
+  const of = (share: number) => values[Math.floor(values.length * share)] ?? Number.NaN
+  return { p50: of(0.5), p95: of(0.95), p99: of(0.99) }
 }
 
 export function median(values: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { type BenchRequest, Connection } from '#bench/connection'
+import type { BenchRequest } from '#bench/connection'
 import { type BenchUser, forgeToken, pick } from '#bench/data'
 
 export interface Operation {
@@ -6,12 +6,8 @@ export interface Operation {
   readonly title: string
   readonly status: number
   readonly writes: boolean
-  /**
-   * Makes what makes the requests, each for another user and task.
-   *
-   * @returns undefined where the server does not serve the operation
-   */
-  prepare(users: readonly BenchUser[], url: string): Promise<(() => BenchRequest) | undefined>
+  /** Makes what makes the requests, each for another user and task. */
+  prepare(users: readonly BenchUser[], url: string): Promise<() => BenchRequest>
 }
 
 export const createdTitle = 'Created by the benchmark'
@@ -23,14 +19,16 @@ const read = (user: BenchUser, taskId = pick(user.taskIds)): BenchRequest => ({
   headers: bearer(user),
 })
 
+export const readOne = operation('read', 'read one', 200, (user) => read(user))
+export const listOf50 = operation('list', 'list of 50', 200, (user) => ({
+  method: 'GET',
+  path: '/api/tasks?limit=50',
+  headers: bearer(user),
+}))
+
 /** Every operation that is measured, by its name on the command line. */
 export const operations: readonly Operation[] = [
-  operation('read', 'read one', 200, (user) => read(user)),
-  operation('list', 'list of 50', 200, (user) => ({
-    method: 'GET',
-    path: '/api/tasks?limit=50',
-    headers: bearer(user),
-  })),
+  ...[readOne, listOf50],
   operation('create', 'create', 201, (user) => ({
     method: 'POST',
     path: '/api/tasks',
@@ -61,19 +59,16 @@ function operation(
 
 /** Reads some tasks, so that they can be asked for again with the tag that they have now. */
 async function readEtags(users: readonly BenchUser[], url: string) {
-  const connection = new Connection(url)
-  try {
-    const known: BenchRequest[] = []
-    for (const user of users.slice(0, 200)) {
-      const request = read(user)
-      const { etag } = await connection.send(request)
-      if (etag === undefined) return undefined
-      known.push({ ...request, headers: { ...request.headers, 'if-none-match': etag } })
-    }
-    return () => pick(known)
-  } finally {
-    await connection.close()
+  const known: BenchRequest[] = []
+  for (const user of users.slice(0, 200)) {
+    const request = read(user)
+    const answer = await fetch(url + request.path, { headers: request.headers })
+    await answer.text()
+    const etag = answer.headers.get('etag')
+    if (etag === null) throw new Error(`${url} gives tasks without an ETag.`)
+    known.push({ ...request, headers: { ...request.headers, 'if-none-match': etag } })
   }
+  return () => pick(known)
 }
 
 function bearer({ token }: BenchUser): Record<string, string> {

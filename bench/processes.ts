@@ -6,15 +6,13 @@ const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: '
 interface ProcessStat {
   readonly pid: number
   readonly parent: number
-  readonly ownTicks: number
-  /** Of children that have ended. */
-  readonly endedTicks: number
+  /** Of the process and of its children that have ended. */
+  readonly ticks: number
 }
 
 /** CPU time that a process and all below it have used so far, in milliseconds. */
 export function cpuMsOf(pid: number): number {
-  const family = familyOf(pid)
-  const ticks = family.reduce((sum, { ownTicks, endedTicks }) => sum + ownTicks + endedTicks, 0)
+  const ticks = familyOf(pid).reduce((sum, member) => sum + member.ticks, 0)
   return (ticks / ticksPerSecond) * 1000
 }
 
@@ -29,8 +27,8 @@ export function machineCpuMs(): number {
 /** Memory that a process and all below it hold (RSS), in MiB. */
 export function memoryMbOf(pid: number): number {
   const kilobytes = familyOf(pid).map((member) => {
-    const status = readOrNothing(`/proc/${member.pid}/status`)
-    return Number(/^VmRSS:\s*(\d+)/m.exec(status)?.[1] ?? 0)
+    const [, size = 0] = /^VmRSS:\s*(\d+)/m.exec(readOrNothing(`/proc/${member.pid}/status`)) ?? []
+    return Number(size)
   })
   return kilobytes.reduce((sum, size) => sum + size, 0) / 1024
 }
@@ -51,15 +49,8 @@ function readStat(pid: string): ProcessStat | undefined {
   const stat = readOrNothing(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   if (fields.length < 15) return undefined
-  const [parent = 0, user = 0, system = 0, endedUser = 0, endedSystem = 0] = [
-    1, 11, 12, 13, 14,
-  ].map((index) => Number(fields[index]))
-  return {
-    pid: Number(pid),
-    parent,
-    ownTicks: user + system,
-    endedTicks: endedUser + endedSystem,
-  }
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0)
+  return { pid: Number(pid), parent: Number(fields[1]), ticks }
 }
 
 function readOrNothing(path: string): string {

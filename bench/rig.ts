@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { type CorePlan, moveToCores, planCores } from '#bench/cores'
+import { type CorePlan, moveToCores, planCores } from '#bench/machine'
 import type { Options } from '#bench/options'
 import { type BenchPostgres, startPostgres } from '#bench/postgres'
 import { type RunningServer, startServer } from '#bench/running'
@@ -12,7 +12,6 @@ export interface Rig {
   readonly targets: readonly Target[]
   /** The server of a target; targets may share one. */
   running(target: Target): Promise<RunningServer>
-  stopServers(): Promise<void>
 }
 
 export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base'> {
@@ -30,11 +29,6 @@ export async function withRig(
   const cores = planCores()
   const postgres = await startPostgres(durable)
   const servers = new Map<string, Promise<RunningServer>>()
-  const stopServers = async () => {
-    const running = await Promise.allSettled(servers.values())
-    servers.clear()
-    for (const result of running) if (result.status === 'fulfilled') await result.value.stop()
-  }
   try {
     execFileSync(process.execPath, ['scripts/migrate.ts'], {
       env: { ...process.env, DATABASE_URL: postgres.url, BETTER_AUTH_SECRET: 'x'.repeat(32) },
@@ -42,20 +36,21 @@ export async function withRig(
     })
     const all = targetsFor(postgres.url, settings, base)
     const targets = chosen(all, only, standard).filter(isPresent)
-    for (const build of new Set(targets.map(({ server }) => server.build))) await build?.()
+    for (const build of new Set(targets.map((target) => target.build))) await build?.()
     moveToCores(process.pid, cores?.generator)
     moveToCores(postgres.pid, cores?.postgres)
     await use({
-      ...{ postgres, cores, targets, stopServers },
+      ...{ postgres, cores, targets },
       running(target) {
-        const { server } = target
-        const running = servers.get(server.name) ?? startServer(server, cores?.server)
-        servers.set(server.name, running)
+        const running = servers.get(target.server) ?? startServer(target, cores?.server)
+        servers.set(target.server, running)
         return running
       },
     })
   } finally {
-    await stopServers()
+    for (const running of await Promise.allSettled(servers.values())) {
+      if (running.status === 'fulfilled') await running.value.stop()
+    }
     await postgres.stop()
   }
 }
@@ -71,8 +66,8 @@ export function chosen<Thing extends { name: string }>(
   return things.filter(({ name }) => standard.length === 0 || standard.includes(name))
 }
 
-function isPresent({ server }: Target): boolean {
-  const missing = server.missing?.()
-  if (missing !== undefined) console.log(missing)
-  return missing === undefined
+function isPresent({ missing }: Target): boolean {
+  const hint = missing?.()
+  if (hint !== undefined) console.log(hint)
+  return hint === undefined
 }

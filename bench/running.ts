@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { onCores } from '#bench/cores'
-import type { Server } from '#bench/servers'
+import type { Target } from '#bench/servers'
 import { freePort } from '#tests/support/service'
 
 export interface RunningServer {
@@ -12,29 +11,35 @@ export interface RunningServer {
 }
 
 /** Starts a server on these cores and waits until it answers. @throws with all that it printed */
-export async function startServer(server: Server, cores?: string): Promise<RunningServer> {
+export async function startServer(target: Target, cores?: string): Promise<RunningServer> {
   const port = String(await freePort())
-  const command = server.command.map((part) => (part === '$PORT' ? port : part))
-  const [program = '', ...parameters] = [...onCores(cores), ...command]
+  const command = target.command.map((part) => (part === '$PORT' ? port : part))
+  const pinned = cores === undefined ? command : ['taskset', '-c', cores, ...command]
+  const [program = '', ...parameters] = pinned
   const { PATH = '', HOME = '' } = process.env
+  const usual = { PATH, HOME, NODE_ENV: 'production' as const, NEXT_TELEMETRY_DISABLED: '1' }
   const child = spawn(program, parameters, {
-    cwd: server.folder,
-    env: {
-      ...{ PATH, HOME, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' },
-      ...server.env,
-      PORT: port,
-    },
+    cwd: target.folder,
+    env: { ...usual, ...target.env, PORT: port },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const printed = collect(child)
+  let printed = ''
+  child.on('error', ({ message }) => {
+    printed += message
+  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      printed += chunk
+    })
+  }
   // Whatever ends the benchmark must not leave a server behind.
   const killIt = () => child.kill('SIGKILL')
   process.once('exit', killIt)
   const url = `http://127.0.0.1:${port}`
-  const isUp = await answers(url + server.path, child)
+  const isUp = await answers(`${url}/api/tasks`, () => child.exitCode === null)
   if (!isUp || child.pid === undefined) {
     killIt()
-    throw new Error(`${server.name} did not come up:\n${printed.join('')}`)
+    throw new Error(`${target.server} did not come up:\n${printed}`)
   }
   return {
     url,
@@ -51,20 +56,9 @@ export async function startServer(server: Server, cores?: string): Promise<Runni
   }
 }
 
-function collect(child: ChildProcess): string[] {
-  const printed: string[] = []
-  child.on('error', ({ message }) => printed.push(message))
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      printed.push(String(chunk))
-      if (printed.length > 100) printed.shift()
-    })
-  }
-  return printed
-}
-
-async function answers(url: string, child: ChildProcess): Promise<boolean> {
-  for (let waited = 0; waited < 30_000 && child.exitCode === null; waited += 50) {
+/** Whether it answers anything at all before it ends, or half a minute is over. */
+async function answers(url: string, isRunning: () => boolean): Promise<boolean> {
+  for (let waited = 0; waited < 30_000 && isRunning(); waited += 50) {
     const isUp = await fetch(url).then(
       () => true,
       () => false,

@@ -1,35 +1,27 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { globSync, statSync } from 'node:fs'
+import { globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { secret } from '#bench/data'
 import { buildNext } from '#tests/support/build'
 
-/** A program to measure. */
-export interface Server {
-  readonly name: string
-  readonly command: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-  readonly folder?: string
-  /** Asked for until it answers anything at all. */
-  readonly path: string
-  readonly build?: () => void | Promise<void>
-  /** What to install where something is missing; the server is left out then. */
-  readonly missing?: () => string | undefined
-}
-
-/** One row of the tables: a server, and what is sent along with each request. */
+/** One row of the tables: a program to measure, and what is sent along with each request. */
 export interface Target {
   readonly name: string
   readonly title: string
-  readonly server: Server
+  /** Targets with the same one share a process. */
+  readonly server: string
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly folder?: string
   readonly headers?: Readonly<Record<string, string>>
   /** Answers the same to everybody, so only `read` is asked of it. */
   readonly constant?: boolean
+  readonly build?: () => void | Promise<void>
+  /** What to install where something is missing; the target is left out then. */
+  readonly missing?: () => string | undefined
 }
 
 const node = process.execPath
-/** Connections that each server may have to Postgres. */
-export const poolSize = 10
 /** A limit that counts each request and refuses none. */
 export const counting = { RATE_LIMIT: '1000000/60' }
 const nextBin = join(import.meta.dirname, '..', 'node_modules', 'next', 'dist', 'bin', 'next')
@@ -37,6 +29,10 @@ const constantApp = join(import.meta.dirname, 'peers', 'next-constant')
 const python = '/usr/bin/python3'
 const pythonModules = 'fastapi, sqlmodel, asyncpg, uvicorn, uvloop, httptools, jwt'
 const pythonPackages = pythonModules.replaceAll(/(\w+),?/g, 'python3-$1')
+const uvicorn = [
+  ...[python, '-m', 'uvicorn', 'main:app', '--loop', 'uvloop', '--http', 'httptools'],
+  ...['--no-access-log', '--log-level', 'warning', '--port', '$PORT'],
+]
 
 /**
  * Every row, in the order of the tables.
@@ -49,67 +45,43 @@ export function targetsFor(
   settings: Readonly<Record<string, string>>,
   base: string | undefined,
 ): Target[] {
-  const service = {
-    DATABASE_URL: databaseUrl,
-    DATABASE_POOL_SIZE: String(poolSize),
-    DATABASE_NAMED_STATEMENTS: 'true',
-    RATE_LIMIT: 'off',
-    BETTER_AUTH_SECRET: secret,
-    LOG_LEVEL: 'error',
-    ...settings,
+  const database = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: '10' }
+  const peer = { ...database, JWT_SECRET: secret }
+  const env = {
+    ...{ ...database, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
+    ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
-  const peer = {
-    DATABASE_URL: databaseUrl,
-    DATABASE_POOL_SIZE: String(poolSize),
-    JWT_SECRET: secret,
-  }
-  const path = '/api/tasks'
-  const onNode: Server = { name: 'node', command: [node, 'server/main.ts'], env: service, path }
-  const onNodeCounting: Server = {
-    ...onNode,
-    name: 'node-counting',
-    env: { ...service, ...counting },
-  }
-  const onNext: Server = {
-    name: 'next',
-    command: [node, 'server/main.ts', 'next'],
-    env: service,
-    path,
+  const onNode = { server: 'node', command: [node, 'server/main.ts'], env }
+  const onNext = {
+    ...{ server: 'next', command: [node, 'server/main.ts', 'next'], env },
     build: buildNext,
   }
-  const fastify = { name: 'fastify', command: [node, 'bench/peers/fastify.ts'], env: peer, path }
-  const fastapi: Server = {
-    name: 'fastapi',
-    command: [
-      ...[python, '-m', 'uvicorn', 'main:app', '--loop', 'uvloop', '--http', 'httptools'],
-      ...['--no-access-log', '--log-level', 'warning', '--port', '$PORT'],
-    ],
-    env: { ...peer, PYTHONDONTWRITEBYTECODE: '1' },
+  const onBase = { ...onNode, server: 'base', folder: base ?? '' }
+  const onCounting = { ...onNode, server: 'node-counting', env: { ...env, ...counting } }
+  const onFastify = { server: 'fastify', command: [node, 'bench/peers/fastify.ts'], env: peer }
+  const onFastapi = {
+    ...{ server: 'fastapi', command: uvicorn, env: { ...peer, PYTHONDONTWRITEBYTECODE: '1' } },
     folder: join(import.meta.dirname, 'peers', 'fastapi'),
-    path,
     missing: missingPython,
   }
-  const constantNext: Server = {
-    name: 'next-constant',
-    command: [node, nextBin, 'start', constantApp],
-    env: {},
-    path: '/api/tasks/1',
-    build: buildConstantNext,
+  const constantNext = {
+    ...{ server: 'next-constant', command: [node, nextBin, 'start', constantApp], env: {} },
+    ...{ build: buildConstantNext, constant: true },
   }
-  const bare = { name: 'node-http', command: [node, 'bench/peers/node-http.ts'], env: {}, path }
+  const bare = { server: 'node-http', command: [node, 'bench/peers/node-http.ts'], env: {} }
   const origin = { origin: 'http://localhost:3000' }
-  const onBase = base === undefined ? [] : [{ ...onNode, name: 'base', folder: base }]
-  return [
-    { name: 'node', title: '**this service**, Node host', server: onNode },
-    ...onBase.map((server) => ({ name: 'base', title: `Node host of ${base}`, server })),
-    { name: 'node-counting', title: 'the same, with `RATE_LIMIT`', server: onNodeCounting },
-    { name: 'next', title: '**this service**, Next host', server: onNext },
-    { name: 'next-origin', title: 'the same, with `Origin`', server: onNext, headers: origin },
-    { name: 'fastify', title: 'Fastify, SQL by hand', server: fastify },
-    { name: 'fastapi', title: 'FastAPI, SQLModel', server: fastapi },
-    { name: 'next-constant', title: 'Next, a constant', server: constantNext, constant: true },
-    { name: 'node-http', title: '`node:http`, a constant', server: bare, constant: true },
+  const targets: Target[] = [
+    { ...onNode, name: 'node', title: '**this service**, Node host' },
+    { ...onBase, name: 'base', title: `Node host of ${base}` },
+    { ...onCounting, name: 'node-counting', title: 'the same, with `RATE_LIMIT`' },
+    { ...onNext, name: 'next', title: '**this service**, Next host' },
+    { ...onNext, name: 'next-origin', title: 'the same, with `Origin`', headers: origin },
+    { ...onFastify, name: 'fastify', title: 'Fastify, SQL by hand' },
+    { ...onFastapi, name: 'fastapi', title: 'FastAPI, SQLModel' },
+    { ...constantNext, name: 'next-constant', title: 'Next, a constant' },
+    { ...bare, name: 'node-http', title: '`node:http`, a constant', constant: true },
   ]
+  return targets.filter(({ name }) => name !== 'base' || base !== undefined)
 }
 
 /** Builds it, unless the build that is there is newer than what it is made of. */
@@ -118,19 +90,18 @@ function buildConstantNext(): void {
   const modifiedAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
   const builtAt = modifiedAt(join(constantApp, '.next', 'BUILD_ID'))
   if (parts.every((path) => modifiedAt(path) < builtAt)) return
-  const stdio = ['ignore', 'ignore', 'inherit'] as const
-  execFileSync(node, [nextBin, 'build', constantApp], { stdio: [...stdio] })
+  execFileSync(node, [nextBin, 'build', constantApp], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
 /** Which versions were measured. */
 export function versionsOf(targets: readonly Target[]): string {
-  const servers = new Set(targets.map(({ server }) => server.name))
+  const measured = (...names: string[]) => targets.some(({ name }) => names.includes(name))
   const versions = [`Node ${process.versions.node}`]
-  if (servers.has('next') || servers.has('next-constant'))
-    versions.push(`Next ${versionOf('next')}`)
-  if (servers.has('fastify'))
+  if (measured('next', 'next-origin', 'next-constant')) versions.push(`Next ${versionOf('next')}`)
+  if (measured('fastify')) {
     versions.push(`Fastify ${versionOf('fastify')}`, `pg ${versionOf('pg')}`)
-  if (servers.has('fastapi')) {
+  }
+  if (measured('fastapi')) {
     const script = `import sys, ${pythonModules}
 print(f'Python {sys.version.split()[0]}, FastAPI {fastapi.__version__}, SQLModel {sqlmodel.__version__}')`
     versions.push(execFileSync(python, ['-c', script], { encoding: 'utf8' }).trim())
@@ -141,9 +112,7 @@ print(f'Python {sys.version.split()[0]}, FastAPI {fastapi.__version__}, SQLModel
 /** The version of an installed package. */
 export function versionOf(name: string): string {
   const path = join(import.meta.dirname, '..', 'node_modules', name, 'package.json')
-  return execFileSync(node, ['-p', `require(${JSON.stringify(path)}).version`], {
-    encoding: 'utf8',
-  }).trim()
+  return JSON.parse(readFileSync(path, 'utf8')).version
 }
 
 function missingPython(): string | undefined {

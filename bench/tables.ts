@@ -1,37 +1,31 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const page = join(import.meta.dirname, '..', 'docs', 'measurements.md')
+
 /** A table in Markdown, its columns padded so that it also reads well in a terminal. */
 export function toTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, column) =>
     Math.max(title.length, 3, ...rows.map((row) => row[column]?.length ?? 0)),
   )
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(' | ')} |`
+  const pad = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)
+  const line = (cells: readonly string[]) => `| ${cells.map(pad).join(' | ')} |`
   const rule = widths.map((width, column) =>
     column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`,
   )
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
 
-/** The rows of the table below a heading, by the names of their columns. */
-export function readTable(text: string, heading: string): Record<string, string>[] {
-  const [, section = ''] = text.split(`### ${heading}\n`)
-  const [below = ''] = section.split('\n#')
-  const lines = below.split('\n').filter((line) => line.startsWith('| '))
-  const [head = [], , ...rows] = lines.map((line) =>
-    line
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim()),
-  )
-  return rows.map((cells) =>
-    Object.fromEntries(head.map((title, column) => [title, cells[column] ?? ''])),
-  )
-}
-
-/** The figure in a cell, as the functions below write it; NaN where there is none. */
-export function numberIn(cell: string | undefined): number {
-  return cell === undefined || cell === ''
-    ? Number.NaN
-    : Number.parseFloat(cell.replaceAll(',', ''))
+/** Replaces what is between the marks of a section of docs/measurements.md. @throws without marks */
+export function writeSection(name: string, text: string): void {
+  const before = readFileSync(page, 'utf8')
+  const start = `<!-- measured: ${name} -->`
+  const [from, to] = [before.indexOf(start), before.indexOf(`<!-- end: ${name} -->`)]
+  if (from < 0 || to < from) throw new Error(`docs/measurements.md has no section ${name}.`)
+  const above = before.slice(0, from + start.length)
+  writeFileSync(page, `${above}\n\n${text}\n\n${before.slice(to)}`)
+  console.log(`Written to docs/measurements.md: ${name}.`)
 }
 
 /** How many times the base; nothing where one of them was not measured. */
@@ -52,8 +46,4 @@ export function figure(value: number): string {
 /** A share in whole hundredths. */
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
-}
-
-function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width)
 }

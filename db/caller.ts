@@ -1,4 +1,4 @@
-/** Who a request comes from, as the token says. */
+/** Who makes a request, as the token says. */
 export interface Caller {
   readonly userId: string
   readonly email?: string | undefined

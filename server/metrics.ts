@@ -4,10 +4,11 @@ import { challenge, Problem } from '#lib/http/errors'
 import { otherMethods } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 import { readMetrics, startMetrics } from '#lib/observability/metrics'
+import { poolLoad } from '#lib/service/database'
 import { clusterMetrics } from '#server/cluster-metrics'
 import type { RouteFile } from '#server/routes'
 
-startMetrics()
+startMetrics(poolLoad)
 
 /** `/metrics` for Prometheus, to whoever has `METRICS_TOKEN`. */
 export const metricsFile: RouteFile = {

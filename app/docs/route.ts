@@ -1,9 +1,10 @@
 import { html } from '#lib/http/answer'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
 import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
+import { getReference } from '#lib/service/operations'
 
 /** The interactive reference. */
-export const GET = withRequest(() => html(referencePage, referencePolicy))
+export const GET = withoutAuth(getReference, () => html(referencePage, referencePolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -1,8 +1,9 @@
 import { json } from '#lib/http/answer'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
+import { getHealth } from '#lib/service/operations'
 
 /** The process is up. Says nothing about the database; `/health/ready` does. */
-export const GET = withRequest(() => json({ status: 'ok' }))
+export const GET = withoutAuth(getHealth, () => json({ status: 'ok' }))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

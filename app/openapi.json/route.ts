@@ -1,21 +1,24 @@
+import { routeFiles } from '#app/route-files'
 import { sessionCookieName } from '#lib/auth/session-cookie'
 import { env } from '#lib/config/env'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
 import { openApiDocument } from '#lib/openapi/document'
+import { getDocument } from '#lib/service/operations'
 
-let document: string | undefined
+let document: Promise<string> | undefined
 
 /** This API in OpenAPI 3.1. The same for everybody, and until the next start. */
-export const GET = withRequest(() => {
-  document ??= JSON.stringify(describeService())
+export const GET = withoutAuth(getDocument, async () => {
+  document ??= describeService()
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }
-  return { headers, body: document }
+  return { headers, body: await document }
 })
 
-function describeService(): object {
-  const { LIST_ENVELOPE, SESSION_TOKENS } = env()
-  return openApiDocument(LIST_ENVELOPE, SESSION_TOKENS ? sessionCookieName() : undefined)
+async function describeService(): Promise<string> {
+  const { LIST_ENVELOPE: envelope, SESSION_TOKENS } = env()
+  const sessionCookie = SESSION_TOKENS ? sessionCookieName() : undefined
+  return JSON.stringify(await openApiDocument(routeFiles, { envelope, sessionCookie }))
 }
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

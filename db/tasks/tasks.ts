@@ -1,3 +1,4 @@
+import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import {
   besideTask,
@@ -14,14 +15,8 @@ import {
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
 import { isUnconditional, type VersionCondition } from '#db/tasks/versions'
 
-/** A task, `stale` where it is not in a version that the request asks for, or none. */
-export type Found = TaskRow | 'stale' | undefined
-
-export interface TaskOwner {
-  readonly userId: string
-  readonly email?: string | undefined
-  readonly name?: string | undefined
-}
+/** A task, none, or one that is there and does not meet the condition. */
+export type Found = TaskRow | 'precondition failed' | undefined
 
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
@@ -48,7 +43,7 @@ export async function findTask(
  */
 export async function insertTask(
   db: CallerDatabase,
-  owner: TaskOwner,
+  owner: Caller,
   { id, creation = null }: { readonly id: string; readonly creation?: string | null },
   content: TaskContent,
 ): Promise<CreatedTask> {
@@ -114,5 +109,5 @@ async function findConditionally(
   const row = await besideTask(db, key, query).executeTakeFirst()
   if (row === undefined) return undefined
   // The join leaves all of the columns empty, or none.
-  return row.version === null ? 'stale' : (row as TaskRow)
+  return row.version === null ? 'precondition failed' : (row as TaskRow)
 }

@@ -5,20 +5,22 @@ export type Versions = '*' | readonly number[]
 
 /** What a task's version must be for a statement to touch it. */
 export interface VersionCondition {
-  readonly is?: Versions | undefined
-  readonly isNot?: Versions | undefined
+  /** Only these. */
+  readonly ifMatch?: Versions | undefined
+  /** None of these. */
+  readonly ifNoneMatch?: Versions | undefined
 }
 
 /** Whether every version meets the condition. */
-export function isUnconditional({ is = '*', isNot }: VersionCondition): boolean {
-  return is === '*' && isNot === undefined
+export function isUnconditional({ ifMatch = '*', ifNoneMatch }: VersionCondition): boolean {
+  return ifMatch === '*' && ifNoneMatch === undefined
 }
 
 /** The condition as SQL. */
 export function meets(condition: VersionCondition): RawBuilder<SqlBool> {
   if (isUnconditional(condition)) return sql<SqlBool>`true`
-  const { is = '*', isNot = [] } = condition
-  return sql<SqlBool>`${isOneOf(is)} and not ${isOneOf(isNot)}`
+  const { ifMatch = '*', ifNoneMatch = [] } = condition
+  return sql<SqlBool>`${isOneOf(ifMatch)} and not ${isOneOf(ifNoneMatch)}`
 }
 
 /** Whether the row's version is among these, as one parameter however many they are. */

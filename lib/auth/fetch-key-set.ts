@@ -1,14 +1,11 @@
-import { channel } from 'node:diagnostics_channel'
 import type { JSONWebKeySet } from 'jose'
 import * as z from 'zod'
+import { outgoing } from '#lib/http/outgoing'
 
 const timeoutMs = 5000
 /** More than a thousand keys. Whoever sends more would fill the memory of the service. */
 const limitBytes = 256 * 1024
 const leastRsaBits = 2048
-
-/** Tells of a request that is about to be sent; the message is its headers, to be added to. */
-export const outgoing = channel('todo-backend:outgoing')
 
 /** At least one key: Better Auth makes one when it is first asked, so none is a fault of its own. */
 const KeySetDocument = z.looseObject({

@@ -4,22 +4,33 @@ import type { CallerDatabase } from '#db/scoped'
 import { authenticate } from '#lib/auth/authenticate'
 import { limitAddress } from '#lib/http/address-limit'
 import { Problem } from '#lib/http/errors'
+import {
+  type Inputs,
+  type Operation,
+  type OperationHandler,
+  readInputs,
+  type ValuesOf,
+} from '#lib/http/operation'
 import type { RequestContext } from '#lib/http/request-context'
-import { type Handler, type RouteHandler, withRequest } from '#lib/http/with-request'
+import { type Handler, withRequest } from '#lib/http/with-request'
 import { databaseFor } from '#lib/service/database'
 
-/** What a handler is given. `db` can see the caller's rows and no others. */
+/** What a handler is given besides its inputs. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {
   readonly caller: Caller
   readonly db: CallerDatabase
 }
 
 /**
- * Wraps a handler of `/api`: who calls is settled, and that the path does not name somebody else,
- * before the handler runs or the database is asked.
+ * Makes a handler of `/api` from an operation and what it does. Before the handler runs or the
+ * database is asked, it is settled who calls, that the path does not name somebody else, and that
+ * the request has what the operation takes.
  */
-export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
-  return withRequest(async (context) => {
+export function withAuth<Taken extends Inputs>(
+  operation: Operation<Taken>,
+  handler: Handler<AuthenticatedContext & ValuesOf<Taken>>,
+): OperationHandler {
+  const answer = withRequest(async (context) => {
     limitAddress(context.request)
     const caller = await identify(context)
     context.userId = caller.userId
@@ -27,12 +38,14 @@ export function withAuth(handler: Handler<AuthenticatedContext>): RouteHandler {
     if (userId !== undefined && userId !== caller.userId) {
       throw new Problem('other_user', 'The path names another user than the token.')
     }
+    const inputs = await readInputs(operation.inputs, { ...context, caller })
     const onPermit = (permit: Permit) => {
       context.permit = permit
     }
     const db = await databaseFor(caller.userId, onPermit, () => context.request.signal)
-    return await handler(Object.assign(context, { caller, db }))
+    return await handler(Object.assign(context, inputs, { caller, db }))
   })
+  return Object.assign(answer, { operation })
 }
 
 /** Who calls, with how long that took to find out. */

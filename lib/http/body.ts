@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream'
 import type * as z from 'zod'
 import { Problem } from '#lib/http/errors'
-import type { Params } from '#lib/http/request-context'
 import { parse } from '#lib/http/validation'
 
 /** What the Node host adds to a request: the connection's own stream. */
@@ -13,7 +12,6 @@ const bodyLimitBytes = 64 * 1024
 const droppedLimitBytes = 32 * 1024 * 1024
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const json = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /**
  * Reads and validates a JSON body.
@@ -71,22 +69,8 @@ function tooManyParameters(): Problem {
   })
 }
 
-/**
- * The task id in the path.
- *
- * @throws Problem 404, the same as for a task that does not exist: it says nothing about others'
- */
-export function readTaskId({ id }: Params): string {
-  if (typeof id !== 'string' || !uuid.test(id)) throw taskNotFound()
-  return id
-}
-
 export function pathNotFound(): Problem {
   return new Problem('path_not_found', 'There is nothing at this path.')
-}
-
-export function taskNotFound(): Problem {
-  return new Problem('task_not_found', 'There is no such task.')
 }
 
 async function readText(request: Request): Promise<string> {

@@ -43,3 +43,8 @@ export const headerComponents = {
 } as const
 
 export type HeaderName = keyof typeof headerComponents
+
+/** References to headers, by their names. */
+export function headerReferences(names: readonly HeaderName[]): Record<string, object> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+}

@@ -1,20 +1,24 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client'
 import { isDatabaseError } from '#db/errors'
+import type { PoolLoad } from '#db/transports/transport'
 import { type Batch, batches, retries } from '#db/watched'
 import { problemTypes } from '#lib/http/errors'
 import { type AnsweredRequest, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
-import { poolLoad } from '#lib/service/database'
 
 const seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const requestLabels = ['method', 'route', 'status'] as const
 const knownMethods = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/
 
-/** Starts to count, for `/metrics`. Call it once, before the first request. */
-export function startMetrics(): void {
+/**
+ * Starts to count, for `/metrics`. Call it once, before the first request.
+ *
+ * @param poolLoad how busy the database's pool is when it is asked
+ */
+export function startMetrics(poolLoad: () => PoolLoad | undefined): void {
   collectDefaultMetrics()
   countRequests()
-  countDatabase()
+  countDatabase(poolLoad)
 }
 
 function countRequests(): void {
@@ -74,7 +78,7 @@ function codesOf(isMeant: (status: number) => boolean): string[] {
   return entries.flatMap(([code, { status }]) => (isMeant(status) ? code : []))
 }
 
-function countDatabase(): void {
+function countDatabase(poolLoad: () => PoolLoad | undefined): void {
   const duration = new Histogram({
     name: 'db_batch_duration_seconds',
     help: 'A transaction, the wait for a connection included.',

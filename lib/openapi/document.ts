@@ -1,49 +1,54 @@
 import type { ProblemCode } from '#lib/http/errors'
-import { headerComponents } from '#lib/http/response-headers'
-import { type Operation, operations } from '#lib/openapi/operations'
-import { parameterComponents, parameterReferences, queryNames } from '#lib/openapi/parameters'
-import { problemComponents, problemReferences, successes } from '#lib/openapi/responses'
-import { schemaComponents } from '#lib/openapi/schemas'
+import type { Content, Envelope, Operation, OperationHandler } from '#lib/http/operation'
+import { headerComponents, headerReferences } from '#lib/http/response-headers'
+import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
+import { anyClientError, problemComponents, problemReferences } from '#lib/openapi/problems'
+import { schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
-import { servicePaths, serviceProblems } from '#lib/openapi/service-paths'
 import { description, tags } from '#lib/openapi/texts'
 import { version } from '#lib/service/version'
-import type { Envelope } from '#lib/tasks/list-page'
 
-/** Tasks have the same operations under three addresses; frontends of all three kinds exist. */
+/** Loads the route files, by their paths as they stand in the document: `/api/tasks/{id}`. */
+export type RouteFiles = Readonly<Record<string, () => Promise<object>>>
+
+/** An operation at one of the paths that serve it. */
+interface Served {
+  readonly path: string
+  readonly method: string
+  readonly operation: Operation
+}
+
+export interface DocumentOptions {
+  /** How the service wraps lists. */
+  readonly envelope: Envelope
+  /** The cookie that counts as credentials; undefined where none does. */
+  readonly sessionCookie?: string | undefined
+}
+
+/** Paths that name a user repeat those that do not: another tag and, since ids are unique, a suffix. */
 const families = [
-  { base: '/api/tasks', suffix: '', tag: 'Tasks', operations },
-  { base: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user', operations },
-  { base: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short', operations },
+  { start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
+  { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
 ]
 
-const everywhere: readonly ProblemCode[] = [
+/** What every operation of a caller can fail with. */
+const ofCallers: readonly ProblemCode[] = [
   ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
   ...(['rate_limited', 'internal_error', 'overloaded'] as const),
   ...(['database_unavailable', 'keys_unavailable'] as const),
 ]
 
-/**
- * The OpenAPI 3.1 document of this service.
- *
- * @param envelope how it wraps lists
- * @param sessionCookie the cookie that counts as credentials; undefined where none does
- */
-export function openApiDocument(envelope: Envelope, sessionCookie?: string): object {
-  const schemes = securitySchemes(sessionCookie)
+/** The OpenAPI 3.1 document of the operations that these route files export. */
+export async function openApiDocument(
+  files: RouteFiles,
+  options: DocumentOptions,
+): Promise<object> {
+  const served = (await Promise.all(Object.entries(files).map(operationsOf))).flat()
+  const operations = served.map(({ operation }) => operation)
+  const schemes = securitySchemes(options.sessionCookie)
   const paths: Record<string, Record<string, object>> = {}
-  const answers = successes((tasks) =>
-    envelope === 'array' ? tasks : { [envelope]: tasks, count: 1, total: 1 },
-  )
-  const problems = [...serviceProblems]
-  for (const { base, suffix, tag, operations: served } of families) {
-    for (const operation of served) {
-      const path = base + operation.path
-      problems.push(problemsOf(operation, path))
-      const described = describe(operation, path, answers)
-      const entry = { operationId: operation.id + suffix, tags: [tag], ...described }
-      paths[path] = { ...paths[path], [operation.method]: entry }
-    }
+  for (const one of served) {
+    paths[one.path] = { ...paths[one.path], [one.method]: describe(one, options.envelope) }
   }
   return {
     openapi: '3.1.1',
@@ -54,45 +59,87 @@ export function openApiDocument(envelope: Envelope, sessionCookie?: string): obj
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server' }],
-    tags,
+    tags: [...tags, ...otherTags(operations)],
     // One of them is enough.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),
-    paths: { ...paths, ...servicePaths },
+    paths,
     components: {
       securitySchemes: schemes,
-      schemas: schemaComponents(envelope),
-      parameters: parameterComponents(),
+      schemas: schemaComponents(operations, options.envelope),
+      parameters: parameterComponents(operations),
       headers: headerComponents,
-      responses: problemComponents(problems),
+      responses: problemComponents(served.map(problemsOf)),
     },
   }
 }
 
-function describe(operation: Operation, path: string, answers: ReturnType<typeof successes>) {
-  const { summary, body, headers, query } = operation
-  const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
-  const names = [...inPath, ...(query === undefined ? [] : queryNames()), ...headers]
+/** The operations that a route file exports. */
+async function operationsOf([path, load]: [string, () => Promise<object>]): Promise<Served[]> {
+  const file: Partial<Record<string, Partial<OperationHandler>>> = { ...(await load()) }
+  return ['get', 'post', 'patch', 'put', 'delete'].flatMap((method) => {
+    const operation = file[method.toUpperCase()]?.operation
+    return operation === undefined ? [] : [{ path, method, operation }]
+  })
+}
+
+function describe(served: Served, envelope: Envelope) {
+  const { operation, path } = served
+  const { id, tag, summary, isPublic = false } = operation
+  const family = families.find(({ start }) => path.startsWith(start))
+  const names = parameterNames(operation, path)
+  const bodies = Object.values(operation.inputs).flatMap(({ body = [] }) => body)
+  const answers = Object.entries(operation.answers).map(([status, { body, ...answer }]) => {
+    const content = typeof body === 'function' ? body(envelope) : body
+    const headers = headerReferences([
+      ...(['X-Request-Id', 'Cache-Control'] as const),
+      ...(isPublic ? [] : (['RateLimit', 'RateLimit-Policy'] as const)),
+      ...(['Server-Timing', ...(answer.headers ?? [])] as const),
+    ])
+    const described = { description: answer.description, headers }
+    return [status, content === undefined ? described : { ...described, ...contentOf(content) }]
+  })
   return {
+    operationId: id + (family?.suffix ?? ''),
+    tags: [family?.tag ?? tag],
     summary,
-    description: operation.description,
-    ...(names.length > 0 && { parameters: parameterReferences(names) }),
-    ...(body !== undefined && { requestBody: requestBody(body) }),
+    ...(operation.description !== undefined && { description: operation.description }),
+    ...(isPublic && { security: [] }),
+    ...(names.length > 0 && {
+      parameters: names.map((name) => ({ $ref: `#/components/parameters/${name}` })),
+    }),
+    ...bodies.map(({ name, required, examples }) => ({
+      requestBody: { required, content: { 'application/json': { schema: named(name), examples } } },
+    }))[0],
     responses: {
-      ...Object.fromEntries(
-        Object.entries(operation.successes).map(([status, name]) => [status, answers[name]]),
-      ),
-      ...problemReferences(problemsOf(operation, path)),
+      ...Object.fromEntries(answers),
+      ...problemReferences(problemsOf(served)),
+      ...(isPublic && { '4XX': anyClientError }),
     },
   }
 }
 
-function problemsOf({ problems }: Operation, path: string): ProblemCode[] {
+function contentOf({ type = 'application/json', name, schema, example }: Content) {
+  const described = name === undefined ? toSchema(schema, 'output') : named(name)
+  const media = { schema: described, ...(example !== undefined && { example }) }
+  return { content: { [type]: media } }
+}
+
+/** Tags that nothing is said about. */
+function otherTags(operations: readonly Operation[]): object[] {
+  const names = new Set(operations.map(({ tag }) => tag))
+  for (const { name } of tags) names.delete(name)
+  return Array.from(names, (name) => ({ name }))
+}
+
+function named(name: string): object {
+  return { $ref: `#/components/schemas/${name}` }
+}
+
+function problemsOf({ operation, path }: Served): ProblemCode[] {
+  const { inputs, problems = [], isPublic = false } = operation
+  const ofInputs = Object.values(inputs).flatMap((input) => input.problems)
+  if (isPublic) return [...problems, ...ofInputs]
   const ofPath: ProblemCode[] = path.includes('{') ? ['malformed_path'] : []
   if (path.includes('{userId}')) ofPath.push('other_user')
-  return [...problems, ...everywhere, ...ofPath]
-}
-
-function requestBody({ schema, required, examples }: NonNullable<Operation['body']>) {
-  const content = { schema: { $ref: `#/components/schemas/${schema}` }, examples }
-  return { required, content: { 'application/json': content } }
+  return [...problems, ...ofInputs, ...ofCallers, ...ofPath]
 }

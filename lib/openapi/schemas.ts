@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import { problemTypes } from '#lib/http/errors'
-import type { Envelope } from '#lib/tasks/list-page'
-import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/tasks/schemas'
+import type { Envelope, Operation } from '#lib/http/operation'
 
 const issuePlaces = {
   pointer: 'Where in the body it is: a JSON Pointer (RFC 6901).',
@@ -49,42 +48,55 @@ const validationIssue = {
   required: ['code', 'detail'],
 }
 
-/** `components.schemas`: bodies as the handlers' own zod schemas describe what they take. */
-export function schemaComponents(envelope: Envelope): Record<string, object> {
+/** `components.schemas`: bodies as the operations declare them, and errors. */
+export function schemaComponents(
+  operations: readonly Operation[],
+  envelope: Envelope,
+): Record<string, object> {
+  const answers = operations.flatMap((operation) =>
+    Object.values(operation.answers).flatMap(({ body }) => {
+      const { name, schema } = (typeof body === 'function' ? body(envelope) : body) ?? {}
+      return name === undefined || schema === undefined ? [] : [{ name, schema }]
+    }),
+  )
+  const bodies = operations.flatMap(({ inputs }) =>
+    Object.values(inputs).flatMap(({ body = [] }) => body),
+  )
   return {
-    Task: toSchema(Task, 'output'),
-    TaskList: listSchema(envelope),
-    NewTask: toSchema(NewTask, 'input'),
-    TaskPatch: toSchema(TaskPatch, 'input'),
-    TaskCompletion: toSchema(TaskCompletion, 'input'),
+    ...convert(answers, 'output'),
+    ...convert(bodies, 'input'),
     Problem: problem,
     ValidationIssue: validationIssue,
   }
 }
 
-function listSchema(envelope: Envelope): object {
-  const tasks = { type: 'array', items: { $ref: '#/components/schemas/Task' } }
-  if (envelope === 'array') return { ...tasks, description: 'A page of tasks.' }
-  return {
-    type: 'object',
-    description: 'A page of tasks.',
-    properties: {
-      [envelope]: tasks,
-      count: { type: 'integer', description: 'How many tasks this page has.' },
-      total: { type: 'integer', description: 'How many tasks all pages have.' },
-    },
-    required: [envelope, 'count', 'total'],
-  }
+/** A schema that stands in its place. */
+export function toSchema(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io, override: open })
+  return rest
 }
 
-/** Without `$schema`, and open: a client must not fail on a field that comes later. */
-function toSchema(schema: z.ZodType, io: 'input' | 'output'): object {
-  const { $schema, additionalProperties, ...rest } = z.toJSONSchema(schema, {
+/** Schemas by name, which refer to each other by name. */
+function convert(
+  named: readonly { readonly name: string; readonly schema: z.ZodType }[],
+  io: 'input' | 'output',
+): Record<string, object> {
+  const registry = z.registry<{ id: string }>()
+  const schemasByName = new Map(named.map(({ name, schema }) => [name, schema]))
+  for (const [id, schema] of schemasByName) registry.add(schema, { id })
+  const { schemas } = z.toJSONSchema(registry, {
     io,
-    // Generators of clients take a field with a default for one that must be sent.
-    override: ({ jsonSchema }) => {
-      delete jsonSchema.default
-    },
+    uri: (id) => `#/components/schemas/${id}`,
+    override: open,
   })
-  return rest
+  return Object.fromEntries(
+    Object.entries(schemas).map(([name, { $schema, $id, ...rest }]) => [name, rest]),
+  )
+}
+
+/** Clients must not fail on a field that comes later, and their generators take a field with a default for one that must be sent. */
+function open({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  delete jsonSchema.default
+  delete jsonSchema.propertyNames
+  if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties
 }

@@ -2,9 +2,8 @@ import type { TaskRow } from '#db/tasks/task-row'
 import type { CreatedTask, Found } from '#db/tasks/tasks'
 import type { Versions } from '#db/tasks/versions'
 import { type Answer, json } from '#lib/http/answer'
-import { taskNotFound } from '#lib/http/body'
 import { Problem } from '#lib/http/errors'
-import { taskTag } from '#lib/tasks/conditions'
+import { preconditionFailed, taskTag } from '#lib/tasks/conditions'
 import { toTask } from '#lib/tasks/task'
 
 /** Of tasks and lists: a browser may keep them, and asks before it uses them. */
@@ -13,12 +12,12 @@ export const caching = { 'cache-control': 'private, no-cache' }
 /**
  * A task, or 304 where the reader has this version of it.
  *
- * @throws Problem 404 where there is none, 412 where it is in another version
+ * @throws Problem 404 where there is none, 412 where a condition of the request is not met
  */
-export function taskAnswer(found: Found, known: Versions = []): Answer {
+export function taskAnswer(found: Found, ifNoneMatch: Versions = []): Answer {
   const task = taskIn(found)
   const headers = { ...caching, etag: taskTag(task.version) }
-  const isKnown = known === '*' || known.includes(task.version)
+  const isKnown = ifNoneMatch === '*' || ifNoneMatch.includes(task.version)
   return isKnown ? { status: 304, headers } : json(toTask(task), { headers })
 }
 
@@ -35,7 +34,7 @@ export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
   })
 }
 
-/** @throws Problem 404 where there was nothing to delete, 412 where it is in another version */
+/** @throws Problem 404 where there was nothing to delete, 412 where a condition is not met */
 export function deletedAnswer(found: Found): Answer {
   taskIn(found)
   return { status: 204 }
@@ -43,10 +42,11 @@ export function deletedAnswer(found: Found): Answer {
 
 function taskIn(found: Found): TaskRow {
   if (found === undefined) throw taskNotFound()
-  if (found === 'stale') throw preconditionFailed()
+  if (found === 'precondition failed') throw preconditionFailed()
   return found
 }
 
-export function preconditionFailed(): Problem {
-  return new Problem('precondition_failed', 'It has changed since the version that you named.')
+/** 404, the same for a task of somebody else as for none: it says nothing about others'. */
+export function taskNotFound(): Problem {
+  return new Problem('task_not_found', 'There is no such task.')
 }

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import type { TaskContent } from '#db/tasks/task-row'
 import { derivedKey } from '#lib/auth/derived-key'
 import { Problem } from '#lib/http/errors'
+import type { Input } from '#lib/http/operation'
 import { shortHash, shortHashLength } from '#lib/tasks/short-hash'
 
 /** The id of a task to create, and what is noted with it; see ADR 0031. */
@@ -10,20 +11,37 @@ export interface Creation {
   readonly creation: string | null
 }
 
-/** A key of 1 to 255 visible characters, bare or quoted; also its pattern in the API document. */
-export const keyPattern =
-  /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
+/** A key of 1 to 255 visible characters, bare or quoted. */
+const keyPattern = /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
+
+/** The `Idempotency-Key`, undefined where there is none. */
+export const idempotencyKey: Input<string | undefined> = {
+  read({ request }) {
+    const header = request.headers.get('idempotency-key')
+    return header === null ? undefined : readKey(header)
+  },
+  problems: ['malformed_header', 'idempotency_key_reused'],
+  parameters: [
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      description:
+        'A name of your own for this task, such as a UUID: 1 to 255 visible characters, in quotes or bare. It is remembered as long as the task exists. For instance `8e03978e-40d5-43dd-bc93-6894a57f9324`.',
+      schema: { type: 'string', pattern: keyPattern.source },
+    },
+  ],
+}
 
 /**
  * What a create is stored under. With an `Idempotency-Key` the id follows from user and key, so
  * that the table's primary key lets one of any number of requests create the task.
- *
- * @throws Problem 400 where the header is malformed
  */
-export function planCreation(request: Request, userId: string, content: TaskContent): Creation {
-  const header = request.headers.get('idempotency-key')
-  if (header === null) return { id: crypto.randomUUID(), creation: null }
-  const key = readKey(header)
+export function planCreation(
+  key: string | undefined,
+  userId: string,
+  content: TaskContent,
+): Creation {
+  if (key === undefined) return { id: crypto.randomUUID(), creation: null }
   return { id: idFor(userId, key), creation: `${digest(content)}.${nonce()}` }
 }
 

@@ -1,45 +1,51 @@
 import type { ListOptions, TaskPage } from '#db/tasks/list-tasks'
 import type { TaskRow } from '#db/tasks/task-row'
-import { type Environment, env } from '#lib/config/env'
+import { env } from '#lib/config/env'
 import type { Answer } from '#lib/http/answer'
 import { readQuery } from '#lib/http/body'
+import {
+  type Conditions,
+  conditionHeaders,
+  type EntityTags,
+  isAmong,
+  readConditions,
+} from '#lib/http/entity-tags'
+import type { Input, InputSource } from '#lib/http/operation'
 import { parameterProblem } from '#lib/http/validation'
-import { caching, preconditionFailed } from '#lib/tasks/answers'
-import { readListCondition } from '#lib/tasks/conditions'
+import { caching } from '#lib/tasks/answers'
+import { preconditionFailed } from '#lib/tasks/conditions'
 import { openCursor, sealCursor } from '#lib/tasks/cursor'
 import { listBody } from '#lib/tasks/list-body'
 import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
 import { shortHash } from '#lib/tasks/short-hash'
 import { toTask } from '#lib/tasks/task'
 
-/** What a list is wrapped in. */
-export type Envelope = Environment['LIST_ENVELOPE']
-
-/** The page of a list that a request asks for, whose list it is, and in which versions. */
-export interface ListRequest {
+/** The page of a list that a request asks for, whose list it is, and on which conditions. */
+export interface PageRequest extends Conditions<EntityTags> {
   readonly request: Request
   readonly userId: string
   readonly options: ListOptions
-  /** Tags of the versions that may be sent, and of those that the client has. */
-  readonly acceptable: '*' | readonly string[]
-  readonly known: '*' | readonly string[]
 }
 
-/**
- * Reads which page is asked for, from the query and the conditions.
- *
- * @throws Problem 400 or 422; a cursor of another list or another user is as bad as a made-up one
- */
-export function readListRequest(request: Request, userId: string): ListRequest {
+/** Which page is asked for: the query and the conditions. */
+export const pageRequest: Input<PageRequest> = {
+  read: readPageRequest,
+  problems: ['malformed_header', 'precondition_failed', 'validation_failed'],
+  query: ListTasksQuery,
+  parameters: conditionHeaders,
+}
+
+/** A cursor of another list or another user is as bad as a made-up one. */
+function readPageRequest({ request, caller: { userId } }: InputSource): PageRequest {
   const { cursor, ...query } = readQuery(request, ListTasksQuery)
-  const { is, known } = readListCondition(request)
+  const conditions = readConditions(request)
   const { sort, order } = query
   const after = cursor === undefined ? undefined : openCursor(cursor, { userId, sort, order })
   if (cursor !== undefined && after === undefined) {
     throw parameterProblem('cursor', 'invalid_cursor', 'is not from the Link header of this list')
   }
   const withTotal = env().LIST_ENVELOPE !== 'array'
-  return { request, userId, options: { ...query, after, withTotal }, acceptable: is, known }
+  return { request, userId, options: { ...query, after, withTotal }, ...conditions }
 }
 
 /**
@@ -47,13 +53,14 @@ export function readListRequest(request: Request, userId: string): ListRequest {
  *
  * @throws Problem 412 where the list is not in a version that the request asks for
  */
-export function listAnswer(page: TaskPage, list: ListRequest): Answer {
+export function listAnswer(page: TaskPage, asked: PageRequest): Answer {
+  const { ifMatch = '*', ifNoneMatch = [] } = asked
   const tag = tagOf(page)
-  if (!isAmong(tag, list.acceptable)) throw preconditionFailed()
-  const next = page.hasMore ? nextPage(list, page.tasks) : undefined
+  if (!isAmong(tag, ifMatch)) throw preconditionFailed()
+  const next = page.hasMore ? nextPage(asked, page.tasks) : undefined
   const link = next !== undefined && { link: `<${next}>; rel="next"` }
   const headers = { ...caching, etag: `"${tag}"`, ...link }
-  return isAmong(tag, list.known)
+  return isAmong(tag, ifNoneMatch)
     ? { status: 304, headers }
     : { headers: { 'content-type': 'application/json', ...headers }, body: bodyOf(page) }
 }
@@ -72,12 +79,8 @@ function tagOf({ tasks, hasMore, total }: TaskPage): string {
   return shortHash(content)
 }
 
-function isAmong(tag: string, tags: '*' | readonly string[]): boolean {
-  return tags === '*' || tags.includes(tag)
-}
-
 /** Relative, for the service may stand behind a proxy; all else in the query stays as it was sent. */
-function nextPage({ request, userId, options }: ListRequest, tasks: readonly TaskRow[]) {
+function nextPage({ request, userId, options }: PageRequest, tasks: readonly TaskRow[]) {
   const last = tasks.at(-1)
   if (last === undefined) return undefined
   const { pathname, searchParams } = new URL(request.url)

@@ -1,5 +1,6 @@
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
+import { routeFiles } from '#app/route-files'
 import { openApiDocument } from '#lib/openapi/document'
 
 export interface Reference {
@@ -34,7 +35,9 @@ interface OpenApiDocument {
 }
 
 /** The API document of a service with default settings. */
-export const document: OpenApiDocument = JSON.parse(JSON.stringify(openApiDocument('array')))
+export const document: OpenApiDocument = JSON.parse(
+  JSON.stringify(await openApiDocument(routeFiles, { envelope: 'array' })),
+)
 
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)

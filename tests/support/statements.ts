@@ -1,3 +1,4 @@
+import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { type ListOptions, listTasks } from '#db/tasks/list-tasks'
 import type { TaskContent, TaskRow } from '#db/tasks/task-row'
@@ -8,7 +9,6 @@ import {
   findTask,
   insertTask,
   type TaskChanges,
-  type TaskOwner,
   updateTask,
 } from '#db/tasks/tasks'
 import { toTask } from '#lib/tasks/task'
@@ -29,7 +29,7 @@ export function statementsOf(db: CallerDatabase, userId: string) {
       return { json: JSON.stringify(tasks.map(toTask)), ...page }
     },
     find: async (id: string) => taskIn(await findTask(db, userId, id)),
-    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<TaskOwner> = {}) =>
+    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
       shown(await insertTask(db, { userId, ...owner }, { id }, { ...content, ...task })),
     update: async (id: string, changes: TaskChanges) =>
       taskIn(await updateTask(db, userId, id, changes)),
@@ -43,7 +43,7 @@ export function statementsOf(db: CallerDatabase, userId: string) {
 /** Without a condition, a task is there or it is not. */
 function taskIn(found: Found): { json: string; version: number } | undefined {
   if (found === undefined) return undefined
-  if (found === 'stale') throw new Error('No condition was given.')
+  if (found === 'precondition failed') throw new Error('No condition was given.')
   return shown(found)
 }
 

@@ -8,7 +8,7 @@ const page = readFileSync('docs/operations.md', 'utf8')
 let types: Map<string, string>
 
 beforeAll(async () => {
-  startMetrics()
+  startMetrics(() => undefined)
   const text = await readMetrics()
   types = new Map(
     Array.from(text.matchAll(/^# TYPE (\w+) (\w+)$/gm), ([, name = '', type = '']) => [name, type]),

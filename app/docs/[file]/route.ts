@@ -1,10 +1,11 @@
 import { pathNotFound } from '#lib/http/body'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
 import { referencePart } from '#lib/openapi/reference-page'
+import { getReferencePart } from '#lib/service/operations'
 
 /** The scripts and styles of the reference page. */
-export const GET = withRequest(async ({ params }) => {
+export const GET = withoutAuth(getReferencePart, async ({ params }) => {
   const { file } = params
   const part = typeof file === 'string' ? await referencePart(file) : undefined
   if (part === undefined) throw pathNotFound()

@@ -1,9 +1,10 @@
 import { html } from '#lib/http/answer'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
 import { errorsPage, errorsPolicy } from '#lib/openapi/errors-page'
+import { getErrors } from '#lib/service/operations'
 
 /** Every error, explained. */
-export const GET = withRequest(() => html(errorsPage, errorsPolicy))
+export const GET = withoutAuth(getErrors, () => html(errorsPage, errorsPolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

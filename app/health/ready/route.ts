@@ -1,12 +1,13 @@
 import { json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
 import { otherMethods } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { withoutAuth } from '#lib/http/operation'
 import { isDatabaseReady } from '#lib/service/database'
 import { isDraining } from '#lib/service/draining'
+import { getReadiness } from '#lib/service/operations'
 
 /** The service can serve: the database answers, is migrated, and the second wall stands. */
-export const GET = withRequest(async () => {
+export const GET = withoutAuth(getReadiness, async () => {
   if (isDraining()) throw notReady('The service is shutting down.')
   if (!(await isDatabaseReady())) throw notReady('The database is not migrated.')
   return json({ status: 'ready' })

@@ -1,1 +1,1 @@
-export * from '#app/api/tasks/[id]/complete/route'
+export * from '#app/api/tasks/[id]/toggle/route'

@@ -1,55 +1,6 @@
 import { type ProblemCode, type ProblemType, problemTypes } from '#lib/http/errors'
 import { problemTexts } from '#lib/http/problem-texts'
-import { type HeaderName, headerComponents } from '#lib/http/response-headers'
-import type { SuccessName } from '#lib/openapi/operations'
-
-const exampleTask = {
-  id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
-  user_id: 'mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP',
-  title: 'Buy milk',
-  description: null,
-  completed: false,
-  is_completed: false,
-  created_at: '2026-01-31T08:15:00.000Z',
-  updated_at: '2026-01-31T08:15:00.000Z',
-}
-
-const onEvery = [
-  'X-Request-Id',
-  'Cache-Control',
-  'RateLimit',
-  'RateLimit-Policy',
-  'Server-Timing',
-] as const
-
-function success(description: string, names: readonly HeaderName[], content?: object) {
-  return { description, headers: headers([...onEvery, ...names]), ...content }
-}
-
-const task = json('Task', exampleTask)
-
-/** What answers of 2xx and 3xx look like, by the names in the operations table. */
-export function successes(
-  listExample: (tasks: readonly object[]) => object,
-): Record<SuccessName, object> {
-  return {
-    task: success('The task.', ['ETag'], task),
-    created: success('The new task.', ['ETag', 'Location'], task),
-    replayed: success(
-      'The task that an earlier request with this `Idempotency-Key` created, as it is now.',
-      ['ETag', 'Location', 'Idempotency-Replayed'],
-      task,
-    ),
-    deleted: success('It is gone.', []),
-    unchangedTask: success('You have its latest version. No body.', ['ETag']),
-    list: success(
-      'A page of your tasks.',
-      ['ETag', 'Link'],
-      json('TaskList', listExample([exampleTask])),
-    ),
-    unchangedList: success('You have this list. No body.', ['ETag', 'Link']),
-  }
-}
+import { type HeaderName, headerComponents, headerReferences } from '#lib/http/response-headers'
 
 /** References to the errors that these codes stand for, one for each status. */
 export function problemReferences(codes: readonly ProblemCode[]): Record<string, object> {
@@ -73,7 +24,7 @@ export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
 /** Every answer of 4xx that the service may give wherever it is asked wrongly. */
 export const anyClientError = {
   description: 'Any other method is a 405. The answer is a problem document, as for every error.',
-  headers: headers(['X-Request-Id', 'Cache-Control', 'Server-Timing']),
+  headers: headerReferences(['X-Request-Id', 'Cache-Control', 'Server-Timing']),
   content: {
     'application/problem+json': {
       schema: { $ref: '#/components/schemas/Problem' },
@@ -100,7 +51,11 @@ function problemOf(status: number, codes: readonly ProblemCode[]) {
   const named = extra[status]
   return {
     description: codes.map((code) => `\`${code}\`: ${problemTexts[code]}`).join('\n\n'),
-    headers: headers([...onEvery, ...(named === undefined ? [] : [named])]),
+    headers: headerReferences([
+      ...(['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const),
+      'Server-Timing',
+      ...(named === undefined ? [] : [named]),
+    ]),
     content: {
       'application/problem+json': {
         schema: {
@@ -124,13 +79,4 @@ function exampleProblem(code: ProblemCode): object {
     instance: headerComponents['X-Request-Id'].example,
     ...(code === 'validation_failed' && { errors: [issue] }),
   }
-}
-
-function json(schema: string, example: object) {
-  const content = { schema: { $ref: `#/components/schemas/${schema}` }, example }
-  return { content: { 'application/json': content } }
-}
-
-function headers(names: readonly HeaderName[]) {
-  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }

@@ -21,7 +21,6 @@ function operationTable(results: readonly Result[]): string {
     ...['p50 ms', 'p95 ms', 'p99 ms', 'CPU ms/request', 'in Postgres', 'memory MiB', 'core in use'],
   ]
   const rows = results.map(({ target, median: figures, rounds }) => {
-    if (figures === undefined) return [target.title, 'not served', ...head.slice(2).map(() => '')]
     const { perSecond, p50, p95, p99, serverMs, postgresMs, memoryMb, busy } = figures
     return [
       ...[target.title, whole(perSecond), spreadOf(rounds)],

@@ -1,0 +1,23 @@
+/** Every route file but the one for unknown paths, in the order of the API document. */
+export const routeFiles = {
+  '/api/tasks': () => import('#app/api/tasks/route'),
+  '/api/tasks/{id}': () => import('#app/api/tasks/[id]/route'),
+  '/api/tasks/{id}/complete': () => import('#app/api/tasks/[id]/complete/route'),
+  '/api/tasks/{id}/toggle': () => import('#app/api/tasks/[id]/toggle/route'),
+  '/api/{userId}/tasks': () => import('#app/api/[userId]/tasks/route'),
+  '/api/{userId}/tasks/{id}': () => import('#app/api/[userId]/tasks/[id]/route'),
+  '/api/{userId}/tasks/{id}/complete': () => import('#app/api/[userId]/tasks/[id]/complete/route'),
+  '/api/{userId}/tasks/{id}/toggle': () => import('#app/api/[userId]/tasks/[id]/toggle/route'),
+  '/api/{userId}': () => import('#app/api/[userId]/route'),
+  '/api/{userId}/{id}': () => import('#app/api/[userId]/[id]/route'),
+  '/api/{userId}/{id}/complete': () => import('#app/api/[userId]/[id]/complete/route'),
+  '/api/{userId}/{id}/toggle': () => import('#app/api/[userId]/[id]/toggle/route'),
+  '/': () => import('#app/route'),
+  '/health': () => import('#app/health/route'),
+  '/health/live': () => import('#app/health/live/route'),
+  '/health/ready': () => import('#app/health/ready/route'),
+  '/openapi.json': () => import('#app/openapi.json/route'),
+  '/docs': () => import('#app/docs/route'),
+  '/docs/{file}': () => import('#app/docs/[file]/route'),
+  '/docs/errors': () => import('#app/docs/errors/route'),
+}
