@@ -32,8 +32,11 @@ describe.each(['node', 'next'] as const)('SIGTERM on the %s host', (host) => {
     )
     await sleep(100)
     leaving.process.kill('SIGTERM')
-    await sleep(200)
-    const ready = await fetch(`${leaving.url}/health/ready`)
+    let ready = await fetch(`${leaving.url}/health/ready`)
+    for (let tries = 0; tries < 50 && ready.status === 200; tries += 1) {
+      await sleep(10)
+      ready = await fetch(`${leaving.url}/health/ready`)
+    }
     expect(ready.status).toBe(503)
     expect(ready.headers.get('connection')).toBe('close')
     expect(await ready.json()).toMatchObject({ code: 'not_ready' })

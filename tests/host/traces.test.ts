@@ -128,25 +128,28 @@ describe.each([
   })
 })
 
-test('on plain Node, SIGTERM sends the spans that are left, of the requests that were sampled', async () => {
-  await using collector = await startCollector()
-  await using service = await startService('node', {
-    ...plain,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
-    OTEL_TRACES_SAMPLER_ARG: '0',
-    OTEL_BSP_SCHEDULE_DELAY: '60000',
-  })
-  await list(service.url)
-  await list(service.url, { traceparent: `00-${unsampledId}-${parentId}-00` })
-  await list(service.url, { traceparent: `00-${traceId}-${parentId}-01` })
-  expect(collector.spans()).toEqual([])
-  expect(await service.stop('SIGTERM')).toBe(0)
-  // A line of the log can be found by its trace all the same.
-  expect(service.output()).toContain(unsampledId)
-  const spans = collector.spans().map((span) => `${span.traceId} ${span.name}`)
-  expect(spans.sort()).toEqual([`${traceId} GET /api/tasks`, `${traceId} SELECT`])
-})
+test.each(['node', 'next'] as const)(
+  'on the %s host, SIGTERM sends the spans that are left, of the requests that were sampled',
+  async (host) => {
+    await using collector = await startCollector()
+    await using service = await startService(host, {
+      ...plain,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0',
+      OTEL_BSP_SCHEDULE_DELAY: '60000',
+    })
+    await list(service.url)
+    await list(service.url, { traceparent: `00-${unsampledId}-${parentId}-00` })
+    await list(service.url, { traceparent: `00-${traceId}-${parentId}-01` })
+    expect(collector.spans()).toEqual([])
+    expect(await service.stop('SIGTERM')).toBe(0)
+    // A line of the log can be found by its trace all the same.
+    expect(service.output()).toContain(unsampledId)
+    const spans = collector.spans().map((span) => `${span.traceId} ${span.name}`)
+    expect(spans.sort()).toEqual([`${traceId} GET /api/tasks`, `${traceId} SELECT`])
+  },
+)
 
 test.each(['300', '10000'])(
   'a receiver that never answers, given %s ms, keeps neither a request nor the end waiting',
