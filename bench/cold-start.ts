@@ -123,6 +123,8 @@ async function startOnce(folder: string, path: string, env: NodeJS.ProcessEnv): 
     const end = now()
     child.kill('SIGTERM')
     const [cpu] = await once(child.stdout, 'data')
+    // It writes the compile cache as it ends.
+    if (child.exitCode === null) await once(child, 'exit')
     return {
       total: end - startedAt,
       node: node - startedAt,

@@ -3,8 +3,13 @@ import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
 import { permitSweep } from '#db/permit-sweep'
-import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
-import { findSession, type Session } from '#db/sessions'
+import {
+  type CallerDatabase,
+  openCallerDatabase,
+  type RateLimit,
+  type TimeLimits,
+} from '#db/scoped'
+import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
 import { canHold } from '#db/user-ids'
@@ -36,9 +41,9 @@ export interface OpenDatabase {
     signal?: () => AbortSignal,
   ): CallerDatabase
   /** The session that a token of Better Auth's names, undefined where it is over. */
-  findSession(token: string): Promise<Session | undefined>
+  selectSession(token: string): Promise<Session | undefined>
   /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
-  prepare(): Promise<void>
+  makeReady(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
   isReady(): Promise<boolean>
   close(): Promise<void>
@@ -61,10 +66,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
         ? transport
         : { ...transport, transaction: refuseUser }
       const limit = rateLimit && alsoCalling(countPermit, rateLimit)
-      return databaseFor(way, userId, { ...limits, deadlineMs }, limit, signal)
+      return openCallerDatabase(way, userId, { ...limits, deadlineMs }, limit, signal)
     },
-    findSession: (token) => findSession(transport, sessionsTable, token, limits),
-    async prepare() {
+    selectSession: (token) => selectSession(transport, sessionsTable, token, limits),
+    async makeReady() {
       if (await isProven(transport, limits, onProof)) return
       await migrate(transport, usersTable, usersIdType)
       if (await proveIsolation(transport, limits, onProof)) return

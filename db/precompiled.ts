@@ -44,7 +44,7 @@ const parameters = new Proxy({}, { get: (_, name) => new Parameter(name) })
  * @param write builds it; the values that it is given stand for those of each run, and may only be
  *   passed on to the statement
  */
-export function prepare<Values extends object, Row>(
+export function precompile<Values extends object, Row>(
   write: (db: Kysely<Database>, values: Values) => Compilable<Row>,
 ): (values: Values) => CompiledQuery<Row> {
   let compiled: CompiledQuery<Row> | undefined

@@ -40,7 +40,7 @@ export const callerRole = 'todo_app'
  * other user's rows even from a statement that forgot to name the owner. It costs no round trip:
  * see `Transport`. Transactions across statements are not offered: a request is one statement.
  */
-export function databaseFor(
+export function openCallerDatabase(
   transport: Transport,
   userId: string,
   limits: TimeLimits,

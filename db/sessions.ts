@@ -24,13 +24,13 @@ const readOnly = {
  * @returns undefined where the session is over
  * @throws DatabaseError
  */
-export async function findSession(
+export async function selectSession(
   transport: Transport,
   table: TableName,
   token: string,
   { deadlineMs, attemptMs }: TimeLimits,
 ): Promise<Session | undefined> {
-  const statements = [readOnly, { sql: selectSession(table), parameters: [token] }]
+  const statements = [readOnly, { sql: sessionQuery(table), parameters: [token] }]
   try {
     // Whose session it is, is not known yet; a token that is sent many times is in one line.
     const results = await withRetries(
@@ -44,7 +44,7 @@ export async function findSession(
 }
 
 /** As JSON, so that the columns may be named either way: `userId` or `user_id`. */
-function selectSession(table: TableName): string {
+function sessionQuery(table: TableName): string {
   return `select coalesce(entry->>'userId', entry->>'user_id') as "userId",
       coalesce(entry->>'expiresAt', entry->>'expires_at') as "expiresAt"
     from (select to_jsonb(session) as entry from ${quoteTableName(table)} as session

@@ -34,7 +34,7 @@ const titleOrder = sql`title collate "und-x-icu"`
  * Lists a page of a user's tasks. The next page starts after a sort key and not after a number of
  * rows, so what is created or deleted in between moves nothing into it or out.
  */
-export async function listTasks(
+export async function listTaskRows(
   db: CallerDatabase,
   userId: string,
   { completed, sort, order, limit, after, withTotal }: ListOptions,

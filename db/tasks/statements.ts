@@ -6,7 +6,7 @@ import {
   sql,
   type UpdateQueryBuilder,
 } from 'kysely'
-import { prepare } from '#db/precompiled'
+import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
 import { meets, type VersionCondition } from '#db/tasks/versions'
@@ -26,12 +26,12 @@ interface NewTaskRow extends TaskKey, TaskContent {
 export const flipped = sql<boolean>`not completed`
 
 // What most requests run, without a condition.
-export const find = prepare(selectTask)
-export const remove = prepare(removeTask)
-export const flip = prepare((db, key: TaskKey) =>
-  changeTask(db, key).set({ completed: flipped }).returning(taskColumns),
+export const findStatement = precompile(selectQuery)
+export const deleteStatement = precompile(deleteQuery)
+export const flipStatement = precompile((db, key: TaskKey) =>
+  updateQuery(db, key).set({ completed: flipped }).returning(taskColumns),
 )
-export const insert = prepare((db, task: NewTaskRow) =>
+export const insertStatement = precompile((db, task: NewTaskRow) =>
   db
     .insertInto('tasks')
     .values({
@@ -54,18 +54,18 @@ function isTask({ userId, id }: TaskKey, condition: VersionCondition) {
   return and([eb('user_id', '=', userId), eb('id', '=', id), meets(condition)])
 }
 
-export function selectTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+export function selectQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
   return db.selectFrom('tasks').select(taskColumns).where(isTask(key, condition))
 }
 
-export function changeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+export function updateQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
   return db
     .updateTable('tasks')
     .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
     .where(isTask(key, condition))
 }
 
-export function removeTask(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+export function deleteQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
   return db.deleteFrom('tasks').where(isTask(key, condition)).returning(taskColumns)
 }
 

@@ -2,15 +2,15 @@ import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import {
   besideTask,
-  changeTask,
-  find,
-  flip,
+  deleteQuery,
+  deleteStatement,
+  findStatement,
   flipped,
-  insert,
-  remove,
-  removeTask,
-  selectTask,
+  flipStatement,
+  insertStatement,
+  selectQuery,
   type TaskKey,
+  updateQuery,
 } from '#db/tasks/statements'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
 import { isUnconditional, type VersionCondition } from '#db/tasks/versions'
@@ -26,36 +26,38 @@ export interface CreatedTask extends TaskRow {
 }
 
 /** Reads a task. */
-export async function findTask(
+export async function findTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
   const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(find(key))).rows[0]
-  return await findConditionally(db, key, selectTask(db, key, condition))
+  if (isUnconditional(condition)) return (await db.executeQuery(findStatement(key))).rows[0]
+  return await findConditionally(db, key, selectQuery(db, key, condition))
 }
 
 /**
  * Stores a task, and the user's row before it where that is missing and the table is ours. The same
  * id again changes nothing and returns what is there: its `creation` tells who stored it.
  */
-export async function insertTask(
+export async function insertTaskRow(
   db: CallerDatabase,
   owner: Caller,
   { id, creation = null }: { readonly id: string; readonly creation?: string | null },
   content: TaskContent,
 ): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
-  const { rows } = await db.executeQuery(insert({ userId, email, name, id, creation, ...content }))
+  const { rows } = await db.executeQuery(
+    insertStatement({ userId, email, name, id, creation, ...content }),
+  )
   const [task] = rows
   if (task === undefined) throw new Error('An insert gives back the task that it stored or found.')
   return task
 }
 
 /** Changes the fields that are given; where there are none, reads. */
-export async function updateTask(
+export async function updateTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
@@ -63,38 +65,38 @@ export async function updateTask(
   condition: VersionCondition = {},
 ): Promise<Found> {
   const isEmpty = Object.values(changes).every((value) => value === undefined)
-  if (isEmpty) return await findTask(db, userId, id, condition)
+  if (isEmpty) return await findTaskRow(db, userId, id, condition)
   const key = { userId, id }
-  const query = changeTask(db, key, condition).set(changes).returning(taskColumns)
+  const query = updateQuery(db, key, condition).set(changes).returning(taskColumns)
   if (isUnconditional(condition)) return await query.executeTakeFirst()
   return await findConditionally(db, key, query)
 }
 
 /** Sets completion, or flips it where no value is given. */
-export async function completeTask(
+export async function completeTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   completed: boolean | undefined,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  if (completed !== undefined) return await updateTask(db, userId, id, { completed }, condition)
+  if (completed !== undefined) return await updateTaskRow(db, userId, id, { completed }, condition)
   const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(flip(key))).rows[0]
-  const query = changeTask(db, key, condition).set({ completed: flipped }).returning(taskColumns)
+  if (isUnconditional(condition)) return (await db.executeQuery(flipStatement(key))).rows[0]
+  const query = updateQuery(db, key, condition).set({ completed: flipped }).returning(taskColumns)
   return await findConditionally(db, key, query)
 }
 
 /** Deletes a task, and returns what it was. */
-export async function deleteTask(
+export async function deleteTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
   const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(remove(key))).rows[0]
-  return await findConditionally(db, key, removeTask(db, key, condition))
+  if (isUnconditional(condition)) return (await db.executeQuery(deleteStatement(key))).rows[0]
+  return await findConditionally(db, key, deleteQuery(db, key, condition))
 }
 
 /**

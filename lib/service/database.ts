@@ -44,10 +44,10 @@ export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
 }
 
 /**
- * A Kysely bound to one user and held to the user's rate limit; see `databaseFor` in
+ * A Kysely bound to one user and held to the user's rate limit; see `openCallerDatabase` in
  * `db/scoped.ts`. Throws as `databaseWithin`.
  */
-export async function databaseFor(
+export async function openCallerDatabase(
   userId: string,
   onPermit: (permit: Permit) => void,
   signal: () => AbortSignal,
@@ -59,10 +59,10 @@ export async function databaseFor(
   return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
 }
 
-/** The session of a signed token; see `findSession` in `db/sessions.ts`. */
+/** The session of a signed token; see `selectSession` in `db/sessions.ts`. */
 export async function findSession(token: string): Promise<Session | undefined> {
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
-  return await opened.findSession(token)
+  return await opened.selectSession(token)
 }
 
 /**
@@ -112,7 +112,7 @@ async function open(): Promise<OpenDatabase> {
       }),
   })
   try {
-    await within(preparationMs, opened.prepare())
+    await within(preparationMs, opened.makeReady())
     return opened
   } catch (error) {
     await opened.close()

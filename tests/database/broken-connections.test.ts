@@ -18,7 +18,7 @@ beforeEach(async () => {
   proxy = await startFaultProxy(server.port)
   const url = postgresAt(proxy.port).url(name)
   database = await openDatabase({ ...options, url, poolSize: 1, connectTimeoutMs: 1000 })
-  await database.prepare()
+  await database.makeReady()
 })
 afterEach(async () => {
   proxy.mode = 'pass'

@@ -11,7 +11,7 @@ test('where the role itself bypasses, or owns the table, the wall counts as brok
   // The role belongs to the cluster, so it is another one that stands in for it here.
   const name = await createDatabase(server)
   const database = await openDatabase({ ...options, url: server.url(name) })
-  await database.prepare()
+  await database.makeReady()
   const asRole = (role: string) => ({
     ...database.transport,
     transaction: (...[statements, timeoutMs]: Parameters<typeof database.transport.transaction>) =>
@@ -42,7 +42,7 @@ test('where the role itself bypasses, or owns the table, the wall counts as brok
 test('where role and user do not reach the statement, as behind a pooler that forgets them, the wall counts as broken', async () => {
   const name = await createDatabase(server)
   const database = await openDatabase({ ...options, url: server.url(name) })
-  await database.prepare()
+  await database.makeReady()
   const forgetful: Transport = {
     ...database.transport,
     async transaction(statements, timeoutMs) {

@@ -7,7 +7,7 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase('postgres', { poolSize: 1, namedStatements })
-    await opened.database.prepare()
+    await opened.database.makeReady()
   })
   afterAll(() => opened?.close())
 

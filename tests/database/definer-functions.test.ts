@@ -33,7 +33,7 @@ const shadows = [
 
 async function migrate(url: string): Promise<void> {
   const database = await openDatabase({ ...options, url })
-  await database.prepare()
+  await database.makeReady()
   await database.close()
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { listTasks, type Position } from '#db/tasks/list-tasks'
+import { listTaskRows, type Position } from '#db/tasks/list-tasks'
 import { toTask } from '#lib/tasks/task'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
@@ -10,7 +10,7 @@ describe.each(transports)('%s', (name) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     await opened.asAdministrator(
       `insert into users (id) values ('${as}')`,
       `insert into tasks (user_id, id, title, created_at)
@@ -29,7 +29,7 @@ describe.each(transports)('%s', (name) => {
         let after: Position | undefined
         do {
           const options = { sort, order, limit: 2, after, withTotal: true }
-          const page = await listTasks(opened.database.forUser(as), as, options)
+          const page = await listTaskRows(opened.database.forUser(as), as, options)
           const tasks = page.tasks.map(toTask)
           seen.push(...tasks.map(({ id }) => id))
           const last = page.hasMore ? tasks.at(-1) : undefined

@@ -31,7 +31,7 @@ describe.each(logins)('with the login %s', (_, attributes) => {
       `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
       `grant todo_app to ${login}`,
     )
-    await database.prepare()
+    await database.makeReady()
     await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
     const bob = database.forUser('bob')
     expect(await bob.selectFrom('tasks').selectAll().execute()).toEqual([])
@@ -46,11 +46,11 @@ describe.each(logins)('with the login %s', (_, attributes) => {
 test('a login that owns nothing serves, once an administrator has migrated', async () => {
   const name = await createDatabase(server)
   const administrator = await openAs('postgres', name)
-  await administrator.prepare()
+  await administrator.makeReady()
   await administrator.close()
   const login = await createLogin(server)
   const before = await openAs(login, name)
-  await expect(before.prepare()).rejects.toThrow(/GRANT todo_app TO/)
+  await expect(before.makeReady()).rejects.toThrow(/GRANT todo_app TO/)
   await before.close()
   await runSql(
     server.url(name),
@@ -58,7 +58,7 @@ test('a login that owns nothing serves, once an administrator has migrated', asy
     `grant execute on function todo_service to ${login}`,
   )
   const database = await openAs(login, name)
-  await database.prepare()
+  await database.makeReady()
   await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
   await database.close()
 })
@@ -68,7 +68,7 @@ test('a login that may not migrate is told what to run', async () => {
   // Before Postgres 15 everybody may make tables in it.
   await runSql(server.url(name), 'revoke create on schema public from public')
   const database = await openAs(await createLogin(server), name)
-  await expect(database.prepare()).rejects.toThrow(
+  await expect(database.makeReady()).rejects.toThrow(
     /may not migrate: .*CREATE ROLE todo_app NOLOGIN/,
   )
   await database.close()
@@ -80,7 +80,7 @@ test('a login that may migrate but not take the role is told what to run', async
   await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
   await runSql(server.url(name), `alter schema public owner to ${login}`)
   const database = await openAs(login, name)
-  const refused = database.prepare()
+  const refused = database.makeReady()
   await expect(refused).rejects.toMatchObject({ kind: 'not_isolated' })
   await expect(refused).rejects.toThrow(/GRANT todo_app TO/)
   await database.close()

@@ -26,7 +26,7 @@ test('databases of one cluster can be migrated at once, although they share the 
   const opened = await Promise.all(
     names.map((name) => openDatabase({ ...options, url: server.url(name) })),
   )
-  await Promise.all(opened.map((database) => database.prepare()))
+  await Promise.all(opened.map((database) => database.makeReady()))
   expect(await Promise.all(opened.map((database) => database.isReady()))).not.toContain(false)
   await Promise.all(opened.map((database) => database.close()))
 })
@@ -34,8 +34,8 @@ test('databases of one cluster can be migrated at once, although they share the 
 test.each(transports)('on %s, migrating twice changes nothing the second time', async (name) => {
   const opened = await openTestDatabase(name)
   expect(await opened.database.isReady()).toBe(false)
-  await opened.database.prepare()
-  await opened.database.prepare()
+  await opened.database.makeReady()
+  await opened.database.makeReady()
   expect(await opened.database.isReady()).toBe(true)
   const found = await opened.asAdministrator('select name from kysely_migration')
   expect(found).toEqual(everyMigration)
@@ -47,7 +47,7 @@ test('a migration that fails leaves nothing behind', async () => {
   // The migration meets it after it has made the users table.
   await runSql(url, 'create table tasks (id int)')
   const database = await openDatabase({ ...options, url })
-  await expect(database.prepare()).rejects.toThrow(/"tasks" already exists/)
+  await expect(database.makeReady()).rejects.toThrow(/"tasks" already exists/)
   await database.close()
   expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
 })
@@ -56,7 +56,7 @@ test('a login whose search path hides the tables from requests is told so', asyn
   const name = await createDatabase(server)
   await runSql(server.url(name), 'create schema postgres')
   const database = await openDatabase({ ...options, url: server.url(name) })
-  await expect(database.prepare()).rejects.toThrow(/SET search_path/)
+  await expect(database.makeReady()).rejects.toThrow(/SET search_path/)
   await database.close()
 })
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { OpenDatabase } from '#db/database'
-import { databaseFor } from '#db/scoped'
+import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
 import { withoutFirstWall } from '#tests/support/breached'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
@@ -20,7 +20,7 @@ function serveFrom(database: OpenDatabase, transport: Transport): void {
   const through: OpenDatabase = {
     ...database,
     transport,
-    forUser: (userId) => databaseFor(transport, userId, options.limits),
+    forUser: (userId) => openCallerDatabase(transport, userId, options.limits),
   }
   shared.todoOpenDatabase = through
   shared.todoDatabase = Promise.resolve(through)
@@ -80,7 +80,7 @@ describe.each(transports)('on %s', (name) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     serveFrom(opened.database, opened.database.transport)
     const alice = newUser()
     mallory = newUser()

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { migrate, migrationNames } from '#db/migrate'
-import { databaseFor } from '#db/scoped'
+import { openCallerDatabase } from '#db/scoped'
 import { withoutFirstWall } from '#tests/support/breached'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
@@ -58,7 +58,7 @@ describe('a tasks table that was made partitions as docs/scaling.md says', () =>
       namedStatements: true,
       poolSize: 1,
     })
-    await standing.prepare()
+    await standing.makeReady()
     await of('alice').insert(alicesTask)
     await of('bob').insert(bobsTask)
     await of('alice').list()
@@ -103,7 +103,7 @@ describe('a tasks table that was made partitions as docs/scaling.md says', () =>
 
   test('is opened and proven isolated, and migrating again changes nothing', async () => {
     const opened = await openDatabase({ ...options, url: ownersUrl })
-    await opened.prepare()
+    await opened.makeReady()
     expect(await opened.isReady()).toBe(true)
     expect(await migrate(opened.transport, options.usersTable, 'text')).toEqual([])
     await opened.close()
@@ -128,7 +128,7 @@ describe('a tasks table that was made partitions as docs/scaling.md says', () =>
   test('hides another user’s rows from statements without the first wall', async () => {
     const before = await runSql(url, 'select * from tasks order by id')
     const breached = withoutFirstWall(standing.transport)
-    const attempt = statementsOf(databaseFor(breached, 'mallory', options.limits), 'mallory')
+    const attempt = statementsOf(openCallerDatabase(breached, 'mallory', options.limits), 'mallory')
     expect((await attempt.list()).json).toBe('[]')
     expect(await attempt.find(alicesTask)).toBeUndefined()
     expect(await attempt.update(alicesTask, { title: 'Mine' })).toBeUndefined()

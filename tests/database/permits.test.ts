@@ -13,7 +13,7 @@ describe.each(transports)('on %s', (name) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     // As Better Auth does it: users are its own, and whoever has no row is nobody.
     await opened.asAdministrator(
       `create table session (user_id text references users (id))`,

@@ -28,7 +28,7 @@ describe.skipIf(!hasPgbouncer)('through PgBouncer in transaction mode', () => {
 
   test('migrations of several processes at once leave no lock behind', async () => {
     const several = await Promise.all(Array.from({ length: 4 }, open))
-    await Promise.all([database, ...several].map((each) => each.prepare()))
+    await Promise.all([database, ...several].map((each) => each.makeReady()))
     await Promise.all(several.map((each) => each.close()))
     const locks = await runSql(
       postgres.url(name),

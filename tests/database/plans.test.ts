@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { databaseFor } from '#db/scoped'
+import { openCallerDatabase } from '#db/scoped'
 import type { Statement, Transport } from '#db/transports/transport'
 import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
 import { partitioningSql } from '#tests/support/scaling-page'
@@ -11,7 +11,7 @@ const plans: string[] = []
 
 beforeAll(async () => {
   opened = await openTestDatabase('postgres')
-  await opened.database.prepare()
+  await opened.database.makeReady()
   await opened.asAdministrator(
     `insert into users (id) select 'user-' || n from generate_series(1, 1000) as n`,
     `insert into tasks (user_id, id, title, created_at)
@@ -37,7 +37,7 @@ function explaining({ transport }: TestDatabase['database']): Transport {
 }
 
 test('of 100,000 tasks, a list and every look-up read one user’s rows, by an index', async () => {
-  const db = databaseFor(explaining(opened.database), user, options.limits)
+  const db = openCallerDatabase(explaining(opened.database), user, options.limits)
   const own = statementsOf(db, user)
   const [first] = await opened.asAdministrator(`select id from tasks where user_id = '${user}'`)
   const id = String(first?.['id'])
@@ -74,7 +74,10 @@ test('of 100,000 tasks, a list and every look-up read one user’s rows, by an i
 test('a tasks table that is partitioned by its owner takes every statement as it is', async () => {
   await opened.asAdministrator(partitioningSql())
   plans.length = 0
-  const own = statementsOf(databaseFor(explaining(opened.database), user, options.limits), user)
+  const own = statementsOf(
+    openCallerDatabase(explaining(opened.database), user, options.limits),
+    user,
+  )
   const id = crypto.randomUUID()
   const { version } = await own.insert(id)
   expect((await own.insert(id)).version).toBe(version)

@@ -8,7 +8,7 @@ const server = postgresAt(inject('postgresPort'))
 test('a request that waits for its turn is not held to what was asked for after it', async () => {
   const url = server.url(await createDatabase(server))
   const opened = await openDatabase({ ...options, url })
-  await opened.prepare()
+  await opened.makeReady()
   await opened.close()
   await runSql(url, "insert into rate_limits values ('alice', now())")
   const take = "todo_take_permit('alice', 2, 86400)"
@@ -28,7 +28,7 @@ test('a request that waits for its turn is not held to what was asked for after 
 
 test.each(transports)('on %s, a permit comes back with its share of the window', async (name) => {
   const opened = await openTestDatabase(name)
-  await opened.database.prepare()
+  await opened.database.makeReady()
   const quota = { requests: 2, seconds: 2 }
   const permits: unknown[] = []
   const db = opened.database.forUser('alice', 8000, {

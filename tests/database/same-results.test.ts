@@ -7,7 +7,7 @@ const databases = new Map<string, TestDatabase>()
 beforeAll(async () => {
   for (const name of transports) {
     const opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     databases.set(name, opened)
   }
 })

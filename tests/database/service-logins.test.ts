@@ -16,7 +16,7 @@ async function start(url: string) {
     onOtherLogins: (logins) => named.push(logins),
   })
   try {
-    await database.prepare()
+    await database.makeReady()
     return named
   } finally {
     await database.close()
@@ -103,7 +103,7 @@ describe('a login that owns nothing', () => {
     await migrateToUnguarded(url)
     await start(url)
     const database = await openDatabase({ ...options, url: server.url(name, login) })
-    await database.prepare()
+    await database.makeReady()
     await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
     expect((await statementsOf(database.forUser('alice'), 'alice').list()).json).toContain('alice')
     await database.close()

@@ -10,7 +10,7 @@ describe.each(transports)('on %s', (name) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
   })
   afterAll(() => opened?.close())
 

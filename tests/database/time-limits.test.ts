@@ -59,7 +59,7 @@ describe.each(wayNames)('%s', (way) => {
 
   beforeAll(async () => {
     opened = await openBy(way)
-    await opened.database.prepare()
+    await opened.database.makeReady()
   })
   afterAll(() => opened?.close())
 
@@ -103,7 +103,7 @@ test.each(wayNames.filter((way) => way !== 'over HTTP'))(
   '%s, what Postgres does not give up is cancelled, with all of the pipeline behind it',
   async (way) => {
     const opened = await openBy(way)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     await runSql(opened.url, 'create table marks (mark text)')
     const unlimited = `select set_config('statement_timeout', '0', true),
     case when current_setting('server_version_num')::integer >= 170000

@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '#db/schema'
-import { databaseFor } from '#db/scoped'
+import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
 import { ownerWall, withoutFirstWall } from '#tests/support/breached'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
@@ -21,11 +21,11 @@ describe.each(transports)('on %s', (name) => {
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
-    await opened.database.prepare()
+    await opened.database.makeReady()
     await of('alice').insert(alicesTask)
     await of('bob').insert(bobsTask)
     breached = withoutFirstWall(opened.database.transport)
-    mallory = databaseFor(breached, 'mallory', options.limits)
+    mallory = openCallerDatabase(breached, 'mallory', options.limits)
   })
   afterAll(() => opened?.close())
 
@@ -92,7 +92,7 @@ test('the owner is compared in every statement on tasks but the insert', async (
     },
     close: async () => {},
   }
-  const alice = statementsOf(databaseFor(recorder, 'alice', options.limits), 'alice')
+  const alice = statementsOf(openCallerDatabase(recorder, 'alice', options.limits), 'alice')
   await alice.list().catch(() => {})
   await alice.find(alicesTask)
   await alice.update(alicesTask, { title: 'x' })

@@ -49,7 +49,7 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
     const url = `${server.url('postgres')}?${parameters}`
     const database = await openDatabase({ ...options, url })
     try {
-      await database.prepare()
+      await database.makeReady()
       const [rows] = await database.transport.transaction([look], 5000)
       return rows?.[0]?.['ssl']
     } finally {
@@ -77,7 +77,7 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
       url: standIn.url('postgres'),
       neonFetchEndpoint: standIn.endpoint,
     })
-    await database.prepare()
+    await database.makeReady()
     expect(await database.isReady()).toBe(true)
     expect(standIn.url('postgres')).toMatch(/\?sslmode=require&channel_binding=require$/)
     await database.close()

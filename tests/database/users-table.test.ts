@@ -25,7 +25,7 @@ async function openOn(usersTable: string, ...before: string[]) {
   if (table === undefined) throw new Error('no table name')
   const database = await openDatabase({ ...options, url, usersTable: table })
   try {
-    await database.prepare()
+    await database.makeReady()
   } catch (error) {
     await database.close()
     throw error

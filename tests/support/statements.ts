@@ -1,15 +1,15 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
-import { type ListOptions, listTasks } from '#db/tasks/list-tasks'
+import { type ListOptions, listTaskRows } from '#db/tasks/list-tasks'
 import type { TaskContent, TaskRow } from '#db/tasks/task-row'
 import {
-  completeTask,
-  deleteTask,
+  completeTaskRow,
+  deleteTaskRow,
   type Found,
-  findTask,
-  insertTask,
+  findTaskRow,
+  insertTaskRow,
   type TaskChanges,
-  updateTask,
+  updateTaskRow,
 } from '#db/tasks/tasks'
 import { toTask } from '#lib/tasks/task'
 
@@ -25,18 +25,18 @@ const list = {
 export function statementsOf(db: CallerDatabase, userId: string) {
   return {
     list: async (options: Partial<ListOptions> = {}) => {
-      const { tasks, ...page } = await listTasks(db, userId, { ...list, ...options })
+      const { tasks, ...page } = await listTaskRows(db, userId, { ...list, ...options })
       return { json: JSON.stringify(tasks.map(toTask)), ...page }
     },
-    find: async (id: string) => taskIn(await findTask(db, userId, id)),
+    find: async (id: string) => taskIn(await findTaskRow(db, userId, id)),
     insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
-      shown(await insertTask(db, { userId, ...owner }, { id }, { ...content, ...task })),
+      shown(await insertTaskRow(db, { userId, ...owner }, { id }, { ...content, ...task })),
     update: async (id: string, changes: TaskChanges) =>
-      taskIn(await updateTask(db, userId, id, changes)),
+      taskIn(await updateTaskRow(db, userId, id, changes)),
     complete: async (id: string, completed?: boolean) =>
-      taskIn(await completeTask(db, userId, id, completed)),
+      taskIn(await completeTaskRow(db, userId, id, completed)),
     /** Whether there was such a task. */
-    remove: async (id: string) => (await deleteTask(db, userId, id)) !== undefined,
+    remove: async (id: string) => (await deleteTaskRow(db, userId, id)) !== undefined,
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { databaseFor } from '#db/scoped'
-import { findTask } from '#db/tasks/tasks'
+import { openCallerDatabase } from '#db/scoped'
+import { findTaskRow } from '#db/tasks/tasks'
 import { openNeon } from '#db/transports/neon'
 import { options } from '#tests/support/databases'
 
@@ -10,7 +10,7 @@ test('a request whose time is over when it asks Neon is told that the database i
     url: 'postgres://todo:todo@127.0.0.1/todo',
     neonFetchEndpoint: 'http://127.0.0.1:9/sql',
   })
-  const db = databaseFor(neon, 'alice', { ...options.limits, deadlineMs: -5 })
-  const found = findTask(db, 'alice', crypto.randomUUID())
+  const db = openCallerDatabase(neon, 'alice', { ...options.limits, deadlineMs: -5 })
+  const found = findTaskRow(db, 'alice', crypto.randomUUID())
   await expect(found).rejects.toMatchObject({ kind: 'unavailable' })
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
-import { databaseFor } from '#db/scoped'
-import { insertTask } from '#db/tasks/tasks'
+import { openCallerDatabase } from '#db/scoped'
+import { insertTaskRow } from '#db/tasks/tasks'
 import type { Transport } from '#db/transports/transport'
 import { isReplay, planCreation } from '#lib/tasks/idempotency'
 import { options } from '#tests/support/databases'
@@ -26,16 +26,16 @@ function losingFirstAnswer(transport: Transport): Transport {
 test('a create whose answer was lost is retried, and is no replay of itself', async () => {
   const opened = await openDatabase({ ...options, url: 'pglite://' })
   try {
-    await opened.prepare()
+    await opened.makeReady()
     const userId = newUser()
-    const db = databaseFor(losingFirstAnswer(opened.transport), userId, options.limits)
+    const db = openCallerDatabase(losingFirstAnswer(opened.transport), userId, options.limits)
     const content = { title: 'Buy milk', description: null, completed: false }
     const plan = planCreation('k', userId, content)
-    const first = await insertTask(db, { userId }, plan, content)
+    const first = await insertTaskRow(db, { userId }, plan, content)
     expect(isReplay(plan.creation, first.creation)).toBe(false)
 
     const later = planCreation('k', userId, content)
-    const second = await insertTask(db, { userId }, later, content)
+    const second = await insertTaskRow(db, { userId }, later, content)
     expect(isReplay(later.creation, second.creation)).toBe(true)
     expect({ ...second, creation: first.creation }).toEqual(first)
   } finally {

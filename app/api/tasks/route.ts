@@ -1,5 +1,5 @@
-import { listTasks as selectTasks } from '#db/tasks/list-tasks'
-import { insertTask } from '#db/tasks/tasks'
+import { listTaskRows } from '#db/tasks/list-tasks'
+import { insertTaskRow } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
 import { otherMethods } from '#lib/http/methods'
 import { createdAnswer } from '#lib/tasks/answers'
@@ -9,13 +9,13 @@ import { createTask, listTasks } from '#lib/tasks/operations'
 
 /** Lists the caller's tasks, newest first. */
 export const GET = withAuth(listTasks, async ({ page, db, caller }) =>
-  listAnswer(await selectTasks(db, caller.userId, page.options), page),
+  listAnswer(await listTaskRows(db, caller.userId, page.options), page),
 )
 
 /** Creates a task that the caller owns, or finds the one that its `Idempotency-Key` made before. */
 export const POST = withAuth(createTask, async ({ content, key, db, caller }) => {
   const plan = planCreation(key, caller.userId, content)
-  const task = await insertTask(db, caller, plan, content)
+  const task = await insertTaskRow(db, caller, plan, content)
   return createdAnswer(task, isReplay(plan.creation, task.creation))
 })
 

@@ -1,4 +1,4 @@
-import { updateTask as changeTask, findTask, deleteTask as removeTask } from '#db/tasks/tasks'
+import { deleteTaskRow, findTaskRow, updateTaskRow } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
 import { otherMethods } from '#lib/http/methods'
 import { sameAs } from '#lib/http/operation'
@@ -8,12 +8,12 @@ import { deleteTask, getTask, putTask, updateTask } from '#lib/tasks/operations'
 /** Reads one of the caller's tasks. */
 export const GET = withAuth(getTask, async ({ id, conditions, db, caller }) => {
   const { ifMatch, ifNoneMatch } = conditions
-  return taskAnswer(await findTask(db, caller.userId, id, { ifMatch }), ifNoneMatch)
+  return taskAnswer(await findTaskRow(db, caller.userId, id, { ifMatch }), ifNoneMatch)
 })
 
 /** Changes the fields that are sent; the others stay as they are. */
 export const PATCH = withAuth(updateTask, async ({ id, changes, conditions, db, caller }) =>
-  taskAnswer(await changeTask(db, caller.userId, id, changes, conditions)),
+  taskAnswer(await updateTaskRow(db, caller.userId, id, changes, conditions)),
 )
 
 /** The same as PATCH: the frontends of this API send either, with the fields they know. */
@@ -21,7 +21,7 @@ export const PUT = sameAs(PATCH, putTask)
 
 /** Deletes one of the caller's tasks. */
 export const DELETE = withAuth(deleteTask, async ({ id, conditions, db, caller }) =>
-  deletedAnswer(await removeTask(db, caller.userId, id, conditions)),
+  deletedAnswer(await deleteTaskRow(db, caller.userId, id, conditions)),
 )
 
 export const { POST, OPTIONS } = otherMethods('GET', 'PUT', 'PATCH', 'DELETE')

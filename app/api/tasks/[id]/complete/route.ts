@@ -1,4 +1,4 @@
-import { completeTask as flipOrSet } from '#db/tasks/tasks'
+import { completeTaskRow } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
 import { otherMethods } from '#lib/http/methods'
 import { taskAnswer } from '#lib/tasks/answers'
@@ -6,7 +6,7 @@ import { completeTask } from '#lib/tasks/operations'
 
 /** Completes a task, or takes that back; sets it where the body says what, flips it otherwise. */
 export const PATCH = withAuth(completeTask, async ({ id, completion, conditions, db, caller }) =>
-  taskAnswer(await flipOrSet(db, caller.userId, id, completion?.completed, conditions)),
+  taskAnswer(await completeTaskRow(db, caller.userId, id, completion?.completed, conditions)),
 )
 
 export const { GET, POST, PUT, DELETE, OPTIONS } = otherMethods('PATCH')
