@@ -34,7 +34,7 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
   },
   'lib/openapi': {
     isFor: 'the API document and its pages',
-    mayImport: ['lib/service', 'lib/http'],
+    mayImport: ['lib/service', 'lib/http', 'lib/config'],
   },
   app: { isFor: 'a file for each path', mayImport: ['lib', 'lib/*', 'db'] },
   server: { isFor: 'the hosts of our own', mayImport: ['lib', 'lib/*'] },
@@ -80,7 +80,8 @@ describe('the architecture', () => {
         .filter((target) => !mayImport(roomOf(file), roomOf(target)))
         .map((target) => `${file} -> ${target}`),
     )
-    expect(crossing).toEqual([])
+    // Vercel's function starts with its first request (ADR 0045).
+    expect(crossing).toEqual(['lib/http/with-request.ts -> lib/service/start.ts'])
   })
 
   test('has no loose file in lib/ but what belongs to every room', () => {
