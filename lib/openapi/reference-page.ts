@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import folderOfSwaggerUi from 'swagger-ui-dist/absolute-path.js'
+import { families } from '#lib/openapi/texts'
+
+const folded = families.map(({ tag }) => tag)
 
 const script = `window.onload = () => {
   window.ui = SwaggerUIBundle({
@@ -10,6 +13,12 @@ const script = `window.onload = () => {
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
+    // The same operations under other paths: a reader opens them when they use them.
+    onComplete: () => {
+      for (const tag of ${JSON.stringify(folded)}) {
+        window.ui.layoutActions.show(['operations-tag', tag], false)
+      }
+    },
   })
 }
 `
