@@ -78,8 +78,9 @@ export async function closeDatabase(): Promise<void> {
   await opened?.close()
 }
 
-async function open(): Promise<OpenDatabase> {
-  const opened = await openDatabase({
+/** The database of the environment, neither migrated nor proven, for a command that closes it. */
+export async function openUnprepared(): Promise<OpenDatabase> {
+  return await openDatabase({
     url: env().DATABASE_URL,
     driver: env().DATABASE_DRIVER,
     neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
@@ -93,6 +94,10 @@ async function open(): Promise<OpenDatabase> {
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
   })
+}
+
+async function open(): Promise<OpenDatabase> {
+  const opened = await openUnprepared()
   try {
     await within(preparationMs, opened.prepare())
     return opened
