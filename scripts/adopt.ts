@@ -35,23 +35,13 @@ if (given.help) {
 }
 loadEnvFiles(true)
 try {
-  const isMeant = given.yes
-  const { plan, done } = await adoptDatabase(isMeant)
-  if (plan === undefined) {
-    console.log('There is nothing to adopt: no table tasks or task that another backend made.')
-  } else if (done === undefined) {
-    const { lines, isPossible } = describePlan(plan)
-    console.log([`${withoutPassword(env().DATABASE_URL)}:`, ...lines].join('\n'))
-    if (!isPossible) process.exitCode = 1
-  } else {
-    console.log(describeDone(plan, done).join('\n'))
-  }
+  await adoptDatabase()
 } catch (error) {
   console.error(explain(error))
   process.exit(1)
 }
 
-async function adoptDatabase(isMeant: boolean): Promise<Adoption> {
+async function adoptDatabase(): Promise<void> {
   const request = {
     table: given.table === undefined ? undefined : toTableName(given.table),
     usersTable: env().USERS_TABLE,
@@ -63,12 +53,26 @@ async function adoptDatabase(isMeant: boolean): Promise<Adoption> {
   }
   const opened = await openUnprepared()
   try {
-    const adoption = await adopt(opened.transport, request, isMeant)
-    // Proves that requests find the tables and are kept apart, as each start does.
-    if (adoption.done !== undefined) await opened.prepare()
-    return adoption
+    const adoption = await adopt(opened.transport, request, given.yes)
+    print(adoption)
+    if (adoption.done === undefined) return
+    // As each start does. What it finds missing is said behind what was done.
+    await opened.prepare()
+    console.log('Requests find the tasks, and isolation holds.')
   } finally {
     await opened.close()
+  }
+}
+
+function print({ plan, done }: Adoption): void {
+  if (plan === undefined) {
+    console.log('There is nothing to adopt: no table tasks or task that another backend made.')
+  } else if (done === undefined) {
+    const { lines, isPossible } = describePlan(plan)
+    console.log([`${withoutPassword(env().DATABASE_URL)}:`, ...lines].join('\n'))
+    if (!isPossible) process.exitCode = 1
+  } else {
+    console.log(describeDone(plan, done).join('\n'))
   }
 }
 

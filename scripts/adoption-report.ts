@@ -41,7 +41,7 @@ export function describePlan(plan: Plan): { lines: string[]; isPossible: boolean
 export function describeDone(plan: Plan, done: Done): string[] {
   const { kept, ids, dependants } = plan
   return [
-    `${number(done.copied)} tasks were brought over, ${rows(done.left)} left behind; the counts agree, and isolation holds.`,
+    `${number(done.copied)} tasks were brought over, ${rows(done.left)} left behind, and the counts agree.`,
     ...(done.addedUsers > 0 ? [`${number(done.addedUsers)} users were added.`] : []),
     `${kept.table} is the old table. ${ids.table} says for each of its ids which task it has become, or why it was left.`,
     ...(dependants.length > 0 ? [`These go on with the old table: ${dependants.join(', ')}.`] : []),
