@@ -5,7 +5,7 @@ import type { AdoptRequest, Plan } from '#db/adopt/plan'
 import type { Survey } from '#db/adopt/survey'
 import { migrateWithin } from '#db/migrate'
 import { callerRole } from '#db/scoped'
-import { quoteTableName } from '#db/table-name'
+import { quoteTableName, type TableName } from '#db/table-name'
 
 /** What an adoption has done. */
 export interface Done {
@@ -41,10 +41,7 @@ export async function carryOut(
   for (const column of plan.users.missing) {
     await sql`alter table ${users} add column ${sql.id(column)} text`.execute(db)
   }
-  const added = await sql<{ id: string }>`with ${judgedRows(by)}
-    insert into ${users} (id) select distinct owner_key::${idType} from judged
-    where fate = 'copied' and problems @> '{owner_unknown}' returning id`.execute(db)
-
+  const addedUsers = by.repair.includes('owner_unknown') ? await addUsers(db, by, plan) : 0
   await sql`create table ${ids} (
     old_id ${sql.raw(judgement.mapping.id.type)} primary key, user_id ${idType}, id uuid, left_because text
   )`.execute(db)
@@ -68,7 +65,20 @@ export async function carryOut(
     )
   }
   await sql`analyze tasks`.execute(db)
-  return { migrations, copied: stored, left, addedUsers: added.rows.length }
+  return { migrations, copied: stored, left, addedUsers }
+}
+
+/** Adds the owners that have no row, with nothing in it but the id. @returns how many */
+async function addUsers(
+  db: Kysely<unknown>,
+  by: Judgement & { users: TableName },
+  { users }: Plan,
+): Promise<number> {
+  const { rows } = await sql`with ${judgedRows(by)}
+    insert into ${sql.raw(quoteTableName(by.users))} (id)
+    select distinct owner_key::${sql.raw(users.idType)} from judged
+    where fate = 'copied' and problems @> '{owner_unknown}' returning id`.execute(db)
+  return rows.length
 }
 
 async function count(db: Kysely<unknown>, table: ReturnType<typeof sql>): Promise<number> {

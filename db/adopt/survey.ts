@@ -27,7 +27,7 @@ export interface Problem {
   readonly ids: readonly string[]
 }
 
-type Counts = Omit<Survey, 'problems' | 'filled'>
+type Counts = Omit<Survey, 'problems' | 'filled'> & { readonly clean: number }
 
 /** Counts what would become of each row. It reads the old table, the users table and `tasks`. */
 export async function surveyRows(
@@ -40,21 +40,32 @@ export async function surveyRows(
       count(*) filter (where fate = 'copied') as "copied",
       count(*) filter (where fate = 'left') as "left",
       count(*) filter (where fate = 'stuck') as "stuck",
+      count(*) filter (where problems = '{}') as "clean",
       count(*) filter (where title <> whole_title) as "trimmed",
       count(*) filter (where replace(id::text, '-', '') <> lower(replace(id_text, '-', '')))
         as "computedIds"
     from judged`.execute(db)
+  const { clean, ...counts } = Object.fromEntries(
+    Object.entries(counted.rows[0] ?? {}).map(([name, text]) => [name, Number(text)]),
+  ) as Counts
+  const problems = clean === counts.rows ? [] : await listProblems(db, by, mostIds)
+  return { ...counts, problems, filled: await filled(db, by) }
+}
+
+async function listProblems(
+  db: Kysely<unknown>,
+  by: Judgement,
+  mostIds: number,
+): Promise<Problem[]> {
   const found = await sql<{ kind: string; rows: string; ids: string[] }>`with ${judgedRows(by)}
     select kind, count(*) as "rows",
       to_json((array_agg(id_text order by old_id))[1:${sql.lit(mostIds)}]) as "ids"
     from judged, unnest(problems) as kind group by kind`.execute(db)
-  const problems = problemKinds.flatMap((kind) =>
+  return problemKinds.flatMap((kind) =>
     found.rows
       .filter((each) => each.kind === kind)
       .map(({ rows, ids }) => ({ kind, rows: Number(rows), ids })),
   )
-  const counts = Object.entries(counted.rows[0] ?? {}).map(([name, text]) => [name, Number(text)])
-  return { ...(Object.fromEntries(counts) as Counts), problems, filled: await filled(db, by) }
 }
 
 async function filled(db: Kysely<unknown>, { old, mapping }: Judgement) {

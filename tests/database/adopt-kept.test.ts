@@ -4,6 +4,7 @@ import { openDatabase } from '#db/database'
 import { adoptIn, runAdopt } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
 import { everythingIn } from '#tests/support/everything-in'
+import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { launch } from '#tests/support/service'
 import { statementsOf } from '#tests/support/statements'
@@ -153,6 +154,26 @@ test('a login that does not own the table is told so, by the look as well', asyn
   await database.close()
 })
 
+test.skipIf(!hasPgbouncer)(
+  'through PgBouncer in transaction mode, it adopts and locks nothing for ever',
+  async () => {
+    const { url, database } = await openBackend()
+    await database.close()
+    const bouncer = await startPgbouncer(server.port, 2)
+    const { code, output } = await runAdopt(url.replace(`:${server.port}/`, `:${bouncer.port}/`), [
+      '--yes',
+    ])
+    await bouncer.stop()
+    expect(output).toContain('40 tasks were brought over')
+    expect(code).toBe(0)
+    const locks = await runSql(
+      url,
+      `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
+    )
+    expect(locks).toEqual([])
+  },
+)
+
 test('it stops where the old backend still writes, and changes nothing', async () => {
   const { url, database } = await openBackend()
   const before = await everythingIn(url)
@@ -205,9 +226,13 @@ test.each([
   [['--repair', 'title_blank'], '--repair: title_blank is none of'],
   [['--table', 'a.b.c'], 'a.b.c is no table name'],
   [['--tabel', 'x'], '--tabel'],
-])('%j is refused with what is wrong, and exit code 1', async (parameters, says) => {
-  const { url } = await openBackend()
-  const { code, output } = await runAdopt(url, parameters)
-  expect(output).toContain(says)
-  expect(code).toBe(1)
-})
+])(
+  '%j is refused with what is wrong, and exit code 1',
+  async (parameters, says) => {
+    const { url } = await openBackend()
+    const { code, output } = await runAdopt(url, parameters)
+    expect(output).toContain(says)
+    expect(code).toBe(1)
+  },
+  60_000,
+)
