@@ -126,7 +126,7 @@ class LocklessAdapter extends PostgresAdapter {
 }
 
 /** The role belongs to the cluster, so migrations of two databases can meet over it. */
-function isRace(error: unknown): boolean {
+export function isRace(error: unknown): boolean {
   const sqlState = sqlStateOf(error)
   return sqlState === '23505' || sqlState === '42710' || sqlState === 'XX000'
 }

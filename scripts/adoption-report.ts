@@ -79,6 +79,8 @@ function describeProblems({ users }: Plan, judgement: Judgement, survey: Survey)
     const refusal = kind === 'owner_unknown' ? users.refusal : undefined
     const more =
       count > ids.length ? ` and ${number(count - ids.length)} more (--ids lists all)` : ''
+    const isEverybody = kind === 'owner_unknown' && count === survey.rows
+    const doubt = `    no owner at all is in ${users.table?.label}: is that the right USERS_TABLE?`
     const chosen = judgement.leave.includes(kind)
       ? ['    these are left in the old table, as you say']
       : judgement.repair.includes(kind)
@@ -88,7 +90,12 @@ function describeProblems({ users }: Plan, judgement: Judgement, survey: Survey)
             ...(refusal ? [`    it cannot be repaired: ${refusal}`] : []),
             `    --leave ${kind} leaves these rows in the old table`,
           ]
-    return [`  ${kind} (${rows(count)}): ${means}`, `    ids ${ids.join(', ')}${more}`, ...chosen]
+    return [
+      `  ${kind} (${rows(count)}): ${means}`,
+      `    ids ${ids.join(', ')}${more}`,
+      ...(isEverybody && users.table ? [doubt] : []),
+      ...chosen,
+    ]
   }
   return ['Not every row can be brought over as it is:', ...survey.problems.flatMap(describe), '']
 }

@@ -3,7 +3,7 @@ import { carryOut, type Done } from '#db/adopt/carry-out'
 import { type AdoptRequest, findOldTable, makePlan, type Plan } from '#db/adopt/plan'
 import { findTable, type TableFacts } from '#db/adopt/table-facts'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { lockSchema, openSessions } from '#db/migrate'
+import { isRace, lockSchema, openSessions } from '#db/migrate'
 import { quoteTableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
@@ -11,6 +11,8 @@ import type { Transport } from '#db/transports/transport'
 const statementMs = 30 * 60_000
 /** Whoever holds a table for longer is a backend that was not stopped. */
 const lockMs = 10_000
+/** Another database of the cluster may be migrated at the same moment: see `isRace`. */
+const attempts = 3
 
 /** What `adopt` found and did. */
 export interface Adoption {
@@ -34,26 +36,38 @@ export async function adopt(
 ): Promise<Adoption> {
   const db = openSessions(transport)
   try {
-    const transaction = await db.startTransaction().execute()
-    let adoption: Adoption
-    try {
-      adoption = await run(transaction, request, isMeant)
-    } catch (error) {
-      // On a connection that broke this fails too, and Postgres has rolled back by itself.
-      await transaction
-        .rollback()
-        .execute()
-        .catch(() => {})
-      throw error
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await attempt(db, request, isMeant)
+      } catch (error) {
+        if (!isRace(error) || tried === attempts) throw explain(error)
+      }
     }
-    if (adoption.done === undefined) await transaction.rollback().execute()
-    else await transaction.commit().execute().catch(doubt)
-    return adoption
-  } catch (error) {
-    throw explain(error)
   } finally {
     await db.destroy()
   }
+}
+
+async function attempt(
+  db: Kysely<unknown>,
+  request: AdoptRequest,
+  isMeant: boolean,
+): Promise<Adoption> {
+  const transaction = await db.startTransaction().execute()
+  let adoption: Adoption
+  try {
+    adoption = await run(transaction, request, isMeant)
+  } catch (error) {
+    // On a connection that broke this fails too, and Postgres has rolled back by itself.
+    await transaction
+      .rollback()
+      .execute()
+      .catch(() => {})
+    throw error
+  }
+  if (adoption.done === undefined) await transaction.rollback().execute()
+  else await transaction.commit().execute().catch(doubt)
+  return adoption
 }
 
 async function run(
