@@ -18,7 +18,7 @@ COPY app app
 COPY lib lib
 COPY db db
 COPY server server
-COPY scripts/migrate.ts scripts/migrate.ts
+COPY scripts/migrate.ts scripts/adopt.ts scripts/adoption-report.ts scripts/
 # Everything belongs to root, so the service cannot change its own code.
 USER node
 EXPOSE 8000

@@ -45,13 +45,13 @@ export async function migrate(
   usersTable: TableName,
   usersIdType: UsersIdType,
 ): Promise<string[]> {
-  const db = new Kysely<unknown>({ dialect: withoutSessionLocks(transport.sessions()) })
+  const db = openSessions(transport)
   try {
     for (let tried = 1; ; tried += 1) {
       try {
         return await db
           .transaction()
-          .execute((transaction) => run(transaction, migrations(usersTable, usersIdType)))
+          .execute((transaction) => migrateWithin(transaction, usersTable, usersIdType))
       } catch (error) {
         if (sqlStateOf(error) === '42501') throw lacksRight(error)
         if (isRace(error) && tried < attempts) continue
@@ -64,24 +64,51 @@ export async function migrate(
   }
 }
 
-async function run(db: Kysely<unknown>, all: Record<string, Migration>): Promise<string[]> {
-  await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(db)
-  await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(db)
+/** A Kysely on real sessions, whose transactions may run the migrations. */
+export function openSessions(transport: Transport): Kysely<unknown> {
+  return new Kysely<unknown>({ dialect: withoutSessionLocks(transport.sessions()) })
+}
+
+/** Holds the lock that lets one process at a time change the schema, until the transaction ends. */
+export async function lockSchema(transaction: Kysely<unknown>): Promise<void> {
+  await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(transaction)
+  await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(transaction)
+}
+
+/** Runs the migrations that are missing, as a part of a transaction. Returns and throws as `migrate`. */
+export async function migrateWithin(
+  db: Kysely<unknown>,
+  usersTable: TableName,
+  usersIdType: UsersIdType,
+): Promise<string[]> {
+  await lockSchema(db)
   // Asked before, because Kysely swallows the refusal of its first statement and fails at its second.
   await sql`do $$ begin
     if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
       raise insufficient_privilege using message = 'it may not create tables';
     end if;
   end $$`.execute(db)
+  await refuseForeignTasks(db)
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: async () => all },
+    provider: { getMigrations: async () => migrations(usersTable, usersIdType) },
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
   // So that a login which owns nothing can check it.
   await sql`grant select on kysely_migration to ${sql.ref(callerRole)}`.execute(db)
   return results.map(({ migrationName }) => migrationName)
+}
+
+/** A `tasks` that another backend made is in the way of the first migration, and holds its tasks. */
+async function refuseForeignTasks(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql`select from pg_class
+    where relname = 'tasks' and relnamespace = current_schema()::regnamespace
+    and to_regproc('todo_owner') is null`.execute(db)
+  if (rows.length === 0) return
+  throw new Error(
+    'The database has a table "tasks" that another backend made. To see what bringing its tasks over would do, which changes nothing, run: npm run db:adopt\nTo do it, run: npm run db:adopt -- --yes',
+  )
 }
 
 /**
@@ -103,7 +130,7 @@ class LocklessAdapter extends PostgresAdapter {
 }
 
 /** The role belongs to the cluster, so migrations of two databases can meet over it. */
-function isRace(error: unknown): boolean {
+export function isRace(error: unknown): boolean {
   const sqlState = sqlStateOf(error)
   return sqlState === '23505' || sqlState === '42710' || sqlState === 'XX000'
 }

@@ -5,7 +5,7 @@ import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { anyClientError, problemComponents, problemReferences } from '#lib/openapi/problems'
 import { schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
-import { description, tags } from '#lib/openapi/texts'
+import { description, families, tags } from '#lib/openapi/texts'
 import { version } from '#lib/service/version'
 
 /** Loads the route files, by their paths as they stand in the document: `/api/tasks/{id}`. */
@@ -24,12 +24,6 @@ export interface DocumentOptions {
   /** The cookie that counts as credentials; undefined where none does. */
   readonly sessionCookie?: string | undefined
 }
-
-/** Paths that name a user repeat those that do not: another tag and, since ids are unique, a suffix. */
-const families = [
-  { start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
-  { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
-]
 
 /** What every operation of a caller can fail with. */
 const ofCallers: readonly ProblemCode[] = [

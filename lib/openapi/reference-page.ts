@@ -1,4 +1,7 @@
 import { swaggerUiFile } from '#lib/openapi/swagger-ui'
+import { families } from '#lib/openapi/texts'
+
+const folded = families.map(({ tag }) => tag)
 
 const script = `window.onload = () => {
   window.ui = SwaggerUIBundle({
@@ -8,6 +11,12 @@ const script = `window.onload = () => {
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
+    // The same operations under other paths: a reader opens them when they use them.
+    onComplete: () => {
+      for (const tag of ${JSON.stringify(folded)}) {
+        window.ui.layoutActions.show(['operations-tag', tag], false)
+      }
+    },
   })
 }
 `

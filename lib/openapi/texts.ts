@@ -13,6 +13,12 @@ export const description = `Tasks of many users, each of whom sees their own.
 
 Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has \`X-Request-Id\`, security headers, and CORS headers for the origins that the service allows.`
 
+/** Paths that name a user repeat those that do not: another tag and, since ids are unique, a suffix. */
+export const families = [
+  { start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
+  { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
+]
+
 export const tags = [
   { name: 'Tasks', description: 'The user is the one in the token.' },
   {

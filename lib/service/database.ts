@@ -91,8 +91,9 @@ export async function closeDatabase(): Promise<void> {
   await opened?.close()
 }
 
-async function open(): Promise<OpenDatabase> {
-  const opened = await openDatabase({
+/** The database of the environment, neither migrated nor proven, for a command that closes it. */
+export async function openUnprepared(): Promise<OpenDatabase> {
+  return await openDatabase({
     url: env().DATABASE_URL,
     driver: env().DATABASE_DRIVER,
     neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
@@ -111,6 +112,10 @@ async function open(): Promise<OpenDatabase> {
         detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
       }),
   })
+}
+
+async function open(): Promise<OpenDatabase> {
+  const opened = await openUnprepared()
   try {
     await within(preparationMs, opened.makeReady())
     return opened

@@ -12,7 +12,7 @@ export interface CursorScope {
 
 const ivBytes = 12
 const tagBytes = 16
-const Content = z.tuple([z.iso.datetime(), z.uuid(), z.string()])
+const Content = z.tuple([z.iso.datetime(), z.guid(), z.string()])
 
 /**
  * Where a page ends, as a client may hold it: encrypted, because titles in URLs end up in the logs

@@ -44,10 +44,10 @@ test.each(transports)('on %s, migrating twice changes nothing the second time', 
 
 test('a migration that fails leaves nothing behind', async () => {
   const url = server.url(await createDatabase(server))
-  // The migration meets it after it has made the users table.
-  await runSql(url, 'create table tasks (id int)')
+  // The second migration meets it, after the first has made the users table.
+  await runSql(url, 'create table rate_limits (id int)')
   const database = await openDatabase({ ...options, url })
-  await expect(database.makeReady()).rejects.toThrow(/"tasks" already exists/)
+  await expect(database.makeReady()).rejects.toThrow(/"rate_limits" already exists/)
   await database.close()
   expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
 })

@@ -1,0 +1,138 @@
+import { type Kysely, sql } from 'kysely'
+import { carryOut, type Done } from '#db/adopt/carry-out'
+import { type AdoptRequest, findOldTable, makePlan, type Plan } from '#db/adopt/plan'
+import { findTable, type TableFacts } from '#db/adopt/table-facts'
+import { sqlStateOf, toDatabaseError } from '#db/errors'
+import { isRace, lockSchema, openSessions } from '#db/migrate'
+import { quoteTableName } from '#db/table-name'
+import type { Transport } from '#db/transports/transport'
+
+/** For one statement. 100,000 rows take seconds, and somebody watches. */
+const statementMs = 30 * 60_000
+/** Whoever holds a table for longer is a backend that was not stopped. */
+const lockMs = 10_000
+/** Another database of the cluster may be migrated at the same moment: see `isRace`. */
+const attempts = 3
+
+/** What `adopt` found and did. */
+export interface Adoption {
+  /** Undefined where there is no table to adopt. */
+  readonly plan: Plan | undefined
+  /** Undefined where it only looked, or where something stood in the way. */
+  readonly done: Done | undefined
+}
+
+/**
+ * Brings the tasks of another backend over, in one transaction that holds the lock of the migrations
+ * and an exclusive one on the old table.
+ *
+ * @param isMeant false only looks, and rolls back
+ * @throws DatabaseError in an outage, an Error that says what to do, or what Postgres refused
+ */
+export async function adopt(
+  transport: Transport,
+  request: AdoptRequest,
+  isMeant: boolean,
+): Promise<Adoption> {
+  const db = openSessions(transport)
+  try {
+    for (let tried = 1; ; tried += 1) {
+      try {
+        return await attempt(db, request, isMeant)
+      } catch (error) {
+        if (!isRace(error) || tried === attempts) throw explain(error)
+      }
+    }
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function attempt(
+  db: Kysely<unknown>,
+  request: AdoptRequest,
+  isMeant: boolean,
+): Promise<Adoption> {
+  const transaction = await db.startTransaction().execute()
+  let adoption: Adoption
+  try {
+    adoption = await run(transaction, request, isMeant)
+  } catch (error) {
+    // On a connection that broke this fails too, and Postgres has rolled back by itself.
+    await transaction
+      .rollback()
+      .execute()
+      .catch(() => {})
+    throw error
+  }
+  if (adoption.done === undefined) await transaction.rollback().execute()
+  else await transaction.commit().execute().catch(doubt)
+  return adoption
+}
+
+async function run(
+  db: Kysely<unknown>,
+  request: AdoptRequest,
+  isMeant: boolean,
+): Promise<Adoption> {
+  if (isMeant) await lockSchema(db)
+  await setLimits(db)
+  const old = await findOldTable(db, request.table)
+  if (isMeant && old?.isOwned && old.isTable) {
+    await sql`lock table ${name(old)} in access exclusive mode`.execute(db)
+  }
+  await showRows(db, old)
+  await showRows(db, await findTable(db, { table: 'tasks' }))
+  const plan = await makePlan(db, request)
+  if (!isMeant || plan?.rows === undefined || plan.rows.survey.stuck > 0) {
+    return { plan, done: undefined }
+  }
+  const done = await carryOut(db, plan, plan.rows, request, () => setLimits(db))
+  if (old?.isHidden) {
+    await sql`alter table ${name(plan.kept)} force row level security`.execute(db)
+  }
+  return { plan, done }
+}
+
+async function setLimits(db: Kysely<unknown>): Promise<void> {
+  await sql`select set_config('statement_timeout', ${String(statementMs)}, true),
+    set_config('lock_timeout', ${String(lockMs)}, true)`.execute(db)
+}
+
+/** Forced row-level security hides rows from the table's own owner. Nobody else sees this change. */
+async function showRows(db: Kysely<unknown>, table: TableFacts | undefined): Promise<void> {
+  if (!table?.isHidden || !table.isOwned) return
+  await sql`alter table ${name(table)} no force row level security`.execute(db)
+}
+
+function name(table: { readonly schema?: string; readonly table: string }) {
+  return sql.raw(quoteTableName(table))
+}
+
+/** Of a commit whose answer was lost nobody knows the end. */
+function doubt(error: unknown): never {
+  if (sqlStateOf(error) !== undefined) throw error
+  throw new Error(
+    'The connection was lost as the adoption was committed. Run npm run db:adopt again: it says whether there is still something to adopt.',
+    { cause: error },
+  )
+}
+
+function explain(error: unknown): unknown {
+  const sqlState = sqlStateOf(error)
+  const reason = error instanceof Error ? error.message : String(error)
+  if (sqlState === '42501') {
+    return new Error(
+      `The login in DATABASE_URL lacks a right: ${reason}. Use the URL of the role that owns the tables and may create a role. Nothing was changed.`,
+      { cause: error },
+    )
+  }
+  if (sqlState === '55P03') {
+    return new Error(
+      'Another program uses the table: stop the old backend, and run this again. Nothing was changed.',
+      { cause: error },
+    )
+  }
+  const meaning = toDatabaseError(error, true)
+  return meaning.kind === 'unavailable' ? meaning : error
+}

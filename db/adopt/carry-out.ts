@@ -1,0 +1,87 @@
+import { type Kysely, sql } from 'kysely'
+import { type Judgement, judgedRows, taskColumns, taskValues } from '#db/adopt/judged-rows'
+import { keepTable } from '#db/adopt/keep-table'
+import type { AdoptRequest, Plan } from '#db/adopt/plan'
+import type { Survey } from '#db/adopt/survey'
+import { migrateWithin } from '#db/migrate'
+import { callerRole } from '#db/scoped'
+import { quoteTableName, type TableName } from '#db/table-name'
+
+/** What an adoption has done. */
+export interface Done {
+  readonly migrations: readonly string[]
+  readonly copied: number
+  readonly left: number
+  readonly addedUsers: number
+}
+
+/**
+ * Does what a plan says, inside a transaction that has the old table locked.
+ *
+ * @param setLimits brings back the time limits that the migrations replace
+ * @throws an Error where the counts do not agree, so that the transaction is rolled back
+ */
+export async function carryOut(
+  db: Kysely<unknown>,
+  plan: Plan,
+  { judgement, survey }: { judgement: Judgement; survey: Survey },
+  { usersTable, usersIdType }: AdoptRequest,
+  setLimits: () => Promise<void>,
+): Promise<Done> {
+  await keepTable(db, plan)
+  const migrations = await migrateWithin(db, usersTable, usersIdType)
+  await setLimits()
+  const by = { ...judgement, old: plan.kept, users: usersTable }
+  const users = sql.raw(quoteTableName(usersTable))
+  const kept = sql.raw(quoteTableName(plan.kept))
+  const ids = sql.raw(quoteTableName(plan.ids))
+  const idType = sql.raw(plan.users.idType)
+  // Requests must not read what an earlier grant to everybody leaves open.
+  await sql`revoke all on ${kept} from public, ${sql.ref(callerRole)}`.execute(db)
+  for (const column of plan.users.missing) {
+    await sql`alter table ${users} add column ${sql.id(column)} text`.execute(db)
+  }
+  const addedUsers = by.repair.includes('owner_unknown') ? await addUsers(db, by, plan) : 0
+  await sql`create table ${ids} (
+    old_id ${sql.raw(judgement.mapping.id.type)} primary key, user_id ${idType}, id uuid, left_because text
+  )`.execute(db)
+  await sql`alter table tasks no force row level security`.execute(db)
+  const before = await count(db, sql`tasks`)
+  await sql`with ${judgedRows(by)}, copied as (
+      insert into tasks (${taskColumns}) select ${taskValues} from judged where fate = 'copied'
+    )
+    insert into ${ids} select old_id,
+      case fate when 'copied' then user_id end, case fate when 'copied' then id end,
+      case fate when 'left' then array_to_string(problems, ', ') end
+    from judged where fate <> 'stuck'`.execute(db)
+  const stored = (await count(db, sql`tasks`)) - before
+  await sql`alter table tasks force row level security`.execute(db)
+
+  const [rows, mapped] = [await count(db, kept), await count(db, ids)]
+  const { copied, left } = survey
+  if (rows !== survey.rows || mapped !== rows || stored !== copied || copied + left !== rows) {
+    throw new Error(
+      `The counts do not agree: ${rows} old rows, ${mapped} of them accounted for, ${copied} to copy, ${stored} stored, ${left} to leave. Nothing was changed.`,
+    )
+  }
+  await sql`analyze tasks`.execute(db)
+  return { migrations, copied: stored, left, addedUsers }
+}
+
+/** Adds the owners that have no row, with nothing in it but the id. @returns how many */
+async function addUsers(
+  db: Kysely<unknown>,
+  by: Judgement & { users: TableName },
+  { users }: Plan,
+): Promise<number> {
+  const { rows } = await sql`with ${judgedRows(by)}
+    insert into ${sql.raw(quoteTableName(by.users))} (id)
+    select distinct owner_key::${sql.raw(users.idType)} from judged
+    where fate = 'copied' and problems @> '{owner_unknown}' returning id`.execute(db)
+  return rows.length
+}
+
+async function count(db: Kysely<unknown>, table: ReturnType<typeof sql>): Promise<number> {
+  const { rows } = await sql<{ count: string }>`select count(*) from ${table}`.execute(db)
+  return Number(rows[0]?.count)
+}

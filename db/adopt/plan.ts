@@ -1,0 +1,139 @@
+import { type Kysely, sql } from 'kysely'
+import { type ColumnMapping, mapColumns } from '#db/adopt/column-mapping'
+import type { Judgement } from '#db/adopt/judged-rows'
+import type { ProblemKind } from '#db/adopt/problems'
+import { type Survey, surveyRows } from '#db/adopt/survey'
+import { findTable, foreignKeys, type TableFacts, viewsOn } from '#db/adopt/table-facts'
+import { findUsers, type UsersFacts } from '#db/adopt/users-facts'
+import { quoteTableName, type TableName } from '#db/table-name'
+
+/** What an operator asks for. */
+export interface AdoptRequest {
+  /** The old table; undefined takes `tasks`, or `task` where `tasks` is the service's own. */
+  readonly table: TableName | undefined
+  readonly usersTable: TableName
+  /** Of the users table that the first migration makes where there is none. */
+  readonly usersIdType: 'text' | 'uuid'
+  /** The zone of timestamps that have none. */
+  readonly timeZone: string
+  readonly repair: readonly ProblemKind[]
+  readonly leave: readonly ProblemKind[]
+  /** How many ids of rows with a problem are listed, for each kind. */
+  readonly mostIds: number
+}
+
+/** What would be done, and what stands in the way. */
+export interface Plan {
+  readonly old: TableFacts
+  /** The name that the old table is kept under. */
+  readonly kept: TableName
+  /** The table that says which task each old row has become. */
+  readonly ids: TableName
+  readonly users: UsersFacts
+  /** Foreign keys from the old table to the users table. */
+  readonly userKeys: readonly string[]
+  /** What refers to the old table or reads it, and goes on doing so under its new name. */
+  readonly dependants: readonly string[]
+  /** What has to be changed before anything can be done. The rows are then not looked at. */
+  readonly faults: readonly string[]
+  readonly rows: { readonly judgement: Judgement; readonly survey: Survey } | undefined
+}
+
+/**
+ * Looks at the old table and the users table, and counts what would become of the rows.
+ *
+ * @returns undefined where there is no table to adopt
+ */
+export async function makePlan(
+  db: Kysely<unknown>,
+  request: AdoptRequest,
+): Promise<Plan | undefined> {
+  const old = await findOldTable(db, request.table)
+  if (old === undefined) return undefined
+  const mapping = mapColumns(old.columns)
+  const columns: ColumnMapping | undefined = 'faults' in mapping ? undefined : mapping
+  const { usersTable, usersIdType, timeZone, repair, leave } = request
+  const users = await findUsers(db, usersTable, usersIdType, old, columns?.owner.name)
+  const keys = await foreignKeys(db, old)
+  const faults = [
+    ...faultsOf(old),
+    ...('faults' in mapping ? mapping.faults : []),
+    ...users.faults,
+    ...((await isTimeZone(db, timeZone)) ? [] : [`Postgres knows no time zone ${timeZone}.`]),
+    ...(repair.includes('owner_unknown') && users.refusal !== undefined
+      ? [`--repair owner_unknown is not possible: ${users.refusal}.`]
+      : []),
+  ]
+  const judgement: Judgement | undefined = columns && {
+    old: { schema: old.schema, table: old.table },
+    idsOf: old.table,
+    mapping: columns,
+    users: users.table,
+    userIdType: users.idType,
+    hasTasks: await hasTasks(db),
+    timeZone,
+    repair,
+    leave,
+  }
+  return {
+    old,
+    ...(await freeNames(db, old)),
+    users,
+    userKeys: keys.out.filter(({ to }) => to === users.table?.label).map(({ name }) => name),
+    dependants: [
+      ...keys.in.map(({ from, name }) => `${from} (foreign key ${name})`),
+      ...(await viewsOn(db, old)).map((view) => `${view} (view)`),
+    ],
+    faults,
+    rows:
+      judgement && faults.length === 0
+        ? { judgement, survey: await surveyRows(db, judgement, request.mostIds) }
+        : undefined,
+  }
+}
+
+async function hasTasks(db: Kysely<unknown>): Promise<boolean> {
+  return (await findTable(db, { table: 'tasks' }))?.isOurs ?? false
+}
+
+/** The table to adopt, as `AdoptRequest.table` says; undefined where there is none. */
+export async function findOldTable(
+  db: Kysely<unknown>,
+  name: TableName | undefined,
+): Promise<TableFacts | undefined> {
+  for (const candidate of name ? [name] : [{ table: 'tasks' }, { table: 'task' }]) {
+    const found = await findTable(db, candidate)
+    if (found !== undefined && !found.isOurs) return found
+  }
+  return undefined
+}
+
+function faultsOf(old: TableFacts): string[] {
+  const faults: string[] = []
+  if (!old.isTable) faults.push(`${old.label} is no table but a view or the like.`)
+  if (!old.isOwned) {
+    faults.push('It belongs to another role than the login in DATABASE_URL: use its owner’s URL.')
+  }
+  if (!old.hasKey) faults.push('Its column id is no primary key, so its rows cannot be told apart.')
+  return faults
+}
+
+async function isTimeZone(db: Kysely<unknown>, name: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from pg_timezone_names where lower(name) = lower(${name})`.execute(db)
+  return rows.length > 0
+}
+
+/** `tasks_before_adoption`, or with a number where an adoption before has taken that. */
+async function freeNames(db: Kysely<unknown>, { schema, table }: TableFacts) {
+  for (let number = 1; ; number += 1) {
+    const suffix = number === 1 ? '' : `_${number}`
+    const kept = { schema, table: `${table.slice(0, 30)}_before_adoption${suffix}` }
+    const ids = { schema, table: `${kept.table}_ids` }
+    const { rows } = await sql<{
+      isFree: boolean
+    }>`select to_regclass(${quoteTableName(kept)}) is null
+      and to_regclass(${quoteTableName(ids)}) is null as "isFree"`.execute(db)
+    if (rows[0]?.isFree !== false) return { kept, ids }
+  }
+}

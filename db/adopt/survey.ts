@@ -1,0 +1,79 @@
+import { type Kysely, sql } from 'kysely'
+import { type Judgement, judgedRows } from '#db/adopt/judged-rows'
+import { type ProblemKind, problemKinds } from '#db/adopt/problems'
+import { quoteTableName } from '#db/table-name'
+
+/** What the rows of the old table are, counted. */
+export interface Survey {
+  readonly rows: number
+  readonly owners: number
+  readonly copied: number
+  readonly left: number
+  /** Rows that cannot become tasks, and of which nobody has said what to do with them. */
+  readonly stuck: number
+  /** Titles that lose white space around them, as the API removes it. */
+  readonly trimmed: number
+  readonly computedIds: number
+  readonly problems: readonly Problem[]
+  /** How many rows have something in the columns that `tasks` has no place for. */
+  readonly filled: Readonly<Record<string, number>>
+}
+
+/** The rows that cannot become tasks for one reason. */
+export interface Problem {
+  readonly kind: ProblemKind
+  readonly rows: number
+  /** Their ids in the old table, as many as were asked for. */
+  readonly ids: readonly string[]
+}
+
+type Counts = Omit<Survey, 'problems' | 'filled'> & { readonly clean: number }
+
+/** Counts what would become of each row. It reads the old table, the users table and `tasks`. */
+export async function surveyRows(
+  db: Kysely<unknown>,
+  by: Judgement,
+  mostIds: number,
+): Promise<Survey> {
+  const counted = await sql<Record<keyof Counts, string>>`with ${judgedRows(by)}
+    select count(*) as "rows", count(distinct owner_key) as "owners",
+      count(*) filter (where fate = 'copied') as "copied",
+      count(*) filter (where fate = 'left') as "left",
+      count(*) filter (where fate = 'stuck') as "stuck",
+      count(*) filter (where problems = '{}') as "clean",
+      count(*) filter (where title <> whole_title) as "trimmed",
+      count(*) filter (where replace(id::text, '-', '') <> lower(replace(id_text, '-', '')))
+        as "computedIds"
+    from judged`.execute(db)
+  const { clean, ...counts } = Object.fromEntries(
+    Object.entries(counted.rows[0] ?? {}).map(([name, text]) => [name, Number(text)]),
+  ) as Counts
+  const problems = clean === counts.rows ? [] : await listProblems(db, by, mostIds)
+  return { ...counts, problems, filled: await filled(db, by) }
+}
+
+async function listProblems(
+  db: Kysely<unknown>,
+  by: Judgement,
+  mostIds: number,
+): Promise<Problem[]> {
+  const found = await sql<{ kind: string; rows: string; ids: string[] }>`with ${judgedRows(by)}
+    select kind, count(*) as "rows",
+      to_json((array_agg(id_text order by old_id))[1:${sql.lit(mostIds)}]) as "ids"
+    from judged, unnest(problems) as kind group by kind`.execute(db)
+  return problemKinds.flatMap((kind) =>
+    found.rows
+      .filter((each) => each.kind === kind)
+      .map(({ rows, ids }) => ({ kind, rows: Number(rows), ids })),
+  )
+}
+
+async function filled(db: Kysely<unknown>, { old, mapping }: Judgement) {
+  if (mapping.others.length === 0) return {}
+  const counts = mapping.others.map(({ name }) => sql`count(${sql.id(name)}) as ${sql.id(name)}`)
+  const { rows } = await sql<Record<string, string>>`
+    select ${sql.join(counts)} from ${sql.raw(quoteTableName(old))}`.execute(db)
+  return Object.fromEntries(
+    Object.entries(rows[0] ?? {}).map(([name, count]) => [name, Number(count)]),
+  )
+}

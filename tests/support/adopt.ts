@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { type Adoption, adopt } from '#db/adopt/adopt'
+import type { AdoptRequest } from '#db/adopt/plan'
+import type { OpenDatabase } from '#db/database'
+import { testSecret } from '#tests/support/secret'
+
+/** Starts `npm run db:adopt` on a database, without waiting for it. */
+export function startAdopt(url: string, parameters: readonly string[], env = {}) {
+  const { PATH = '' } = process.env
+  const child = spawn(process.execPath, ['scripts/adopt.ts', ...parameters], {
+    env: {
+      PATH,
+      NODE_ENV: 'production',
+      DATABASE_URL: url,
+      BETTER_AUTH_SECRET: testSecret,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += chunk
+    })
+  }
+  const ended = once(child, 'close').then(() => ({ code: child.exitCode, output }))
+  return { process: child, ended }
+}
+
+/** Runs `npm run db:adopt` to its end. */
+export async function runAdopt(url: string, parameters: readonly string[] = [], env = {}) {
+  return await startAdopt(url, parameters, env).ended
+}
+
+const request: AdoptRequest = {
+  table: undefined,
+  usersTable: { table: 'users' },
+  usersIdType: 'text',
+  timeZone: 'UTC',
+  repair: [],
+  leave: [],
+  mostIds: 20,
+}
+
+/** Looks at what a database has, or adopts it, in this process. */
+export async function adoptIn(
+  { transport }: OpenDatabase,
+  how: 'look' | 'yes',
+  overrides: Partial<AdoptRequest> = {},
+): Promise<Adoption> {
+  return await adopt(transport, { ...request, ...overrides }, how === 'yes')
+}
