@@ -1,4 +1,5 @@
 import { isDatabaseError } from '#db/errors'
+import { hasUser, type Inspection, inspectTables } from '#db/inspection'
 import { proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
@@ -29,6 +30,10 @@ export interface OpenDatabase {
   prepare(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
   isReady(): Promise<boolean>
+  /** What the tables are like, for the doctor; see `inspectTables`. */
+  inspect(): Promise<Inspection>
+  /** Whether the users table has a user, for the doctor; see `hasUser`. */
+  hasUser(userId: string): Promise<boolean | undefined>
   close(): Promise<void>
 }
 
@@ -50,6 +55,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
       )
     },
     isReady: () => proveIsolation(transport, limits),
+    inspect: () => inspectTables(transport, { users: usersTable, sessions: sessionsTable }, limits),
+    hasUser: (userId) => hasUser(transport, usersTable, userId, limits),
     close: () => transport.close(),
   }
 }

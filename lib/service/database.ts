@@ -34,6 +34,17 @@ export function database(): Promise<OpenDatabase> {
 }
 
 /**
+ * Makes the database the process's own as it stands: neither migrated nor proven. For a program
+ * that looks and must not change anything. PGlite makes its folder, as it cannot open without.
+ */
+export async function openUnprepared(): Promise<OpenDatabase> {
+  const opened = await openFromEnvironment()
+  shared.todoDatabase = Promise.resolve(opened)
+  shared.todoOpenDatabase = opened
+  return opened
+}
+
+/**
  * The same, for a request: opening may take long, where it migrates or the database is away.
  *
  * @throws DatabaseError where the database is not open by the deadline
@@ -79,7 +90,18 @@ export async function closeDatabase(): Promise<void> {
 }
 
 async function open(): Promise<OpenDatabase> {
-  const opened = await openDatabase({
+  const opened = await openFromEnvironment()
+  try {
+    await within(preparationMs, opened.prepare())
+    return opened
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+async function openFromEnvironment(): Promise<OpenDatabase> {
+  return await openDatabase({
     url: env().DATABASE_URL,
     driver: env().DATABASE_DRIVER,
     neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
@@ -93,13 +115,6 @@ async function open(): Promise<OpenDatabase> {
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
   })
-  try {
-    await within(preparationMs, opened.prepare())
-    return opened
-  } catch (error) {
-    await opened.close()
-    throw error
-  }
 }
 
 async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
