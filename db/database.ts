@@ -1,12 +1,13 @@
-import { isDatabaseError } from '#db/errors'
+import { DatabaseError, isDatabaseError } from '#db/errors'
 import { hasUser, type Inspection, inspectTables } from '#db/inspection'
-import { proveIsolation } from '#db/isolation'
+import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
 import { type CallerDatabase, databaseFor, type RateLimit, type TimeLimits } from '#db/scoped'
 import { findSession, type Session } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
+import { canHold } from '#db/user-ids'
 import { watched } from '#db/watched'
 
 export interface DatabaseOptions extends TransportOptions {
@@ -17,6 +18,8 @@ export interface DatabaseOptions extends TransportOptions {
   readonly usersIdType: UsersIdType
   readonly sessionsTable: TableName
   readonly limits: TimeLimits
+  /** Told at the start which other logins may serve the database; see ADR 0051. */
+  readonly onOtherLogins?: ((logins: string) => void) | undefined
 }
 
 /** A database that the service can use; see `openDatabase`. */
@@ -41,29 +44,54 @@ export interface OpenDatabase {
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const transport = watched(await openTransport(options))
   const { limits, usersTable, usersIdType, sessionsTable } = options
+  let userIdType = 'text'
+  const onProof = (proof: Proof) => {
+    userIdType = proof.userIdType
+    if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
+  }
   return {
     transport,
-    forUser: (userId, deadlineMs = limits.deadlineMs, rateLimit) =>
-      databaseFor(transport, userId, { ...limits, deadlineMs }, rateLimit),
+    forUser(userId, deadlineMs = limits.deadlineMs, rateLimit) {
+      const way = canHold(userIdType, userId)
+        ? transport
+        : { ...transport, transaction: refuseUser }
+      return databaseFor(way, userId, { ...limits, deadlineMs }, rateLimit)
+    },
     findSession: (token) => findSession(transport, sessionsTable, token, limits),
     async prepare() {
-      if (await isProven(transport, limits)) return
+      if (await isProven(transport, limits, onProof)) return
       await migrate(transport, usersTable, usersIdType)
-      if (await proveIsolation(transport, limits)) return
+      if (await proveIsolation(transport, limits, onProof)) return
       throw new Error(
         'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
       )
     },
-    isReady: () => proveIsolation(transport, limits),
+    isReady: () =>
+      proveIsolation(transport, limits, (proof) => {
+        userIdType = proof.userIdType
+      }),
     inspect: () => inspectTables(transport, { users: usersTable, sessions: sessionsTable }, limits),
     hasUser: (userId) => hasUser(transport, usersTable, userId, limits),
     close: () => transport.close(),
   }
 }
 
-async function isProven(transport: Transport, limits: TimeLimits): Promise<boolean> {
+/** Of a user whom no row can name the database is not asked. */
+async function refuseUser(): Promise<never> {
+  throw new DatabaseError('no id of a user has this form', {
+    kind: 'unknown_user',
+    transient: false,
+    mayHaveRun: false,
+  })
+}
+
+async function isProven(
+  transport: Transport,
+  limits: TimeLimits,
+  onProof: (proof: Proof) => void,
+): Promise<boolean> {
   try {
-    return await proveIsolation(transport, limits)
+    return await proveIsolation(transport, limits, onProof)
   } catch (error) {
     // The migration makes the role that cannot be taken yet.
     if (isDatabaseError(error) && error.sqlState === '42501') return false

@@ -1,7 +1,11 @@
+import { connectionFaultOf } from '#db/connection-faults'
+
 /** What a failure means for the caller; `lib/http/errors.ts` gives each its HTTP status. */
 export type DatabaseErrorKind =
   /** The database cannot be reached or cannot answer now. */
   | 'unavailable'
+  /** A setting keeps the service from the database; the message says which. */
+  | 'misconfigured'
   /** More requests wait for a connection than the queue takes. */
   | 'overloaded'
   /** The token's user has no account, or an id that the users table cannot hold. */
@@ -20,6 +24,7 @@ interface Meaning {
 }
 
 const retryable: Meaning = { kind: 'unavailable', transient: true }
+const misconfigured: Meaning = { kind: 'misconfigured', transient: false }
 const unavailable: Meaning = { kind: 'unavailable', transient: false }
 const unknownUser: Meaning = { kind: 'unknown_user', transient: false }
 const internal: Meaning = { kind: 'internal', transient: false }
@@ -41,6 +46,8 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '25006': retryable, // read-only: a standby during failover
   '28': unavailable, // the login was refused
   '3D000': unavailable, // the database does not exist
+  '55000': unavailable, // the database takes no connections now
+  '22001': unknownUser, // text too long for the column
   '22P02': unknownUser, // invalid text representation
   '22003': unknownUser, // numeric value out of range
   '23502': unknownUser, // not null: somebody else's users table
@@ -113,15 +120,17 @@ export function sqlStateOf(error: unknown): string | undefined {
 export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseError {
   if (isDatabaseError(error)) return error
   const sqlState = sqlStateOf(error)
-  const meaning =
-    sqlState === undefined
-      ? isNetworkError(error)
-        ? retryable
-        : internal
-      : (sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal)
-  const message = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
+  const fault = connectionFaultOf(error)
+  const summary = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
+  const message = fault === undefined ? summary : `${summary}: ${fault.says}.`
+  const meaning = fault?.isSetting === true ? misconfigured : meaningOf(error, sqlState)
   const detail = meaning.kind === 'rate_limited' ? detailOf(error) : undefined
   return new DatabaseError(message, { ...meaning, sqlState, detail, mayHaveRun, cause: error })
+}
+
+function meaningOf(error: unknown, sqlState: string | undefined): Meaning {
+  if (sqlState === undefined) return isNetworkError(error) ? retryable : internal
+  return sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal
 }
 
 function detailOf(error: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { DatabaseError, isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
 import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
+import { faultInLogins, serviceLogins } from '#db/service-logins'
 import type { Transport } from '#db/transports/transport'
 
 /** A user that nobody is: the id is no UUID and no id of Better Auth's. */
@@ -24,6 +25,8 @@ const walls = {
       (select coalesce(string_agg(concat_ws(' ', policy.polcmd, pg_get_expr(polqual, polrelid),
         'check', pg_get_expr(polwithcheck, polrelid)), ';'), 'none')
         from pg_policy as policy where policy.polrelid = walled.oid and policy.polpermissive) as "policies",
+      (select string_agg(concat_ws(' ', policy.polcmd, policy.polroles, pg_get_expr(polqual, polrelid)), ';')
+        from pg_policy as policy where policy.polrelid = walled.oid and not policy.polpermissive) as "restrictive",
       (select string_agg(part::text, ', ') from pg_partition_tree(walled.oid) as tree (part)
         where part <> walled.oid and (has_any_column_privilege(part, 'select, insert, update')
           or has_table_privilege(part, 'delete, truncate'))) as "open"
@@ -36,24 +39,50 @@ const walls = {
 /** As Postgres 14 to 18 print it, for text, varchar and uuid. */
 const owned = String.raw`\(\(?user_id\)?(?:::text)? = \( SELECT NULLIF\(current_setting\('app.user_id'::text, true\), ''::text\)(?: AS "?nullif"?)?\)\)`
 const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
+/** Others may stand beside it: a restrictive policy only takes away. */
+const servicePolicy =
+  /(?:^|;)\* \{0\} \( SELECT has_function_privilege\(SESSION_USER, \('[^';]*todo_service\(\)'::regprocedure\)::oid, 'execute'::text\) AS has_function_privilege\)(?:;|$)/
+
+/** What the proof found out beside. */
+export interface Proof {
+  /** Other logins that may serve this database, undefined where there are none. */
+  readonly otherLogins: string | undefined
+  /** The type of the ids of users, such as `character varying(36)`. */
+  readonly userIdType: string
+}
 
 /**
  * Proves, in one round trip, that the database is migrated and that the second wall stands.
  *
+ * @param onProof told what the proof found out beside
  * @returns false where the database is not migrated
  * @throws DatabaseError where the database cannot be asked; `not_isolated` where the wall does not
  *   hold, and with SQLSTATE 42501 where the role cannot be taken
  */
-export async function proveIsolation(transport: Transport, limits: TimeLimits): Promise<boolean> {
-  const statements = [bindCaller(probe, limits.statementTimeoutMs), isMigrated, walls]
+export async function proveIsolation(
+  transport: Transport,
+  limits: TimeLimits,
+  onProof?: (proof: Proof) => void,
+): Promise<boolean> {
+  const statements = [
+    bindCaller(probe, limits.statementTimeoutMs),
+    isMigrated,
+    walls,
+    serviceLogins,
+  ]
   try {
-    const [, migration, found] = await transport.transaction(statements, limits.deadlineMs)
+    const [, migration, found, logins] = await transport.transaction(statements, limits.deadlineMs)
     if (migration?.[0]?.['migrated'] !== true) return false
-    for (const wall of found ?? []) {
-      const fault = faultIn(wall)
-      if (fault !== undefined) throw notIsolated(fault)
-    }
-    return found?.length === walledTables.length
+    if (found?.length !== walledTables.length) return false
+    const faults = [...found.map(faultIn), faultInLogins(logins?.[0], callerRole)]
+    const fault = faults.find((each) => each !== undefined)
+    if (fault !== undefined) throw notIsolated(fault)
+    const { others, userIdType } = logins?.[0] ?? {}
+    onProof?.({
+      otherLogins: typeof others === 'string' ? others : undefined,
+      userIdType: String(userIdType),
+    })
+    return true
   } catch (error) {
     if (!isDatabaseError(error)) throw error
     // No such table, or no such role yet.
@@ -89,6 +118,9 @@ function faultIn(wall: Record<string, unknown>): string | undefined {
   }
   if (!onlyPolicy.test(String(wall['policies']))) {
     return `The policies on ${table} are not the one that the migrations made: ${String(wall['policies'])}. Drop the others, and restore ${table}_of_caller from db/migrations.`
+  }
+  if (!servicePolicy.test(String(wall['restrictive']))) {
+    return `The policy that keeps other databases' logins from ${table} is not there: ${String(wall['restrictive'])}. Restore ${table}_of_service from db/migrations.`
   }
   // The policy of a table guards its partitions only from those who ask the table.
   if (typeof wall['open'] === 'string') {

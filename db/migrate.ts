@@ -5,6 +5,7 @@ import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
 import { limitRates } from '#db/migrations/0002-rate-limits'
 import { takePermitsInTurn } from '#db/migrations/0003-permits-in-turn'
 import { recogniseOwnTables } from '#db/migrations/0004-own-tables'
+import { guardFunctions } from '#db/migrations/0005-guarded-functions'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
@@ -16,6 +17,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0002-rate-limits': { up: limitRates },
     '0003-permits-in-turn': { up: takePermitsInTurn },
     '0004-own-tables': { up: recogniseOwnTables(usersTable) },
+    '0005-guarded-functions': { up: guardFunctions(usersTable) },
   }
 }
 

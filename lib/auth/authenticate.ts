@@ -40,11 +40,22 @@ async function authenticateCookie(request: Request): Promise<Caller> {
   if (!env().SESSION_TOKENS) {
     throw missingCredentials(`A session cookie was sent, which does not count here. ${remedy}`)
   }
-  // Browsers add the cookie to requests of any page (CSRF), and say truly which page it was.
-  if (allowedOrigin(request) === undefined) {
+  if (isForeign(request)) {
     throw missingCredentials('A session cookie counts only from an allowed Origin.')
   }
   const signedToken = readSignedToken(cookie)
   if (signedToken === undefined) throw invalidToken('the session cookie is not readable')
   return await findSessionUser(signedToken)
+}
+
+/**
+ * Whether a page that is not allowed may have sent the request: browsers add the cookie to requests
+ * of any page (CSRF), and say truly which page it was. They name no origin on a read of the same
+ * origin, which a frontend may forward by a rewrite of its own; such a read changes nothing, and a
+ * page of another site cannot see its answer.
+ */
+function isForeign(request: Request): boolean {
+  if (request.headers.get('sec-fetch-site') === 'cross-site') return true
+  if (request.headers.has('origin')) return allowedOrigin(request) === undefined
+  return request.method !== 'GET' && request.method !== 'HEAD'
 }

@@ -16,6 +16,9 @@ const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']
 
 const tokenLimitBytes = 8192
 const toleranceSeconds = 10
+/** RFC 5321. What is longer is no address, and no index of a users table takes it. */
+const emailLimit = 254
+const nameLimit = 255
 const latestSeconds = Date.UTC(9999, 11, 31) / 1000
 
 /**
@@ -95,7 +98,7 @@ function readCaller(payload: JWTPayload): Caller {
   // Better Auth signs its session cookie's cache with the same secret.
   if ([aud].flat().includes('better-auth:session-cache'))
     throw invalidToken('it is a session cache')
-  return { userId: sub, email: textClaim(email), name: textClaim(name) }
+  return { userId: sub, email: textClaim(email, emailLimit), name: textClaim(name, nameLimit) }
 }
 
 /** jose accepts white space and stray trailing bits in base64url, so one token had many spellings. */
@@ -113,6 +116,8 @@ function parseObject(json: string): Record<string, unknown> | undefined {
   }
 }
 
-function textClaim(claim: unknown): string | undefined {
-  return typeof claim === 'string' && claim !== '' && isStorable(claim) ? claim : undefined
+/** A claim that is only noted. One that cannot be stored keeps nobody from their tasks. */
+function textClaim(claim: unknown, limit: number): string | undefined {
+  if (typeof claim !== 'string' || claim === '' || claim.length > limit) return undefined
+  return isStorable(claim) ? claim : undefined
 }

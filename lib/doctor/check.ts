@@ -14,9 +14,13 @@ export function failed(name: string, found: string, remedy: string): Check {
   return { name, found, ok: false, remedy }
 }
 
-/** A failure whose message is one sentence about what is wrong and then what to do. */
-export function failedAsTold(name: string, message: string): Check {
-  const [, found = message, remedy = message] = /^(.+?[.?])\s+(.+)$/s.exec(message) ?? []
+/**
+ * A failure whose message is a sentence about what is wrong, and then what to do.
+ *
+ * @param otherwise the remedy of a message that has none
+ */
+export function failedAsTold(name: string, message: string, otherwise = message): Check {
+  const [, found = message, remedy = otherwise] = /^(.+?[.?])\s+(.+)$/s.exec(message) ?? []
   return failed(name, found, remedy)
 }
 

@@ -15,12 +15,11 @@ export interface Look {
   readonly inspection?: Inspection
 }
 
+/** For what the error's own message has no remedy. */
 const remedies: Readonly<Record<string, string>> = {
   '28P01':
     'Correct the user and the password in DATABASE_URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
-  '28000': 'Correct the user in DATABASE_URL: this one may not log in.',
   '3D000': 'Correct the name of the database at the end of DATABASE_URL, or create it.',
-  ENOTFOUND: 'Correct the host in DATABASE_URL: no address is known for it.',
   ECONNREFUSED: 'Start the database, or correct the host and port in DATABASE_URL.',
 }
 const anyRemedy = 'Set DATABASE_URL to the database of your frontend, and see that it runs.'
@@ -56,8 +55,12 @@ async function checkIsolation(opened: OpenDatabase): Promise<Check> {
       : failed(name, 'requests would not find their tables', 'npm run db:migrate')
   } catch (error) {
     if (!isDatabaseError(error)) throw error
-    const login = URL.parse(env().DATABASE_URL)?.username
-    const message = error.message.replaceAll('<the login in DATABASE_URL>', `"${login}"`)
+    const login = `"${URL.parse(env().DATABASE_URL)?.username}"`
+    // On a migrated database the role alone would not do: see ADR 0051.
+    const both = `; GRANT EXECUTE ON FUNCTION todo_service() TO ${login}; then start`
+    const message = error.message
+      .replaceAll('<the login in DATABASE_URL>', login)
+      .replace('; then start', both)
     return failedAsTold(name, message)
   }
 }
@@ -65,9 +68,8 @@ async function checkIsolation(opened: OpenDatabase): Promise<Check> {
 async function explain(error: unknown, url: string): Promise<Check> {
   const name = 'database'
   if (isDatabaseError(error)) {
-    const codes = codesOf(error)
-    const remedy = codes.map((code) => remedies[code]).find((text) => text !== undefined)
-    return failed(name, `${url} does not answer (${codes.join(', ')})`, remedy ?? anyRemedy)
+    const remedy = codesOf(error).flatMap((code) => remedies[code] ?? [])[0] ?? anyRemedy
+    return failedAsTold(name, `${url}: ${error.message}`, remedy)
   }
   // PGlite belongs to one process, which the running service is.
   if (await isServiceReady()) return passed(name, 'the running service has it open, and is ready')

@@ -87,11 +87,8 @@ export class Problem extends Error {
 const tryAgain = { 'retry-after': '2' }
 
 const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Problem> = {
-  unavailable: (cause) =>
-    new Problem('database_unavailable', 'The database cannot be reached. Try again shortly.', {
-      cause,
-      headers: tryAgain,
-    }),
+  unavailable: databaseUnavailable,
+  misconfigured: databaseUnavailable,
   overloaded: (cause) =>
     new Problem('overloaded', 'Too many requests at once. Try again shortly.', {
       cause,
@@ -109,6 +106,11 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
       headers: tryAgain,
     }),
   internal: internalError,
+}
+
+function databaseUnavailable(cause: DatabaseError): Problem {
+  const detail = 'The database cannot be reached. Try again shortly.'
+  return new Problem('database_unavailable', detail, { cause, headers: tryAgain })
 }
 
 /** 429, with the policy that was violated and how long to wait. */

@@ -114,6 +114,11 @@ async function openFromEnvironment(): Promise<OpenDatabase> {
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
+    onOtherLogins: (logins) =>
+      log().warn({
+        event: 'other_logins',
+        detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
+      }),
   })
 }
 

@@ -52,7 +52,11 @@ test('a login that owns nothing serves, once an administrator has migrated', asy
   const before = await openAs(login, name)
   await expect(before.prepare()).rejects.toThrow(/GRANT todo_app TO/)
   await before.close()
-  await runSql(server.url('postgres'), `grant todo_app to ${login}`)
+  await runSql(
+    server.url(name),
+    `grant todo_app to ${login}`,
+    `grant execute on function todo_service to ${login}`,
+  )
   const database = await openAs(login, name)
   await database.prepare()
   await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())

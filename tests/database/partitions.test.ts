@@ -114,6 +114,7 @@ describe('a tasks table that was made partitions as docs/scaling.md says', () =>
     const later = migrationNames.slice(1)
     await asOwner(
       'drop function todo_take_permit',
+      'drop function todo_service cascade',
       'drop table rate_limits',
       `delete from kysely_migration where name <> '${migrationNames[0]}'`,
     )

@@ -72,6 +72,12 @@ describe('where the table belongs to Better Auth', () => {
         await expect(of('no-uuid').list()).rejects.toMatchObject(gone)
         await expect(of('no-uuid').find(id)).rejects.toMatchObject(gone)
       }
+      if (type === 'varchar(36)') {
+        for (const long of ['x'.repeat(37), `${uuid} `]) {
+          await expect(of(long).insert(crypto.randomUUID())).rejects.toMatchObject(gone)
+          await expect(of(long).list()).rejects.toMatchObject(gone)
+        }
+      }
       expect(await users()).toEqual(isFilled ? [{ id: uuid }] : [])
       expect(await database.isReady()).toBe(true)
       if (isFilled) {
@@ -81,6 +87,68 @@ describe('where the table belongs to Better Auth', () => {
       await database.close()
     },
   )
+})
+
+describe('of a user whose id is a UUID, one spelling counts', () => {
+  test.each([
+    ['in capitals', uuid.toUpperCase()],
+    ['in braces', `{${uuid}}`],
+    ['without hyphens', uuid.replaceAll('-', '')],
+    ['with hyphens elsewhere', uuid.replaceAll('-', '').replace(/(.{4})(?=.)/g, '$1-')],
+    ['with white space around it', ` ${uuid}`],
+  ])('%s it is refused by every statement, and nothing is stored', async (_, spelling) => {
+    const { database, url, of } = await openOn(
+      'users',
+      betterAuth('users', 'uuid'),
+      account('users', 'uuid'),
+      row('users', uuid),
+    )
+    const id = crypto.randomUUID()
+    await of(uuid).insert(id)
+    const before = await runSql(url, 'select * from tasks')
+    const other = of(spelling)
+    const gone = { kind: 'unknown_user' }
+    await expect(other.list()).rejects.toMatchObject(gone)
+    await expect(other.find(id)).rejects.toMatchObject(gone)
+    await expect(other.insert(crypto.randomUUID())).rejects.toMatchObject(gone)
+    await expect(other.update(id, { title: 'x' })).rejects.toMatchObject(gone)
+    await expect(other.complete(id)).rejects.toMatchObject(gone)
+    await expect(other.remove(id)).rejects.toMatchObject(gone)
+    expect(await runSql(url, 'select * from tasks')).toEqual(before)
+    await database.close()
+  })
+
+  test('where ids are text, an id that looks like one is what it is', async () => {
+    const { database, of } = await openOn('users')
+    const capitals = uuid.toUpperCase()
+    await of(capitals).insert(crypto.randomUUID())
+    expect(JSON.parse((await of(capitals).list()).json)).toHaveLength(1)
+    expect((await of(uuid).list()).json).toBe('[]')
+    await database.close()
+  })
+})
+
+test('a number with zeros before it is not the user whose id is that number', async () => {
+  const people = 'create table users (id integer primary key, email text unique, name text)'
+  const { database, of } = await openOn('users', people, 'insert into users values (7)')
+  await of('7').insert(crypto.randomUUID())
+  for (const spelling of ['007', '+7', ' 7', '7.0', '0x7', '99999999999']) {
+    const gone = { kind: 'unknown_user' }
+    await expect(of(spelling).list()).rejects.toMatchObject(gone)
+    await expect(of(spelling).insert(crypto.randomUUID())).rejects.toMatchObject(gone)
+  }
+  await database.close()
+})
+
+test('an address that the column does not take is a refusal, and no fault of the service', async () => {
+  const people = 'create table users (id text primary key, email varchar(20) unique, name text)'
+  const { database, of } = await openOn('users', people)
+  const owner = { email: `${'x'.repeat(30)}@y.z` }
+  await expect(of('alice').insert(crypto.randomUUID(), {}, owner)).rejects.toMatchObject({
+    kind: 'unknown_user',
+    sqlState: '22001',
+  })
+  await database.close()
 })
 
 describe('where the table is ours', () => {

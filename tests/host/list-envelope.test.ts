@@ -1,11 +1,18 @@
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { buildNext } from '#tests/support/build'
 import { startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-for (const envelope of ['tasks', 'items']) {
-  test(`LIST_ENVELOPE=${envelope} wraps the list, with the count of this page and of all`, async () => {
+beforeAll(() => buildNext(), 240_000)
+
+for (const [host, envelope] of [
+  ['node', 'tasks'],
+  ['node', 'items'],
+  ['next', 'tasks'],
+] as const) {
+  test(`LIST_ENVELOPE=${envelope} on ${host} wraps the list, with the count of this page and of all`, async () => {
     const env = { DATABASE_URL: 'pglite://', LIST_ENVELOPE: envelope }
-    await using service = await startService('node', env)
+    await using service = await startService(host, env)
     const as = newUser()
     const headers = {
       authorization: `Bearer ${await tokenFor(as)}`,
@@ -38,5 +45,16 @@ for (const envelope of ['tasks', 'items']) {
     expect((await fetch(`${list}?limit=2`, { headers: known })).status).toBe(304)
     await fetch(list, { method: 'POST', headers, body: '{"title":"older pages count too"}' })
     expect((await fetch(`${list}?limit=2`, { headers: known })).status).toBe(200)
+
+    // Only the total tells that a task of another page is gone: this one and its link are as before.
+    const full = await fetch(`${list}?limit=2`, { headers })
+    const page = await full.json()
+    const oldest = (await read('?order=asc&limit=1'))[envelope][0]
+    await fetch(`${list}/${oldest.id}`, { method: 'DELETE', headers })
+    const tag = { ...headers, 'if-none-match': full.headers.get('etag') ?? '' }
+    const shrunk = await fetch(`${list}?limit=2`, { headers: tag })
+    expect(shrunk.status).toBe(200)
+    expect(await shrunk.json()).toEqual({ ...page, total: page.total - 1 })
+    expect(shrunk.headers.get('link')).toBe(full.headers.get('link'))
   })
 }

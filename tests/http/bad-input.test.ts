@@ -42,6 +42,15 @@ describe('a body', () => {
     'application/x-www-form-urlencoded',
     'multipart/form-data',
     'text/json',
+    // A browser sends these without a preflight, whatever follows the first word.
+    'text/plain; application/json',
+    'text/plain;charset=application/json',
+    'text/plain, application/json',
+    'application/x-www-form-urlencoded; application/json',
+    'multipart/form-data; boundary=application/json',
+    'application/jsonp',
+    'application/json-seq',
+    'xapplication/json',
   ])('declared as %s is 415', async (type) => {
     const answer = await call('POST', '/api/tasks', {
       as: user,
@@ -114,6 +123,32 @@ describe('a request with much in it', () => {
     const task = await createTask(other, { title: 'x', ...body })
     const query = Array.from({ length: 100 }, (_, index) => `p${index}=1`).join('&')
     expect(await listTasks(other, `?${query}`)).toEqual([task])
+  })
+})
+
+describe('a query', () => {
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `p${index}=1`)
+
+  test('of 1,000 parameters is read to its end', async () => {
+    const answer = await call('GET', `/api/tasks?${[...many(999), 'limit=0'].join('&')}`, {
+      as: user,
+    })
+    expect(answer.status).toBe(422)
+    expect(answer.problem.errors).toMatchObject([{ parameter: 'limit' }])
+  })
+
+  test.each([
+    ['of different parameters', many(1001)],
+    ['of one parameter again and again', Array.from({ length: 1001 }, () => 'limit=1')],
+    ['of nothing but separators', Array.from({ length: 1001 }, () => '')],
+    [
+      'that fills its line, with a bad value at its end',
+      [...many(3000).map((p) => p.slice(0, 3)), 'limit=0'],
+    ],
+  ])('%s of more than 1,000 is a 422 that says so', async (_, parameters) => {
+    const answer = await call('GET', `/api/tasks?${parameters.join('&')}`, { as: user })
+    expect(answer.status).toBe(422)
+    expect(answer.problem.errors).toMatchObject([{ parameter: '', code: 'too_many' }])
   })
 })
 

@@ -100,6 +100,20 @@ for (const [name, method, suffix, body] of writes) {
     expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
   })
 
+  test(`${name} with tags beyond every version is decided by those that are versions`, async () => {
+    const as = newUser()
+    const { path, etag } = await newTask(as)
+    const send = (headers: Record<string, string>) =>
+      call(method, path + suffix, { as, headers, ...(body !== undefined && { body }) })
+    const beyond = ['2147483648', '4294967296', '9999999999', '9223372036854775808', '-1', '1e3']
+    for (const tag of beyond) {
+      expect([tag, (await send({ 'if-match': `"${tag}"` })).status]).toEqual([tag, 412])
+    }
+    const all = beyond.map((tag) => `"${tag}"`).join(', ')
+    const done = await send({ 'if-match': `${all}, ${etag}`, 'if-none-match': all })
+    expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
+  })
+
   test(`${name} with If-Match on a task that is not there is a 404`, async () => {
     const as = newUser()
     for (const condition of ['"1"', '*']) {
@@ -117,10 +131,22 @@ test('a read with If-Match is refused when the task is in another version', asyn
   const as = newUser()
   const { path, etag } = await newTask(as)
   const statuses = []
-  for (const condition of [etag, '*', '"0"', `W/${etag}`]) {
+  for (const condition of [etag, '*', '"0"', `W/${etag}`, '"2147483648"', '"9999999999"']) {
     statuses.push((await call('GET', path, { as, headers: { 'if-match': condition } })).status)
   }
-  expect(statuses).toEqual([200, 200, 412, 412])
+  expect(statuses).toEqual([200, 200, 412, 412, 412, 412])
+})
+
+test('a list with If-Match compares strongly: a weak tag matches nothing', async () => {
+  const as = newUser()
+  await createTask(as)
+  const etag = etagOf(await call('GET', '/api/tasks', { as }))
+  const statuses = []
+  for (const condition of [etag, `"x", ${etag}`, '*', `W/${etag}`, `W/${etag}, "x"`]) {
+    const headers = { 'if-match': condition }
+    statuses.push((await call('GET', '/api/tasks', { as, headers })).status)
+  }
+  expect(statuses).toEqual([200, 200, 200, 412, 412])
 })
 
 test("another user's task is a 404 whatever the condition says", async () => {

@@ -65,11 +65,21 @@ describe('a response to the frontend', () => {
     expect(answer.headers.get('access-control-expose-headers')).toContain('etag')
   })
 
-  test('of a page elsewhere cannot be read', async () => {
-    const answer = await call('GET', '/api/tasks', {
-      as: user,
-      headers: { origin: 'https://evil.example' },
-    })
-    expect(answer.headers.get('access-control-allow-origin')).toBeNull()
+  test.each([
+    [200, 'GET', '/api/tasks', { as: user }],
+    [201, 'POST', '/api/tasks', { as: user, body: { title: 'x' } }],
+    [401, 'GET', '/api/tasks', {}],
+    [404, 'GET', '/nope', {}],
+    [422, 'POST', '/api/tasks', { as: user, body: {} }],
+    [200, 'GET', '/health', {}],
+  ])('of %i to a page elsewhere allows it nothing, credentials neither', async (...row) => {
+    const [status, method, path, options] = row
+    const elsewhere = ['https://evil.example', 'null', `${frontend}.evil.example`, `${frontend}/`]
+    for (const origin of elsewhere) {
+      const answer = await call(method, path, { ...options, headers: { origin } })
+      expect(answer.status).toBe(status)
+      const names = [...answer.headers.keys()].filter((name) => name.startsWith('access-control'))
+      expect([origin, names]).toEqual([origin, []])
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { call, createTask, listTasks } from '#tests/support/api'
@@ -57,6 +58,27 @@ describe('a good token', () => {
       expect(answer.status).toBe(201)
       expect(answer.json().user_id).toBe(user)
     }
+  })
+
+  test.each([
+    // Of random characters, for Postgres packs what repeats.
+    ['an email of 4,000 characters', { email: `${randomBytes(2000).toString('hex')}@example.com` }],
+    ['a name of 5,000 characters', { name: 'x'.repeat(5000) }],
+    ['an email that is no text', { email: { $ne: null }, name: 7 }],
+    ['a NUL character in its email and name', { email: 'a\0@example.com', name: '\0' }],
+  ])('with %s stores tasks all the same', async (_, claims) => {
+    const user = newUser()
+    const authorization = `Bearer ${await tokenFor(user, claims)}`
+    const options = { headers: { authorization }, body: { title: 'x' } }
+    const answer = await call('POST', '/api/tasks', options)
+    expect(answer.status, answer.text).toBe(201)
+    expect(await listTasks(user)).toEqual([answer.json()])
+  })
+
+  test('with a subject of 255 characters serves', async () => {
+    const user = newUser().padEnd(255, '\u{20ac}')
+    const task = await createTask(user)
+    expect(await listTasks(user)).toEqual([task])
   })
 
   test('is taken until ten seconds past its expiry, for clocks that differ', async () => {

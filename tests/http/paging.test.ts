@@ -125,6 +125,20 @@ test('the same page has the same link, and 304 repeats it', async () => {
   expect(again.headers.get('link')).toBe(first.headers.get('link'))
 })
 
+test('a page that gets a successor is another answer, although its tasks are the same', async () => {
+  const as = newUser()
+  await createTasks(as, ['a'])
+  const path = '/api/tasks?order=asc&limit=1'
+  const last = await call('GET', path, { as })
+  await createTasks(as, ['b'])
+  const headers = { 'if-none-match': last.headers.get('etag') ?? '' }
+  const again = await call('GET', path, { as, headers })
+  expect(again.status).toBe(200)
+  expect(again.text).toBe(last.text)
+  expect(nextOf(last, path)).toBeUndefined()
+  expect(nextOf(again, path)).toBeDefined()
+})
+
 test('a cursor tells nothing of the task that it stands at', async () => {
   const as = newUser()
   await createTasks(as, ['private title', 'z'])
@@ -154,6 +168,12 @@ test('a cursor that is forged, altered, of another list or of another user is a 
     ...bad,
     foreign,
     `${next}&sort=title`,
+    // The order that it has by itself: the sort alone is another one.
+    `${next}&sort=title&order=desc`,
+    nextOf(
+      await call('GET', '/api/tasks?limit=1&sort=title&order=desc', { as }),
+      '/api/tasks',
+    )?.replace('sort=title', 'sort=created') ?? '',
     `${next}&order=asc`,
     `${next}&cursor=x`,
   ]) {

@@ -325,7 +325,16 @@ describe('what Better Auth signs for something else', () => {
     const cache = /better-auth\.session_data=([^;]+)/.exec(visitor.cookieHeader())?.[1] ?? ''
     expect(cache.split('.')).toHaveLength(3)
     await expectRefused(withToken(cache))
-    await expectRefused(withToken(hs256(claims({ aud: 'better-auth:session-cache' }))))
+    // Beside the audience that counts here, for a list is right where one of it is.
+    for (const aud of [
+      'better-auth:session-cache',
+      [trusted.aud, 'better-auth:session-cache'],
+      ['better-auth:session-cache', trusted.aud],
+      ['other', trusted.aud, 'better-auth:session-cache'],
+    ]) {
+      await expectRefused(withToken(hs256(claims({ aud }))))
+      await expectRefused(withToken(signed('EdDSA', {}, claims({ aud: aud as string }))))
+    }
     const cookie = `Cookie: better-auth.session_token=${cache}`
     await expectRefused(['GET /api/tasks HTTP/1.1', cookie, 'Origin: http://localhost:3000'])
   })

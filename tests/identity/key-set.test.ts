@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { newKey, startKeyServer } from '#tests/support/key-server'
+import { newKey, newWeakKey, startKeyServer } from '#tests/support/key-server'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const issuer = await startKeyServer()
 const user = newUser()
 const first = await newKey('first')
 const second = await newKey('second')
+const weak = await newWeakKey('weak')
+const rsa = await newKey('rsa', 'RS256')
 let findPublicKey: typeof import('#lib/auth/key-set').findPublicKey
 let verifyJwt: typeof import('#lib/auth/jwt').verifyJwt
 
@@ -15,7 +17,7 @@ beforeEach(async () => {
   vi.useRealTimers()
   vi.resetModules()
   vi.stubEnv('BETTER_AUTH_URL', issuer.url)
-  Object.assign(issuer.state, { keys: [first.jwk], status: 200, body: undefined })
+  Object.assign(issuer.state, { keys: [first.jwk], status: 200, body: undefined, bomb: false })
   issuer.requests.length = 0
   ;({ verifyJwt } = await import('#lib/auth/jwt'))
   ;({ findPublicKey } = await import('#lib/auth/key-set'))
@@ -78,6 +80,11 @@ describe.each([
   ['answers with a page', { body: '<html>' }],
   ['answers with no keys', { keys: [] }],
   ['answers with something else', { body: '{"keys":"none"}' }],
+  ['is a weak RSA key', { keys: [weak.jwk] }],
+  [
+    'is larger than 256 KB',
+    { body: JSON.stringify({ keys: [first.jwk], padding: 'x'.repeat(2 ** 18) }) },
+  ],
   ['has a key that is none', { keys: [{ ...first.jwk, x: 'short' }] }],
   ['never answers', { status: 0 }],
 ] as const)('a key set that %s', (_, state) => {
@@ -89,6 +96,31 @@ describe.each([
     expect(new Set(await Promise.all(attempts))).toEqual(new Set(['keys_unavailable']))
     expect(issuer.requests).toHaveLength(1)
   })
+})
+
+test('a weak RSA key is left out: its tokens are refused, and the other keys go on working', async () => {
+  issuer.state.keys = [weak.jwk, first.jwk, rsa.jwk]
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+  expect(await codeOf(verifyJwt(await rsa.sign(user)))).toBe('accepted')
+  expect(await codeOf(verifyJwt(weak.sign(user)))).toBe('token_invalid')
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+})
+
+test('a key set that is small on the wire and grows without an end is given up while it is read', async () => {
+  Object.assign(issuer.state, { bomb: true })
+  const before = process.memoryUsage().arrayBuffers
+  const token = await first.sign(user)
+  const attempt = codeOf(verifyJwt(token))
+  let most = 0
+  const watch = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+  }, 5)
+  expect(await attempt).toBe('keys_unavailable')
+  clearInterval(watch)
+  issuer.state.bomb = false
+  expect(most).toBeLessThan(50 * 2 ** 20)
+  // The server was not made to send it all.
+  expect(issuer.state.bombBytes).toBeLessThan(100_000)
 })
 
 test('an issuer that fails is asked once in a cooldown, and nobody waits for it', async () => {

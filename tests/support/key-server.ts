@@ -1,5 +1,8 @@
-import { createServer } from 'node:http'
+import { generateKeyPairSync, sign } from 'node:crypto'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { createGzip } from 'node:zlib'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 
 export interface SigningKey {
@@ -23,14 +26,49 @@ export async function newKey(kid: string, alg = 'EdDSA'): Promise<SigningKey> {
   }
 }
 
+/** A key of 1,024 bits, which jose neither makes nor takes. */
+export async function newWeakKey(kid: string) {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return {
+    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256' } satisfies JWK,
+    sign(sub: string): string {
+      const exp = Math.floor(Date.now() / 1000) + 900
+      const input = `${encode({ alg: 'RS256', kid })}.${encode({ sub, exp })}`
+      return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
+    },
+  }
+}
+
+function sendBomb(response: ServerResponse, state: { bombBytes: number }): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' })
+  const spaces = Buffer.alloc(2 ** 20, ' ')
+  const gzip = createGzip()
+  gzip.on('data', (chunk: Buffer) => {
+    state.bombBytes += chunk.byteLength
+  })
+  Readable.from(Array.from({ length: 2048 }, () => spaces))
+    .pipe(gzip)
+    .pipe(response)
+  response.on('close', () => gzip.destroy())
+}
+
 /** An issuer's key set over HTTP, whose answer a test changes as it goes. */
 export async function startKeyServer() {
-  const state = { keys: [] as JWK[], status: 200, body: undefined as string | undefined }
+  const state = {
+    keys: [] as JWK[],
+    status: 200,
+    body: undefined as string | undefined,
+    /** Whether it answers with 2 GB of spaces in 2 MB of gzip, and how much of that went out. */
+    bomb: false,
+    bombBytes: 0,
+  }
   const requests: string[] = []
   const server = createServer((request, response) => {
     requests.push(request.url ?? '')
     // A status of 0 stands for a server that never answers.
     if (state.status === 0) return
+    if (state.bomb) return sendBomb(response, state)
     response.writeHead(state.status, {
       'content-type': 'application/json',
       ...(state.status === 302 && { location: '/elsewhere' }),

@@ -1,0 +1,62 @@
+/** Why a connection did not come about. */
+export interface ConnectionFault {
+  /** The reason and the remedy. It has no part of the URL, which has a password in it. */
+  readonly says: string
+  /** Whether only another setting, here or at the database, can mend it. */
+  readonly isSetting: boolean
+}
+
+const untrusted =
+  'its certificate is not signed by anybody whom this service trusts. Name its CA: sslrootcert=<file> in DATABASE_URL, or NODE_EXTRA_CA_CERTS=<file>. sslmode=require encrypts without checking the certificate'
+
+/** By what Node and pg put into the code or the message of an error. */
+const faults: readonly (readonly [pattern: RegExp, isSetting: boolean, says: string])[] = [
+  [/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED/, true, untrusted],
+  [
+    /CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/,
+    true,
+    'its certificate is expired, or not valid yet. Renew it, and check the clock of this machine',
+  ],
+  [
+    /ERR_TLS_CERT_ALTNAME_INVALID/,
+    true,
+    'its certificate is for another host name. Use the name in it in DATABASE_URL. sslmode=verify-ca does not compare names',
+  ],
+  [
+    /does not support SSL connections/,
+    true,
+    'the server does not speak TLS. Turn it on there (ssl = on), or take sslmode out of DATABASE_URL',
+  ],
+  [
+    /no encryption$|connection is insecure/,
+    true,
+    'the server takes encrypted connections only. Add ?sslmode=require to DATABASE_URL',
+  ],
+  [
+    /password must be a (?:non-empty )?string|empty password returned/,
+    true,
+    'the server asks for a password, and DATABASE_URL has none: postgres://<login>:<password>@…',
+  ],
+  [/^ERR_SSL|^EPROTO|unknown authentication|SASL/, true, 'the two do not agree on how to connect'],
+  [/^28P01/, false, 'the server refused the password of the login in DATABASE_URL'],
+  [/^28000/, false, 'the server does not let the login in DATABASE_URL in from here'],
+  [/^3D000/, false, 'the database in DATABASE_URL does not exist on the server'],
+  [/^55000/, false, 'the database takes no connections now (ALLOW_CONNECTIONS)'],
+  [/^ENOTFOUND/, false, 'the host in DATABASE_URL is not known here'],
+  [/^EAI_AGAIN/, false, 'the host in DATABASE_URL could not be looked up'],
+  [/^ECONNREFUSED/, false, 'nothing listens at the host and port in DATABASE_URL'],
+]
+
+/** SQLSTATEs that a server answers a connection with. Messages of others can repeat what users sent. */
+const ofConnecting = /^(?:08|28|3D|55000)/
+const sqlState = /^[0-9A-Z]{5}$/
+
+/** @returns undefined where the error does not tell */
+export function connectionFaultOf(error: unknown): ConnectionFault | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  if (sqlState.test(code) && !ofConnecting.test(code)) return undefined
+  const text = `${code} ${error.message}`
+  const found = faults.find(([pattern]) => pattern.test(text))
+  return found === undefined ? undefined : { says: found[2], isSetting: found[1] }
+}

@@ -1,0 +1,46 @@
+import type { Row, Statement } from '#db/transports/transport'
+
+/**
+ * Asked as the caller's role: which logins count in this database, and are the functions safe that
+ * run with their owner's rights? See ADR 0051.
+ */
+export const serviceLogins: Statement = {
+  sql: `select session_user::text as "login", service.name as "service",
+      has_function_privilege(session_user, service.oid, 'execute') as "admitted",
+      has_function_privilege(current_user, service.oid, 'execute') as "open",
+      (select string_agg(grantee::regrole::text, ', ') from pg_proc, aclexplode(proacl)
+        where pg_proc.oid = service.oid and grantee not in (proowner, session_user::regrole)) as "others",
+      (select string_agg(format('%s SET search_path = pg_catalog, %I, pg_temp',
+          guarded.oid::regprocedure, nspname), ', ')
+        from pg_proc as guarded join pg_roles as owner on owner.oid = proowner
+        where pronamespace = tasks.relnamespace and proname like 'todo\\_%' and prosecdef
+        and (proconfig is distinct from array[format('search_path=pg_catalog, %I, pg_temp', nspname)]
+          or exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner)))
+            where grantee = 0)
+          or not (owner.rolsuper or pg_has_role(tasks.relowner, proowner, 'member')))) as "unsafe",
+      (select format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = tasks.oid and attname = 'user_id') as "userIdType"
+    from pg_class as tasks join pg_namespace on pg_namespace.oid = tasks.relnamespace,
+      lateral (select oid, oid::regprocedure::text as name from pg_proc
+        where pronamespace = tasks.relnamespace and proname = 'todo_service' and pronargs = 0) as service
+    where tasks.oid = to_regclass('tasks')`,
+  parameters: [],
+}
+
+/** What is wrong with the answer to `serviceLogins`, and what to run. */
+export function faultInLogins(found: Row | undefined, callerRole: string): string | undefined {
+  if (found === undefined) {
+    return 'The function todo_service() is gone. Restore it from db/migrations.'
+  }
+  const { login, service, unsafe } = found
+  if (typeof unsafe === 'string') {
+    return `A function that runs with its owner's rights is not safe. Run, for each: ALTER FUNCTION ${unsafe}; REVOKE EXECUTE ON FUNCTION … FROM PUBLIC; and see that the owner of tasks owns it.`
+  }
+  if (found['open'] === true) {
+    return `Every login in the cluster that holds ${callerRole} counts as one of the service. Run: REVOKE EXECUTE ON FUNCTION ${service} FROM PUBLIC, ${callerRole};`
+  }
+  if (found['admitted'] !== true) {
+    return `The login ${login} is none of the service. Run as the owner of tasks: GRANT EXECUTE ON FUNCTION ${service} TO ${login};`
+  }
+  return undefined
+}
