@@ -4,7 +4,7 @@ import { type Credential, needsKeySet, readCredential } from '#lib/doctor/creden
 import { checkDatabase } from '#lib/doctor/database'
 import { checkEnvironment } from '#lib/doctor/environment'
 import { checkJwt } from '#lib/doctor/jwt'
-import { checkKeySet } from '#lib/doctor/key-set'
+import { checkKeySet, findIssuer } from '#lib/doctor/key-set'
 import { checkOrigin } from '#lib/doctor/running-service'
 import { checkSession } from '#lib/doctor/session'
 import { checkTables } from '#lib/doctor/tables'
@@ -26,10 +26,9 @@ export async function examine({ frontend, token }: Question): Promise<Check[]> {
   const credential = token === undefined ? undefined : readCredential(token)
   try {
     const { checks, opened, inspection } = await checkDatabase()
-    const keys = await checkKeySet(
-      credential && needsKeySet(credential),
-      issuerOf(credential) ?? frontend,
-    )
+    const iss = credential?.kind === 'JWT' ? credential.payload.iss : undefined
+    const issuer = findIssuer(frontend, iss)
+    const keys = await checkKeySet(credential && needsKeySet(credential), issuer)
     const all = [
       ...environment,
       ...checks,
@@ -40,7 +39,7 @@ export async function examine({ frontend, token }: Question): Promise<Check[]> {
     if (credential === undefined) return all
     const ofToken = [
       describe(credential),
-      ...(credential.kind === 'JWT' ? checkJwt(credential, keys) : []),
+      ...(credential.kind === 'JWT' ? checkJwt(credential, keys, issuer) : []),
       ...(credential.kind === 'session token' || credential.kind === 'cookie'
         ? await checkSession(credential, opened)
         : []),
@@ -50,12 +49,6 @@ export async function examine({ frontend, token }: Question): Promise<Check[]> {
   } finally {
     await closeDatabase()
   }
-}
-
-/** Better Auth writes its own URL into `iss`; a URL alone is one that could be set. */
-function issuerOf(credential: Credential | undefined): string | undefined {
-  const iss = credential?.kind === 'JWT' ? credential.payload.iss : undefined
-  return iss !== undefined && URL.canParse(iss) ? iss : undefined
 }
 
 function describe(credential: Credential): Check {

@@ -2,18 +2,18 @@ import { isSignedWithSecret } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
 import { type Check, failed, passed } from '#lib/doctor/check'
 import type { Credential } from '#lib/doctor/credential'
-import type { Keys } from '#lib/doctor/key-set'
+import type { Issuer, Keys } from '#lib/doctor/key-set'
 
 type Jwt = Extract<Credential, { kind: 'JWT' }>
 
 const toleranceSeconds = 10
 
 /** What can be read of a JWT: who could have signed it, until when it counts, and for whom. */
-export function checkJwt(jwt: Jwt, keys: Keys): Check[] {
-  return [checkSignature(jwt, keys), checkTimes(jwt), checkClaims(jwt)]
+export function checkJwt(jwt: Jwt, keys: Keys, issuer: Issuer): Check[] {
+  return [checkSignature(jwt, keys, issuer), checkTimes(jwt), checkClaims(jwt)]
 }
 
-function checkSignature({ header: { alg, kid }, headers, payload }: Jwt, keys: Keys): Check {
+function checkSignature({ header: { alg, kid }, headers }: Jwt, keys: Keys, issuer: Issuer): Check {
   const name = 'signature'
   if (alg === 'HS256') {
     return isSignedWithSecret(...splitSignature(headers['authorization'] ?? ''))
@@ -33,13 +33,13 @@ function checkSignature({ header: { alg, kid }, headers, payload }: Jwt, keys: K
     return failed(name, `${found}: there are no keys to check it with`, keys.check.remedy ?? '')
   }
   if (kid === undefined || keys.ids.has(kid)) return passed(name, `${found}, of the issuer`)
-  const { iss } = payload
+  const url = env().BETTER_AUTH_URL ?? ''
   return failed(
     name,
-    `${found}, which ${env().BETTER_AUTH_URL} does not publish`,
-    iss === undefined || iss === env().BETTER_AUTH_URL
+    `${found}, which ${url} does not publish`,
+    issuer.url === undefined || URL.parse(issuer.url)?.origin === URL.parse(url)?.origin
       ? 'Fetch another token: the keys have changed since. If that is refused too, BETTER_AUTH_URL is another frontend.'
-      : `BETTER_AUTH_URL=${iss}`,
+      : issuer.setting,
   )
 }
 

@@ -8,26 +8,38 @@ export interface Keys {
   readonly ids?: ReadonlySet<unknown>
 }
 
+/** Where Better Auth seems to be, and the setting that says so. */
+export interface Issuer {
+  readonly url: string | undefined
+  readonly setting: string
+}
+
 const name = 'keys'
 const untrusted =
   /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_)|ALTNAME|CERT_/
+
+/**
+ * By the frontend that was named, or else by the token. Anybody can write a URL into a token, so
+ * that one is for the person to judge.
+ */
+export function findIssuer(frontend: string | undefined, iss: string | undefined): Issuer {
+  if (frontend !== undefined) return { url: frontend, setting: `BETTER_AUTH_URL=${frontend}` }
+  return iss !== undefined && URL.canParse(iss)
+    ? { url: iss, setting: `BETTER_AUTH_URL=${iss}, if that is your frontend` }
+    : { url: undefined, setting: 'BETTER_AUTH_URL=<where your frontend is>' }
+}
 
 /**
  * Whether the issuer's key set can be fetched.
  *
  * @param isNeeded whether a token is signed with one of the keys; undefined without a token: then
  *   an issuer without the jwt plugin is no fault
- * @param issuer where the token or the caller says that Better Auth is
  */
-export async function checkKeySet(
-  isNeeded: boolean | undefined,
-  issuer: string | undefined,
-): Promise<Keys> {
+export async function checkKeySet(isNeeded: boolean | undefined, issuer: Issuer): Promise<Keys> {
   const url = env().BETTER_AUTH_URL
-  const rightUrl = `BETTER_AUTH_URL=${issuer ?? '<where your frontend is>'}`
   if (url === undefined) {
     const found = 'BETTER_AUTH_URL is not set, so only HS256 tokens and sessions count'
-    return { check: isNeeded ? failed(name, found, rightUrl) : passed(name, found) }
+    return { check: isNeeded ? failed(name, found, issuer.setting) : passed(name, found) }
   }
   try {
     const { keys } = await fetchKeySet(url)
@@ -41,7 +53,9 @@ export async function checkKeySet(
     const found = `the key set of ${url} cannot be fetched: ${reason.replaceAll(/\s+/g, ' ')}`
     if (isNeeded === false) return { check: passed(name, `${found}, and this token needs no key`) }
     if (hasAnswered && isNeeded === undefined) return { check: passed(name, found) }
-    if (issuer !== undefined && issuer !== url) return { check: failed(name, found, rightUrl) }
+    if (issuer.url !== undefined && issuer.url !== url) {
+      return { check: failed(name, found, issuer.setting) }
+    }
     return { check: failed(name, found, remedyFor(codes, hasAnswered)) }
   }
 }

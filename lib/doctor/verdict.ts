@@ -23,7 +23,8 @@ export interface Evidence {
 export async function judge(credential: Credential, evidence: Evidence): Promise<Check[]> {
   const name = 'verdict'
   if (credential.kind !== 'JWT' && evidence.opened === undefined) {
-    return [failed(name, 'cannot be given without the database', 'Mend "database" above.')]
+    const found = 'none: its session cannot be looked up without the database'
+    return [failed(name, found, 'See "database" above.')]
   }
   // What the page of the frontend sends; a session cookie counts by it.
   const origin =

@@ -23,7 +23,7 @@ const other = await startIssuer({ databaseUrl: otherUrl })
 const noPort = await freePort()
 
 /** The set-up that works; each test breaks one thing of it. */
-const right: Environment = {
+const right = {
   DATABASE_URL: databaseUrl,
   BETTER_AUTH_SECRET: testSecret,
   BETTER_AUTH_URL: issuer.url,
@@ -295,7 +295,7 @@ test('a service that runs with an earlier CORS_ORIGINS is found by a preflight',
     { name: 'origin', remedy: expect.stringMatching(/^Start the service again/) },
   ])
   await service.stop()
-  await using again = await startService('node', env as Record<string, string>)
+  await using again = await startService('node', env)
   expect(again.url).toContain(PORT)
   const { checks } = await examine(env)
   expect(checks.at(-1)?.found).toBe(`a preflight from ${issuer.url} is answered`)
@@ -306,6 +306,26 @@ test('something else that listens on the port is not taken for the service', asy
   const { checks, failures } = await examine(env)
   expect(failures).toEqual([])
   expect(checks.at(-1)?.found).toContain('the service does not run')
+})
+
+test('a database folder that the running service has open is asked of the service', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const PORT = String(await freePort())
+  const env = { ...right, PORT, DATABASE_URL: `pglite://${folder}/data`, USERS_TABLE: 'users' }
+  const before = await examine(env, await ownRoute())
+  expect(before.failures).toMatchObject([{ name: 'database', remedy: 'npm run db:migrate' }])
+  await using service = await startService('node', env)
+  expect(service.url).toContain(PORT)
+  const { checks, failures } = await examine(env, await ownRoute())
+  expect(failures).toEqual([])
+  expect(checks[1]?.found).toBe('the running service has it open, and is ready')
+})
+
+test('a URL that only the token names is left to the person', async () => {
+  const token = await jwt()
+  const { failures } = await diagnose({ ...right, BETTER_AUTH_URL: undefined }, { token })
+  expect(failures[0]?.remedy).toBe(`BETTER_AUTH_URL=${issuer.url}, if that is your frontend`)
 })
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
