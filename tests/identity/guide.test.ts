@@ -12,6 +12,16 @@ test.each(guideVariants)('the code of the guide compiles as it is printed: %s', 
   expect(status, stdout).toBe(0)
 })
 
+test('each setting that the beginning of the guide names for a kind of frontend exists', () => {
+  const guide = readFileSync('docs/frontend.md', 'utf8')
+  const [, beginning = ''] = /^## Three questions[^\n]*\n(.*?)^## /ms.exec(guide) ?? []
+  const named = Array.from(beginning.matchAll(/`([A-Z_]+)=[^`]/g), ([, name]) => name)
+  const example = readFileSync('.env.example', 'utf8')
+  const known = Array.from(example.matchAll(/^([A-Z_]+)=/gm), ([, name]) => name)
+  expect(named.length).toBeGreaterThan(6)
+  expect(known).toEqual(expect.arrayContaining(named))
+})
+
 test('every attack that docs/security.md names is in the attack suite, and the reverse', () => {
   const table = readFileSync('docs/security.md', 'utf8').split('## The attack suite')[1] ?? ''
   const named = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
