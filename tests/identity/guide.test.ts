@@ -12,6 +12,16 @@ test.each(guideVariants)('the code of the guide compiles as it is printed: %s', 
   expect(status, stdout).toBe(0)
 })
 
+test('the guide imports nothing that better-auth 1.4 and 1.7 keep in different places', () => {
+  const imported = readFileSync('docs/frontend.md', 'utf8').matchAll(/from '(better-auth[^']*)'/g)
+  const inBoth = [
+    ...['better-auth', 'better-auth/client/plugins', 'better-auth/next-js'],
+    ...['better-auth/plugins', 'better-auth/react'],
+  ]
+  const names = Array.from(imported, ([, name]) => name)
+  expect([...new Set(names)].sort()).toEqual(inBoth)
+})
+
 test('each setting that the beginning of the guide names for a kind of frontend exists', () => {
   const guide = readFileSync('docs/frontend.md', 'utf8')
   const [, beginning = ''] = /^## Three questions[^\n]*\n(.*?)^## /ms.exec(guide) ?? []
