@@ -1,4 +1,5 @@
 import { DatabaseError, isDatabaseError } from '#db/errors'
+import { hasUser, type Inspection, inspectTables } from '#db/inspection'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
@@ -46,6 +47,10 @@ export interface OpenDatabase {
   makeReady(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
   isReady(): Promise<boolean>
+  /** What the tables are like, for the doctor; see `inspectTables`. */
+  inspect(): Promise<Inspection>
+  /** Whether the users table has a user, for the doctor; see `hasUser`. */
+  hasUser(userId: string): Promise<boolean | undefined>
   close(): Promise<void>
 }
 
@@ -77,7 +82,12 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
         'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
       )
     },
-    isReady: () => proveIsolation(transport, limits),
+    isReady: () =>
+      proveIsolation(transport, limits, (proof) => {
+        userIdType = proof.userIdType
+      }),
+    inspect: () => inspectTables(transport, { users: usersTable, sessions: sessionsTable }, limits),
+    hasUser: (userId) => hasUser(transport, usersTable, userId, limits),
     close: () => transport.close(),
   }
 }

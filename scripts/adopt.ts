@@ -5,7 +5,7 @@ import { isProblemKind, type ProblemKind, problemKinds, repairableKinds } from '
 import { readTableName } from '#db/table-name'
 import { env, withoutPassword } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
-import { isOutage, openUnprepared } from '#lib/service/database'
+import { isOutage, openFromEnvironment } from '#lib/service/database'
 import { describeDone, describePlan } from '#scripts/adoption-report'
 
 const usage = `npm run db:adopt                       shows what it would do, and changes nothing
@@ -51,13 +51,13 @@ async function adoptDatabase(): Promise<void> {
     leave: toKinds('--leave', given.leave, problemKinds),
     mostIds: given.ids ? 1_000_000_000 : 20,
   }
-  const opened = await openUnprepared()
+  const opened = await openFromEnvironment()
   try {
     const adoption = await adopt(opened.transport, request, given.yes)
     print(adoption)
     if (adoption.done === undefined) return
     // As each start does. What it finds missing is said behind what was done.
-    await opened.prepare()
+    await opened.makeReady()
     console.log('Requests find the tasks, and isolation holds.')
   } finally {
     await opened.close()

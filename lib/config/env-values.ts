@@ -74,9 +74,15 @@ function toList(value: string): string[] {
 /** A bare `*` would match no page but those whose origin is `null`, which anybody can make. */
 function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
   const patterns = toList(value)
+  const isOrigin = (text: string) => /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(text)
   for (const pattern of patterns) {
-    if (/^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(pattern)) continue
-    context.addIssue(`has ${pattern}, which is no origin such as https://*.example.com.`)
+    if (isOrigin(pattern)) continue
+    // Most often it is an origin with a slash at its end, as the address bar is copied.
+    const meant = patterns.map((text) => (isOrigin(text) ? text : URL.parse(text)?.origin))
+    const remedy = meant.every((text) => text !== undefined && isOrigin(text))
+      ? `Set it to ${meant.join()}`
+      : 'Write the scheme, the host and the port of each, such as https://*.example.com'
+    context.addIssue(`has ${pattern}, which is no origin. ${remedy}`)
   }
   return patterns
 }

@@ -35,6 +35,17 @@ export function database(): Promise<OpenDatabase> {
 }
 
 /**
+ * Makes the database the process's own as it stands: neither migrated nor proven. For a program
+ * that looks and must not change anything. PGlite makes its folder, as it cannot open without.
+ */
+export async function openUnprepared(): Promise<OpenDatabase> {
+  const opened = await openFromEnvironment()
+  shared.todoDatabase = Promise.resolve(opened)
+  shared.todoOpenDatabase = opened
+  return opened
+}
+
+/**
  * The same, for a request: opening may take long, where it migrates or the database is away.
  *
  * @throws DatabaseError where the database is not open by the deadline
@@ -92,7 +103,7 @@ export async function closeDatabase(): Promise<void> {
 }
 
 /** The database of the environment, neither migrated nor proven, for a command that closes it. */
-export async function openUnprepared(): Promise<OpenDatabase> {
+export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
     driver: env().DATABASE_DRIVER,
@@ -115,7 +126,7 @@ export async function openUnprepared(): Promise<OpenDatabase> {
 }
 
 async function open(): Promise<OpenDatabase> {
-  const opened = await openUnprepared()
+  const opened = await openFromEnvironment()
   try {
     await within(preparationMs, opened.makeReady())
     return opened

@@ -42,7 +42,7 @@ async function openBackend(login?: string, ...more: string[]) {
 test('the old table stays whole under another name, and what refers to it goes on doing so', async () => {
   const { url, database } = await openBackend()
   const { plan } = await adoptIn(database, 'yes')
-  await database.prepare()
+  await database.makeReady()
   expect(plan?.dependants).toEqual([
     'subtasks (foreign key subtasks_task_id_fkey)',
     'open_tasks (view)',
@@ -86,7 +86,7 @@ test('the old table stays whole under another name, and what refers to it goes o
 test('an account can be deleted, and requests cannot read the old table', async () => {
   const { url, database } = await openBackend()
   await adoptIn(database, 'yes')
-  await database.prepare()
+  await database.makeReady()
   await runSql(url, `delete from users where id = 'bob'`)
   expect(await runSql(url, 'select distinct user_id from tasks')).toEqual([{ user_id: 'alice' }])
   for (const table of ['tasks_before_adoption', 'tasks_before_adoption_ids']) {
@@ -100,7 +100,7 @@ test('a new user is served after the adoption, and one row of theirs is made', a
   const { url, database } = await openBackend(undefined, 'alter table users drop column name')
   const { plan } = await adoptIn(database, 'yes')
   expect(plan?.users.missing).toEqual(['name'])
-  await database.prepare()
+  await database.makeReady()
   await statementsOf(database.forUser('carol'), 'carol').insert(crypto.randomUUID())
   expect(await runSql(url, `select id from users where id = 'carol'`)).toEqual([{ id: 'carol' }])
   await database.close()
@@ -126,7 +126,7 @@ test('an ordinary login adopts rows that forced row-level security hides from it
   expect(await everythingIn(url)).toEqual(before)
   const { done } = await adoptIn(database, 'yes')
   expect(done).toMatchObject({ copied: 40 })
-  await database.prepare()
+  await database.makeReady()
   const alice = await statementsOf(database.forUser('alice'), 'alice').list()
   expect(JSON.parse(alice.json)).toHaveLength(20)
   const forced = await runSql(
@@ -191,7 +191,7 @@ test('it stops where the old backend still writes, and changes nothing', async (
 test('a second table can be adopted later, beside the tasks that are there by then', async () => {
   const { url, database } = await openBackend()
   await adoptIn(database, 'yes')
-  await database.prepare()
+  await database.makeReady()
   await runSql(
     url,
     'create table task (id uuid primary key, user_id text, title text, completed boolean)',

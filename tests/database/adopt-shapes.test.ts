@@ -103,7 +103,7 @@ test.each(cases)(
 
     const { done } = await adoptIn(opened.database, 'yes', { usersTable, timeZone })
     expect(done).toMatchObject({ copied: 1, left: 0, addedUsers: 0 })
-    await opened.database.prepare()
+    await opened.database.makeReady()
     expect(await opened.database.isReady()).toBe(true)
     const statements = statementsOf(opened.database.forUser(user), user)
     const [task] = JSON.parse((await statements.list()).json)
@@ -132,7 +132,7 @@ test('a row with nothing but a title, an owner and a completion becomes a task o
   )
   const { done } = await adoptIn(opened.database, 'yes', { repair: ['owner_unknown'] })
   expect(done).toMatchObject({ copied: 1, addedUsers: 1 })
-  await opened.database.prepare()
+  await opened.database.makeReady()
   const alice = statementsOf(opened.database.forUser('alice'), 'alice')
   const [task] = JSON.parse((await alice.list()).json)
   expect(Date.now() - Date.parse(task.created_at)).toBeLessThan(60_000)

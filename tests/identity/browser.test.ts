@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { loadFrontend } from '#tests/support/frontend'
 import { guideVariants } from '#tests/support/guide'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { startRewritingFrontend } from '#tests/support/rewriting-frontend'
 import { testSecret } from '#tests/support/secret'
 import { freePort, portOrFree, type Service, startService } from '#tests/support/service'
 
@@ -38,28 +39,33 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   let origin: string
   let apiUrl: string
   let foreignOrigin: string
+  let rewritingOrigin: string
   const stops: (() => Promise<unknown>)[] = []
 
   beforeAll(async () => {
     const [pagePort, apiPort] = [await portOrFree(3000), await portOrFree(8000)]
     const foreignPort = await freePort()
+    const rewritingPort = await freePort()
     origin = `http://localhost:${pagePort}`
     apiUrl = `http://localhost:${apiPort}`
     foreignOrigin = `http://localhost:${foreignPort}`
+    rewritingOrigin = `http://localhost:${rewritingPort}`
     const databaseUrl = server.url(await createDatabase(server))
     vi.stubEnv('DATABASE_URL', databaseUrl)
     vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
     vi.stubEnv('BETTER_AUTH_URL', origin)
+    vi.stubEnv('BETTER_AUTH_TRUSTED_ORIGINS', rewritingOrigin)
     service = await startService('node', {
       PORT: String(apiPort),
       DATABASE_URL: databaseUrl,
       BETTER_AUTH_URL: origin,
-      CORS_ORIGINS: origin,
+      CORS_ORIGINS: `${origin},${rewritingOrigin}`,
       USERS_TABLE: 'user',
       SESSION_TOKENS: 'true',
     })
     const pages = await loadFrontend(apiUrl)
     stops.push(await pages.listen(pagePort), await pages.listen(foreignPort))
+    stops.push(await startRewritingFrontend(rewritingPort, apiUrl, origin))
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags })
   })
   afterAll(async () => {
@@ -69,9 +75,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   })
 
   /** A page of somebody who has signed up with Better Auth's client. */
-  async function signedUp(variant = 0): Promise<{ page: Page; userId: string }> {
+  async function signedUp(variant = 0, at = origin): Promise<{ page: Page; userId: string }> {
     const page = await (await browser.newContext()).newPage()
-    await page.goto(`${origin}/?variant=${variant}`)
+    await page.goto(`${at}/?variant=${variant}`)
     const email = `${crypto.randomUUID()}@example.com`
     const userId = await page.evaluate(async (address) => {
       const account = { email: address, name: 'Anna', password: 'correct horse battery' }
@@ -120,6 +126,79 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
       expect(await other.page.evaluate(() => frontend.api.listTasks())).toEqual([])
     },
   )
+
+  /** Calls the service through the rewrite of the page's own origin, with nothing but the cookie. */
+  function throughRewrite(page: Page, method: string, path: string, body?: object) {
+    return page.evaluate(
+      async ([verb, target, json]) => {
+        const headers = { 'content-type': 'application/json' }
+        const init = { method: verb, headers, ...(json !== undefined && { body: json }) }
+        const response = await fetch(`/api/proxy${target}`, init)
+        const text = await response.text()
+        return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+      },
+      [method, path, body && JSON.stringify(body)] as const,
+    )
+  }
+
+  test('a rewrite of a Next frontend passes the session cookie on, and no token is in the browser', async () => {
+    const { page, userId } = await signedUp(0, rewritingOrigin)
+    expect(await page.evaluate(() => document.cookie)).toBe('')
+    const devTools = await page.context().newCDPSession(page)
+    await devTools.send('Network.enable')
+    const read = new Promise<Record<string, string>>((resolve) => {
+      devTools.on('Network.requestWillBeSentExtraInfo', ({ headers }) => resolve(headers))
+    })
+
+    expect(await throughRewrite(page, 'GET', '/tasks')).toEqual({ status: 200, body: [] })
+    const sent = Object.keys(await read).map((name) => name.toLowerCase())
+    expect(sent).toContain('cookie')
+    expect(sent).not.toContain('origin')
+    const created = await throughRewrite(page, 'POST', '/tasks', { title: 'Buy milk' })
+    expect(created).toMatchObject({ status: 201, body: { user_id: userId } })
+    const task = `/tasks/${created.body.id}`
+    const toggled = await throughRewrite(page, 'PATCH', `${task}/complete`)
+    expect(toggled).toMatchObject({ status: 200, body: { completed: true } })
+    const edited = await throughRewrite(page, 'PUT', task, { title: 'Buy oat milk' })
+    expect(edited).toMatchObject({ status: 200, body: { title: 'Buy oat milk' } })
+    await page.reload()
+    const { body: kept } = await throughRewrite(page, 'GET', '/tasks')
+    expect(kept).toMatchObject([{ title: 'Buy oat milk', completed: true }])
+
+    const other = await signedUp(0, rewritingOrigin)
+    expect(await throughRewrite(other.page, 'GET', '/tasks')).toEqual({ status: 200, body: [] })
+    expect((await throughRewrite(other.page, 'GET', task)).status).toBe(404)
+    expect((await throughRewrite(page, 'DELETE', task)).status).toBe(204)
+    await page.evaluate(() => frontend.authClient.signOut())
+    expect((await throughRewrite(page, 'GET', '/tasks')).status).toBe(401)
+  })
+
+  test('a page of a foreign origin gets and does nothing through the rewrite', async () => {
+    const { page } = await signedUp(0, rewritingOrigin)
+    await throughRewrite(page, 'POST', '/tasks', { title: 'Secret' })
+    await page.goto(foreignOrigin)
+    const outcomes = await page.evaluate(async (url) => {
+      const body = '{"title":"Planted"}'
+      const attempts: RequestInit[] = [
+        { credentials: 'include' },
+        { credentials: 'include', mode: 'no-cors' },
+        { method: 'POST', credentials: 'include', body },
+        { method: 'POST', credentials: 'include', body, mode: 'no-cors' },
+      ]
+      return await Promise.all(
+        attempts.map((attempt) =>
+          fetch(url, attempt).then(
+            async (response) => `${response.type} ${await response.text()}`,
+            (error: Error) => error.name,
+          ),
+        ),
+      )
+    }, `${rewritingOrigin}/api/proxy/tasks`)
+    expect(outcomes).toEqual(['TypeError', 'opaque ', 'TypeError', 'opaque '])
+    await page.goto(rewritingOrigin)
+    const { body: tasks } = await throughRewrite(page, 'GET', '/tasks')
+    expect(tasks).toMatchObject([{ title: 'Secret' }])
+  })
 
   test('a change that somebody else was faster with is a 412, and the guide shows how to notice', async () => {
     const { page } = await signedUp()

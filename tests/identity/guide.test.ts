@@ -12,6 +12,26 @@ test.each(guideVariants)('the code of the guide compiles as it is printed: %s', 
   expect(status, stdout).toBe(0)
 })
 
+test('the guide imports nothing that better-auth 1.4 and 1.7 keep in different places', () => {
+  const imported = readFileSync('docs/frontend.md', 'utf8').matchAll(/from '(better-auth[^']*)'/g)
+  const inBoth = [
+    ...['better-auth', 'better-auth/client/plugins', 'better-auth/next-js'],
+    ...['better-auth/plugins', 'better-auth/react'],
+  ]
+  const names = Array.from(imported, ([, name]) => name)
+  expect([...new Set(names)].sort()).toEqual(inBoth)
+})
+
+test('each setting that the beginning of the guide names for a kind of frontend exists', () => {
+  const guide = readFileSync('docs/frontend.md', 'utf8')
+  const [, beginning = ''] = /^## Three questions[^\n]*\n(.*?)^## /ms.exec(guide) ?? []
+  const named = Array.from(beginning.matchAll(/`([A-Z_]+)=[^`]/g), ([, name]) => name)
+  const example = readFileSync('.env.example', 'utf8')
+  const known = Array.from(example.matchAll(/^([A-Z_]+)=/gm), ([, name]) => name)
+  expect(named.length).toBeGreaterThan(6)
+  expect(known).toEqual(expect.arrayContaining(named))
+})
+
 test('every attack that docs/security.md names is in the attack suite, and the reverse', () => {
   const table = readFileSync('docs/security.md', 'utf8').split('## The attack suite')[1] ?? ''
   const named = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)

@@ -32,6 +32,10 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
     isFor: 'the resource',
     mayImport: ['lib/auth', 'lib/http', 'lib', 'lib/config', 'db'],
   },
+  'lib/doctor': {
+    isFor: 'why a frontend is refused',
+    mayImport: ['lib/auth', 'lib/service', 'lib/http', 'lib', 'lib/config', 'db'],
+  },
   'lib/openapi': {
     isFor: 'the API document and its pages',
     mayImport: ['lib/service', 'lib/http', 'lib/config'],

@@ -1,0 +1,135 @@
+import { isDatabaseError } from '#db/errors'
+import { latestMigration } from '#db/migrate'
+import type { TimeLimits } from '#db/scoped'
+import { quoteTableName, type TableName } from '#db/table-name'
+import type { Statement, Transport } from '#db/transports/transport'
+
+/** A table as Postgres prints it, so that a setting can take it as it stands, and one column's type. */
+export interface FoundTable {
+  readonly name: string
+  /** Undefined where it has no such column. */
+  readonly idType: string | undefined
+}
+
+/** What the doctor has to know of the tables. */
+export interface Inspection {
+  /** Whether the migrations of this version have all run. */
+  readonly isMigrated: boolean
+  /** The table that `USERS_TABLE` names, and the type of its `id`. */
+  readonly users: FoundTable | undefined
+  /** The table that `SESSIONS_TABLE` names, and the type of its user's id. */
+  readonly sessions: FoundTable | undefined
+  /** The users table that `tasks` refers to, with the type of `tasks.user_id`. */
+  readonly owners: FoundTable | undefined
+  /** Every table that looks like Better Auth's sessions, with the users table that it refers to. */
+  readonly issuers: readonly { readonly sessions: string; readonly users: string | undefined }[]
+}
+
+const readOnly = "select set_config('transaction_read_only', 'on', true)"
+
+const tables = `select users::text as users, sessions::text as sessions,
+    to_regclass('kysely_migration')::text as migrations,
+    (select format_type(atttypid, atttypmod) from pg_attribute
+      where attrelid = users and attname = 'id' and not attisdropped) as "usersId",
+    (select format_type(atttypid, atttypmod) from pg_attribute
+      where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
+    (select confrelid::regclass::text from pg_constraint
+      where conrelid = to_regclass('tasks') and contype = 'f') as owners,
+    (select format_type(atttypid, atttypmod) from pg_attribute
+      where attrelid = to_regclass('tasks') and attname = 'user_id' and not attisdropped) as "tasksUserId"
+  from (select to_regclass($1) as users, to_regclass($2) as sessions) as configured`
+
+/** Both spellings of Better Auth's columns count. Its plugins keep no second table of this shape. */
+const issuers = `select oid::regclass::text as sessions,
+    (select confrelid::regclass::text from pg_constraint
+      where conrelid = pg_class.oid and contype = 'f' limit 1) as users
+  from pg_class where relkind in ('r', 'p')
+    and (select count(*) from pg_attribute where attrelid = pg_class.oid and not attisdropped
+      and attname in ('token', 'userId', 'user_id', 'expiresAt', 'expires_at')) = 3
+  order by 1`
+
+const migrations = {
+  sql: 'select exists (select from kysely_migration where name = $1) as migrated',
+  parameters: [latestMigration],
+}
+
+/**
+ * Looks at the tables, and changes nothing: see `lib/doctor/`.
+ *
+ * @throws DatabaseError
+ */
+export async function inspectTables(
+  transport: Transport,
+  names: { readonly users: TableName; readonly sessions: TableName },
+  limits: TimeLimits,
+): Promise<Inspection> {
+  const parameters = [quoteTableName(names.users), quoteTableName(names.sessions)]
+  const [found = [], likely = []] = await read(transport, limits, [
+    { sql: tables, parameters },
+    { sql: issuers, parameters: [] },
+  ])
+  const row = found[0] ?? {}
+  return {
+    isMigrated: textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, limits)),
+    users: tableOf(row, 'users', 'usersId'),
+    sessions: tableOf(row, 'sessions', 'sessionsUserId'),
+    owners: tableOf(row, 'owners', 'tasksUserId'),
+    issuers: likely.map((each) => ({
+      sessions: textOf(each, 'sessions') ?? '',
+      users: textOf(each, 'users'),
+    })),
+  }
+}
+
+/**
+ * Whether the users table has a user.
+ *
+ * @returns undefined where the table's ids cannot hold this one
+ * @throws DatabaseError
+ */
+export async function hasUser(
+  transport: Transport,
+  users: TableName,
+  userId: string,
+  limits: TimeLimits,
+): Promise<boolean | undefined> {
+  const sql = `select exists (select from ${quoteTableName(users)} where id = $1) as found`
+  try {
+    const [rows = []] = await read(transport, limits, [{ sql, parameters: [userId] }])
+    return rows[0]?.['found'] === true
+  } catch (error) {
+    if (isDatabaseError(error) && error.kind === 'unknown_user') return undefined
+    throw error
+  }
+}
+
+async function hasMigrated(transport: Transport, limits: TimeLimits): Promise<boolean> {
+  try {
+    const [rows = []] = await read(transport, limits, [migrations])
+    return rows[0]?.['migrated'] === true
+  } catch (error) {
+    // The right to ask comes with the role of the requests: `proveIsolation` says that it is missing.
+    if (isDatabaseError(error) && error.sqlState === '42501') return true
+    throw error
+  }
+}
+
+async function read(transport: Transport, limits: TimeLimits, statements: readonly Statement[]) {
+  const guard = { sql: readOnly, parameters: [] }
+  const [, ...results] = await transport.transaction([guard, ...statements], limits.deadlineMs)
+  return results
+}
+
+function textOf(row: Record<string, unknown>, name: string): string | undefined {
+  const value = row[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+function tableOf(
+  row: Record<string, unknown>,
+  table: string,
+  column: string,
+): FoundTable | undefined {
+  const name = textOf(row, table)
+  return name === undefined ? undefined : { name, idType: textOf(row, column) }
+}

@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs'
+import type { OpenDatabase } from '#db/database'
+import { isDatabaseError } from '#db/errors'
+import type { Inspection } from '#db/inspection'
+import { latestMigration } from '#db/migrate'
+import { env, withoutPassword } from '#lib/config/env'
+import { type Check, codesOf, failed, failedAsTold, passed } from '#lib/doctor/check'
+import { isServiceReady } from '#lib/doctor/running-service'
+import { openUnprepared } from '#lib/service/database'
+
+/** What the later checks ask the database; absent where it cannot be asked. */
+export interface Look {
+  readonly checks: readonly Check[]
+  readonly opened?: OpenDatabase
+  readonly inspection?: Inspection
+}
+
+/** For what the error's own message has no remedy. */
+const remedies: Readonly<Record<string, string>> = {
+  '28P01':
+    'Correct the user and the password in DATABASE_URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
+  '3D000': 'Correct the name of the database at the end of DATABASE_URL, or create it.',
+  ECONNREFUSED: 'Start the database, or correct the host and port in DATABASE_URL.',
+}
+const anyRemedy = 'Set DATABASE_URL to the database of your frontend, and see that it runs.'
+
+/** Whether the database can be reached, is migrated, and keeps users apart. */
+export async function checkDatabase(): Promise<Look> {
+  const url = withoutPassword(env().DATABASE_URL)
+  const [, folder = ''] = /^pglite:\/\/(.+)/.exec(env().DATABASE_URL) ?? []
+  if (folder !== '' && !existsSync(folder)) {
+    return { checks: [failed('database', `${folder} is not there yet`, 'npm run db:migrate')] }
+  }
+  try {
+    const opened = await openUnprepared()
+    const inspection = await opened.inspect()
+    const checks = [
+      passed('database', `${url} answers`),
+      inspection.isMigrated
+        ? passed('migrations', `the latest has run: ${latestMigration}`)
+        : failed('migrations', 'the tables of this version are not there', 'npm run db:migrate'),
+    ]
+    if (!inspection.isMigrated) return { checks, opened, inspection }
+    return { checks: [...checks, await checkIsolation(opened)], opened, inspection }
+  } catch (error) {
+    return { checks: [await explain(error, url)] }
+  }
+}
+
+async function checkIsolation(opened: OpenDatabase): Promise<Check> {
+  const name = 'isolation'
+  try {
+    return (await opened.isReady())
+      ? passed(name, 'row-level security keeps users apart')
+      : failed(name, 'requests would not find their tables', 'npm run db:migrate')
+  } catch (error) {
+    if (!isDatabaseError(error)) throw error
+    const login = `"${URL.parse(env().DATABASE_URL)?.username}"`
+    // On a migrated database the role alone would not do: see ADR 0051.
+    const both = `; GRANT EXECUTE ON FUNCTION todo_service() TO ${login}; then start`
+    const message = error.message
+      .replaceAll('<the login in DATABASE_URL>', login)
+      .replace('; then start', both)
+    return failedAsTold(name, message)
+  }
+}
+
+async function explain(error: unknown, url: string): Promise<Check> {
+  const name = 'database'
+  if (isDatabaseError(error)) {
+    const remedy = codesOf(error).flatMap((code) => remedies[code] ?? [])[0] ?? anyRemedy
+    return failedAsTold(name, `${url}: ${error.message}`, remedy)
+  }
+  // PGlite belongs to one process, which the running service is.
+  if (await isServiceReady()) return passed(name, 'the running service has it open, and is ready')
+  return failedAsTold(name, error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,28 @@
+import { env, isSet, withoutPassword } from '#lib/config/env'
+import { type Check, failedAsTold, passed } from '#lib/doctor/check'
+
+const name = 'environment'
+
+/** Whether the service would start with these variables. Without them nothing else can be asked. */
+export function checkEnvironment(): Check[] {
+  try {
+    const url = withoutPassword(env().DATABASE_URL)
+    const sessions = env().SESSION_TOKENS ? 'on' : 'off'
+    const mode = isSet('NODE_ENV', 'production') ? 'production' : 'development'
+    const found = `complete, read as in ${mode}: database ${url}, session tokens ${sessions}`
+    return [passed(name, found)]
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return message.split('\n').map(toCheck)
+  }
+}
+
+/** A remedy that is a whole value is written as the line of `.env.local` that it makes. */
+function toCheck(line: string): Check {
+  const [variable] = line.split(' ')
+  const check = failedAsTold(name, line)
+  return {
+    ...check,
+    remedy: (check.remedy ?? line).replace(/^Set it to (\S+)$/, `${variable}=$1`),
+  }
+}

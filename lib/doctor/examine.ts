@@ -1,0 +1,72 @@
+import { env } from '#lib/config/env'
+import { type Check, failed, passed } from '#lib/doctor/check'
+import { type Credential, needsKeySet, readCredential } from '#lib/doctor/credential'
+import { checkDatabase } from '#lib/doctor/database'
+import { checkEnvironment } from '#lib/doctor/environment'
+import { checkJwt } from '#lib/doctor/jwt'
+import { checkKeySet, findIssuer } from '#lib/doctor/key-set'
+import { checkOrigin } from '#lib/doctor/running-service'
+import { checkSession } from '#lib/doctor/session'
+import { checkTables } from '#lib/doctor/tables'
+import { type Evidence, judge } from '#lib/doctor/verdict'
+import { closeDatabase } from '#lib/service/database'
+
+/** What is to be examined besides the service's own settings. */
+export interface Question {
+  /** The origin of the frontend's pages. */
+  readonly frontend?: string | undefined
+  /** What the frontend sends: a JWT, a session token, or a `Cookie` header. */
+  readonly token?: string | undefined
+}
+
+/** Looks for why a frontend is refused, in the order in which one thing needs another. */
+export async function examine({ frontend, token }: Question): Promise<Check[]> {
+  const environment = checkEnvironment()
+  if (environment.some(({ ok }) => !ok)) return environment
+  const credential = token === undefined ? undefined : readCredential(token)
+  try {
+    const { checks, opened, inspection } = await checkDatabase()
+    const iss = credential?.kind === 'JWT' ? credential.payload.iss : undefined
+    const issuer = findIssuer(frontend, iss)
+    const keys = await checkKeySet(credential && needsKeySet(credential), issuer)
+    const all = [
+      ...environment,
+      ...checks,
+      ...(inspection === undefined ? [] : checkTables(inspection)),
+      keys.check,
+      await checkOrigin(frontend),
+    ]
+    if (credential === undefined) return all
+    const ofToken = [
+      describe(credential),
+      ...(credential.kind === 'JWT' ? checkJwt(credential, keys, issuer) : []),
+      ...(credential.kind === 'session token' || credential.kind === 'cookie'
+        ? await checkSession(credential, opened)
+        : []),
+    ]
+    const evidence: Evidence = { frontend, opened, inspection, checks: [...ofToken, ...all] }
+    return [...all, ...ofToken, ...(await judge(credential, evidence))]
+  } finally {
+    await closeDatabase()
+  }
+}
+
+function describe(credential: Credential): Check {
+  const name = 'token'
+  switch (credential.kind) {
+    case 'JWT':
+      return passed(name, 'a JWT')
+    case 'session token':
+      return passed(name, 'a session token of Better Auth, not a JWT')
+    case 'cookie':
+      return passed(name, 'a Cookie header')
+    case 'unsigned session token': {
+      const remedy = `Send a JWT, authClient.token(); or with SESSION_TOKENS=${env().SESSION_TOKENS || 'true'} the header set-auth-token of a sign-in, or the cookie.`
+      return failed(name, 'a session token of Better Auth without its signature', remedy)
+    }
+    case 'unreadable': {
+      const remedy = 'Paste the JWT, the session token, or the whole Cookie header of a request.'
+      return failed(name, 'no JWT, no session token and no Cookie header', remedy)
+    }
+  }
+}

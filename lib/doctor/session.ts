@@ -1,0 +1,75 @@
+import type { OpenDatabase } from '#db/database'
+import { readSessionCookie, sessionCookieName } from '#lib/auth/session-cookie'
+import { isAuthentic, readSignedToken } from '#lib/auth/session-token'
+import { env, withoutPassword } from '#lib/config/env'
+import { type Check, failed, passed } from '#lib/doctor/check'
+import type { Credential } from '#lib/doctor/credential'
+
+const jwtInstead = 'send a JWT: authClient.token()'
+
+/** What can be said of a session token, in a header or a cookie: whether it counts, and for whom. */
+export async function checkSession(
+  credential: Credential,
+  opened: OpenDatabase | undefined,
+): Promise<Check[]> {
+  const name = 'session'
+  const checks: Check[] = []
+  if (!env().SESSION_TOKENS) {
+    const remedy = `SESSION_TOKENS=true, where the service shares the frontend's database; or ${jwtInstead}.`
+    checks.push(failed(name, 'session tokens do not count here', remedy))
+  }
+  const text = sessionTokenOf(credential)
+  if (text === undefined) return [...checks, explainCookie(credential.headers['cookie'] ?? '')]
+  const signedToken = readSignedToken(text)
+  if (signedToken === undefined || !isAuthentic(signedToken)) {
+    const remedy = 'BETTER_AUTH_SECRET=<the one of your frontend>'
+    return [...checks, failed(name, 'not signed with our BETTER_AUTH_SECRET', remedy)]
+  }
+  const signed = passed(name, 'signed with our BETTER_AUTH_SECRET')
+  if (checks.length > 0 || opened === undefined) return [...checks, signed]
+  return [signed, await checkRow(opened, signedToken.token)]
+}
+
+async function checkRow(opened: OpenDatabase, token: string): Promise<Check> {
+  const name = 'session row'
+  try {
+    const session = await opened.selectSession(token)
+    if (session === undefined) {
+      return failed(
+        name,
+        `there is no such session in ${withoutPassword(env().DATABASE_URL)}`,
+        'DATABASE_URL=<that of your frontend>, and the SESSIONS_TABLE of it; or sign in again, if you have signed out.',
+      )
+    }
+    return session.expiresAt > Date.now()
+      ? passed(name, `valid until ${new Date(session.expiresAt).toISOString()}`)
+      : failed(name, 'it has expired', 'Sign in again.')
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    return failed(name, message, 'See sessions above: the setting is SESSIONS_TABLE.')
+  }
+}
+
+/** @returns undefined for a cookie that requests would not take a session from */
+function sessionTokenOf({ kind, headers }: Credential): string | undefined {
+  if (kind !== 'cookie') return headers['authorization']?.replace(/^Bearer /, '')
+  try {
+    return readSessionCookie(new Request('http://localhost', { headers }))
+  } catch {
+    // Two session cookies; the verdict repeats what requests are told.
+    return undefined
+  }
+}
+
+function explainCookie(cookie: string): Check {
+  const [, prefix] = /(?:^|;\s*)(?:__Secure-)?([\w.-]+)\.session_token=/.exec(cookie) ?? []
+  const found = `no cookie ${sessionCookieName()} that counts`
+  if (prefix !== undefined && prefix !== env().SESSION_COOKIE_PREFIX) {
+    return failed('session', found, `SESSION_COOKIE_PREFIX=${prefix}`)
+  }
+  const remedy =
+    prefix === undefined
+      ? `Paste the request header Cookie from the network panel: scripts cannot read it. Or ${jwtInstead}.`
+      : 'Clear the cookies of the site and sign in again: there is more than one.'
+  return failed('session', found, remedy)
+}

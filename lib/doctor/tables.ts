@@ -1,0 +1,63 @@
+import type { FoundTable, Inspection } from '#db/inspection'
+import { env } from '#lib/config/env'
+import { type Check, failed, passed } from '#lib/doctor/check'
+
+/** Whether `USERS_TABLE` and `SESSIONS_TABLE` are the tables that Better Auth keeps. */
+export function checkTables(inspection: Inspection): Check[] {
+  return [checkUsers(inspection), checkSessions(inspection)]
+}
+
+function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection): Check {
+  const name = 'users'
+  const issuer = issuers.find((each) => each.sessions === sessions?.name) ?? issuers[0]
+  const right = issuer?.users ?? owners?.name
+  if (right === undefined) {
+    const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
+    return passed(name, `${found}; the migration makes what is missing`)
+  }
+  if (users?.name !== right) {
+    const found = `USERS_TABLE is ${users?.name ?? 'not in this database'}, and the users are in ${right}`
+    return failed(name, found, `${setting('USERS_TABLE', right)}${rebinding(owners, right)}`)
+  }
+  if (isMigrated && owners?.name !== right) {
+    const found = `USERS_TABLE is ${right}, and tasks belong to the users in ${owners?.name}`
+    return failed(name, found, rebinding(owners, right).replace(/^, then /, ''))
+  }
+  const whose = issuer === undefined ? "the service's own" : "Better Auth's"
+  return passed(name, `${typed(users)}, ${whose}`)
+}
+
+function checkSessions({ sessions, issuers }: Inspection): Check {
+  const name = 'sessions'
+  const there = issuers.map((issuer) => issuer.sessions)
+  if (!env().SESSION_TOKENS) {
+    return passed(name, `not looked up: SESSION_TOKENS is off (found ${there.join() || 'none'})`)
+  }
+  if (sessions?.idType !== undefined) return passed(name, typed(sessions))
+  const found = `SESSIONS_TABLE is ${sessions === undefined ? 'not in this database' : 'no sessions table'}`
+  const [right] = there
+  return failed(
+    name,
+    found,
+    right === undefined
+      ? 'DATABASE_URL=<that of your frontend>: no table here looks like the sessions of Better Auth.'
+      : setting('SESSIONS_TABLE', right),
+  )
+}
+
+/** The migrations took the table that the setting named then; this takes the other in its place. */
+function rebinding(owners: FoundTable | undefined, right: string): string {
+  if (owners === undefined || owners.name === right) return ''
+  const type = owners.idType
+  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right} (id) ON DELETE CASCADE; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+}
+
+/** As a line of `.env.local`, whose loader takes double quotes away. */
+function setting(variable: string, table: string): string {
+  const bare = /^"([a-z_][a-z0-9_]*)"$/.exec(table)?.[1] ?? table
+  return `${variable}=${bare.includes('"') ? `'${bare}'` : bare}`
+}
+
+function typed({ name, idType }: FoundTable): string {
+  return `${name} with ids of type ${idType ?? 'unknown'}`
+}

@@ -1,0 +1,435 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { diagnose, type Environment, follow, runScript } from '#tests/support/doctor'
+import { startIssuer } from '#tests/support/issuer'
+import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
+import { testSecret } from '#tests/support/secret'
+import { freePort, startService } from '#tests/support/service'
+import { tokenFor } from '#tests/support/tokens'
+import { signUp, type Visitor } from '#tests/support/visitor'
+
+const server = postgresAt(inject('postgresPort'))
+
+const databaseUrl = server.url(await createDatabase(server))
+const issuer = await startIssuer({ databaseUrl })
+const otherUrl = server.url(await createDatabase(server))
+const other = await startIssuer({ databaseUrl: otherUrl })
+/** Where nothing listens. */
+const noPort = await freePort()
+
+/** The set-up that works; each test breaks one thing of it. */
+const right = {
+  DATABASE_URL: databaseUrl,
+  BETTER_AUTH_SECRET: testSecret,
+  BETTER_AUTH_URL: issuer.url,
+  CORS_ORIGINS: issuer.url,
+  USERS_TABLE: 'user',
+  PORT: String(noPort),
+}
+const withSessions = { SESSION_TOKENS: 'true' }
+const anotherSecret = 'another-secret-that-is-long-enough-too'
+
+let visitor: Visitor
+const outputs: string[] = []
+
+beforeAll(async () => {
+  await issuer.migrate()
+  await other.migrate()
+  await runScript('db:migrate', right, [])
+  await runScript('db:migrate', { ...right, DATABASE_URL: otherUrl }, [])
+  visitor = await signUp(issuer.url, 'anna')
+})
+afterAll(async () => {
+  await issuer.stop()
+  await other.stop()
+})
+
+/** What the doctor finds with these settings, for whatever the frontend sends. */
+async function examine(env: Environment, token?: string) {
+  const result = await diagnose(env, { frontend: issuer.url, token })
+  outputs.push(JSON.stringify(result.checks))
+  return result
+}
+
+const named = (checks: readonly { name: string }[]) => checks.map(({ name }) => name)
+const jwt = () => visitor.token()
+const ownRoute = () => visitor.token('/api/token')
+const bearer = async () => visitor.sessionToken
+const cookie = async () => visitor.cookieHeader()
+const signed = (claims: Record<string, unknown>) => () => tokenFor(visitor.id, claims)
+
+test.each([
+  ['a JWT of the jwt plugin', jwt, {}],
+  ['a JWT of a route of your own', ownRoute, {}],
+  ['a session token', bearer, withSessions],
+  ['the header Authorization', async () => `Authorization: Bearer ${await jwt()}`, {}],
+  ['a Cookie header', cookie, withSessions],
+  ['the header Cookie', async () => `Cookie: theme=dark; ${visitor.cookieHeader()}`, withSessions],
+])('where nothing is wrong it says so, for %s', async (_, credential, settings) => {
+  const { failures, checks } = await examine({ ...right, ...settings }, await credential())
+  expect(failures).toEqual([])
+  const asked = ['environment', 'database', 'migrations', 'isolation', 'users', 'sessions', 'keys']
+  expect(named(checks).slice(0, 9)).toEqual([...asked, 'origin', 'token'])
+  expect(checks.at(-1)).toMatchObject({ name: 'verdict', found: 'accepted' })
+  expect(checks.find(({ name }) => name === 'users')?.found).toContain('text')
+})
+
+interface BrokenSetUp {
+  readonly broken: Environment | (() => Promise<Environment>)
+  /** What the frontend sends. */
+  readonly sends?: () => Promise<string>
+  /** The check that names the fault. */
+  readonly check: string
+  readonly remedy: string | RegExp
+  /** What the frontend sends once it does what the remedy says. */
+  readonly instead?: () => Promise<string>
+}
+
+/** A database of its own, so that breaking it breaks nothing else. */
+async function ownDatabase(settings: Environment = {}): Promise<Environment> {
+  const url = server.url(await createDatabase(server))
+  const own = await startIssuer({ databaseUrl: url })
+  await own.migrate()
+  await own.stop()
+  const env = { ...settings, DATABASE_URL: url }
+  await runScript('db:migrate', { ...right, ...env }, [])
+  return env
+}
+
+const setUps: Record<string, BrokenSetUp> = {
+  'EdDSA tokens, and BETTER_AUTH_URL is not set': {
+    broken: { BETTER_AUTH_URL: undefined },
+    ...{ sends: jwt, check: 'keys', remedy: `BETTER_AUTH_URL=${issuer.url}` },
+  },
+  'EdDSA tokens, and BETTER_AUTH_URL is another frontend': {
+    broken: { BETTER_AUTH_URL: other.url },
+    ...{ sends: jwt, check: 'signature', remedy: `BETTER_AUTH_URL=${issuer.url}` },
+  },
+  'the key set cannot be reached': {
+    broken: { BETTER_AUTH_URL: `http://localhost:${noPort}` },
+    ...{ sends: jwt, check: 'keys', remedy: `BETTER_AUTH_URL=${issuer.url}` },
+  },
+  'the issuer has no key set there': {
+    broken: { BETTER_AUTH_URL: `${issuer.url}/elsewhere` },
+    ...{ sends: jwt, check: 'keys', remedy: `BETTER_AUTH_URL=${issuer.url}` },
+  },
+  'a session token taken for a JWT': {
+    broken: {},
+    ...{ sends: bearer, check: 'session', remedy: /^SESSION_TOKENS=true, .*authClient\.token/ },
+  },
+  'a session token without its signature': {
+    broken: {},
+    sends: async () => decodeURIComponent(visitor.sessionToken).split('.')[0] ?? '',
+    ...{ check: 'token', remedy: /^Send a JWT, authClient\.token\(\)/, instead: jwt },
+  },
+  'a session cookie, and SESSION_TOKENS is off': {
+    broken: {},
+    ...{ sends: cookie, check: 'session', remedy: /^SESSION_TOKENS=true/ },
+  },
+  'a session cookie of another prefix': {
+    broken: withSessions,
+    sends: async () => visitor.cookieHeader().replace('better-auth.session_t', 'my-app.session_t'),
+    ...{ check: 'session', remedy: 'SESSION_COOKIE_PREFIX=my-app' },
+  },
+  'a session cookie, and another database': {
+    broken: { ...withSessions, DATABASE_URL: otherUrl },
+    ...{ sends: cookie, check: 'session row', remedy: /^DATABASE_URL=<that of your frontend>/ },
+  },
+  'SESSIONS_TABLE is not there': {
+    broken: { ...withSessions, SESSIONS_TABLE: 'sessions' },
+    ...{ sends: cookie, check: 'sessions', remedy: 'SESSIONS_TABLE=session' },
+  },
+  'a JWT, and another database': {
+    broken: { DATABASE_URL: otherUrl },
+    ...{ sends: jwt, check: 'user', remedy: /^DATABASE_URL=<that of your frontend>/ },
+  },
+  'another secret, and a JWT with HS256': {
+    broken: { BETTER_AUTH_SECRET: anotherSecret },
+    ...{ sends: ownRoute, check: 'signature', remedy: /^BETTER_AUTH_SECRET=<.*expand a \$/ },
+  },
+  'another secret, and a session cookie': {
+    broken: { ...withSessions, BETTER_AUTH_SECRET: anotherSecret },
+    ...{ sends: cookie, check: 'session', remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>' },
+  },
+  'an expired token': {
+    broken: {},
+    sends: signed({ exp: Math.floor(Date.now() / 1000) - 60 }),
+    ...{ check: 'expiry', remedy: /^Fetch a new token/, instead: jwt },
+  },
+  'a token without an expiry': {
+    broken: {},
+    sends: signed({ exp: undefined }),
+    ...{ check: 'expiry', remedy: /setExpirationTime/, instead: signed({}) },
+  },
+  'a token of a mail, which names no user': {
+    broken: {},
+    sends: async () => issuer.mails[0] ?? '',
+    ...{ check: 'claims', remedy: /authClient\.token\(\)/, instead: jwt },
+  },
+  'another issuer than JWT_ISSUER': {
+    broken: { JWT_ISSUER: 'http://localhost:1' },
+    ...{ sends: jwt, check: 'claims', remedy: `JWT_ISSUER=${issuer.url}` },
+  },
+  'another audience than JWT_AUDIENCE': {
+    broken: { JWT_AUDIENCE: 'todo' },
+    ...{ sends: jwt, check: 'claims', remedy: `JWT_AUDIENCE=${issuer.url}` },
+  },
+  'an algorithm that is not accepted': {
+    broken: {},
+    sends: async () =>
+      (await ownRoute()).replace(/^[^.]+/, btoa('{"alg":"HS512"}').replace('=', '')),
+    ...{ check: 'signature', remedy: /^Sign with HS256/, instead: ownRoute },
+  },
+  'a slash at the end of an origin': {
+    broken: { CORS_ORIGINS: `${issuer.url}/` },
+    ...{ check: 'environment', remedy: `CORS_ORIGINS=${issuer.url}` },
+  },
+  'an origin that CORS_ORIGINS does not have': {
+    broken: { CORS_ORIGINS: 'http://127.0.0.1:3000' },
+    ...{ check: 'origin', remedy: `CORS_ORIGINS=http://127.0.0.1:3000,${issuer.url}` },
+  },
+  'a session cookie of an origin that CORS_ORIGINS does not have': {
+    broken: { ...withSessions, CORS_ORIGINS: 'http://127.0.0.1:3000' },
+    ...{ sends: cookie, check: 'origin' },
+    remedy: `CORS_ORIGINS=http://127.0.0.1:3000,${issuer.url}`,
+  },
+  'no secret': {
+    broken: { BETTER_AUTH_SECRET: undefined },
+    ...{ check: 'environment', remedy: /BETTER_AUTH_SECRET of your frontend/ },
+  },
+  'a database that nobody listens for': {
+    broken: { DATABASE_URL: `postgres://postgres:${password}@127.0.0.1:${noPort}/todo` },
+    ...{ check: 'database', remedy: /correct the host and port in DATABASE_URL/ },
+  },
+  'a password of the database that is wrong': {
+    broken: { DATABASE_URL: databaseUrl.replace(password, 'wrong-password') },
+    ...{ check: 'database', remedy: /the password in DATABASE_URL/ },
+  },
+  'a database without the tables': {
+    broken: async () => ({
+      DATABASE_URL: server.url(await createDatabase(server)),
+      USERS_TABLE: 'users',
+    }),
+    ...{ check: 'migrations', remedy: 'npm run db:migrate' },
+  },
+  'USERS_TABLE is users when the migrations run, and the frontend has user': {
+    broken: () => ownDatabase({ USERS_TABLE: 'users' }),
+    ...{ check: 'users', remedy: /^USERS_TABLE=user, then run: ALTER TABLE tasks/ },
+  },
+  'a login that may not take the role of the requests': {
+    broken: async () => ({
+      DATABASE_URL: databaseUrl.replace('//postgres:', `//${await createLogin(server)}:`),
+    }),
+    ...{ sends: jwt, check: 'isolation', remedy: /GRANT todo_app TO "login_\w+"/ },
+  },
+  'row-level security that somebody turned off': {
+    broken: async () => {
+      const own = await ownDatabase()
+      await runSql(own['DATABASE_URL'] ?? '', 'alter table tasks disable row level security')
+      return own
+    },
+    ...{ check: 'isolation', remedy: /ENABLE ROW LEVEL SECURITY/ },
+  },
+}
+
+test.each(Object.entries(setUps).map(([title, setUp]) => ({ title, ...setUp })))(
+  'it names the fault, and its remedy mends it: $title',
+  async ({ broken, sends, check, remedy, instead = sends }) => {
+    const env = { ...right, ...(typeof broken === 'function' ? await broken() : broken) }
+    const before = await examine(env, await sends?.())
+    const [fault] = before.failures
+    expect(fault).toMatchObject({ name: check, remedy: expect.stringMatching(remedy) })
+    if (sends !== undefined) {
+      expect(before.checks.at(-1)).toMatchObject({ name: 'verdict', ok: false })
+      expect(before.checks.at(-1)?.found).toContain('refused')
+    }
+
+    const administrator = (env['DATABASE_URL'] ?? '').replace(/login_\w+(?=:)/, 'postgres')
+    const mended = await follow(fault?.remedy ?? '', env, right, administrator)
+    expect((await examine(mended, await instead?.())).failures).toEqual([])
+  },
+)
+
+test('users that the migrations looked for in another table are brought together by its remedy', async () => {
+  const url = server.url(await createDatabase(server))
+  const own = await startIssuer({ databaseUrl: url })
+  onTestFinished(own.stop)
+  await own.migrate()
+  const env = { ...right, DATABASE_URL: url, BETTER_AUTH_URL: own.url, CORS_ORIGINS: own.url }
+  await runScript('db:migrate', { ...env, USERS_TABLE: 'users' }, [])
+  const anna = await signUp(own.url, 'anna')
+
+  const { failures } = await diagnose({ ...env, USERS_TABLE: 'users' }, {})
+  const mended = await follow(failures[0]?.remedy ?? '', env, right, url)
+  expect((await diagnose(mended, { token: await anna.token() })).failures).toEqual([])
+
+  await using service = await startService('node', {
+    ...env,
+    USERS_TABLE: 'user',
+    PORT: String(await freePort()),
+  })
+  const send = async (token: string) =>
+    await fetch(`${service.url}/api/tasks`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{"title":"Buy milk"}',
+    })
+  expect((await send(await anna.token())).status).toBe(201)
+  expect((await send(await tokenFor('nobody'))).status).toBe(401)
+  await anna.deleteAccount()
+  expect(await runSql(url, 'select from tasks')).toEqual([])
+})
+
+test('a service that runs with an earlier CORS_ORIGINS is found by a preflight', async () => {
+  const PORT = String(await freePort())
+  const env = { ...right, PORT }
+  const service = await startService('node', { ...env, CORS_ORIGINS: 'http://localhost:1' })
+  onTestFinished(async () => void (await service.stop()))
+  const { failures } = await examine(env)
+  expect(failures).toMatchObject([
+    { name: 'origin', remedy: expect.stringMatching(/^Start the service again/) },
+  ])
+  await service.stop()
+  await using again = await startService('node', env)
+  expect(again.url).toContain(PORT)
+  const { checks } = await examine(env)
+  expect(checks.at(-1)?.found).toBe(`a preflight from ${issuer.url} is answered`)
+})
+
+test('something else that listens on the port is not taken for the service', async () => {
+  const env = { ...right, PORT: new URL(issuer.url).port }
+  const { checks, failures } = await examine(env)
+  expect(failures).toEqual([])
+  expect(checks.at(-1)?.found).toContain('the service does not run')
+})
+
+test('a database folder that the running service has open is asked of the service', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const PORT = String(await freePort())
+  const env = { ...right, PORT, DATABASE_URL: `pglite://${folder}/data`, USERS_TABLE: 'users' }
+  const before = await examine(env, await ownRoute())
+  expect(before.failures).toMatchObject([{ name: 'database', remedy: 'npm run db:migrate' }])
+  await using service = await startService('node', env)
+  expect(service.url).toContain(PORT)
+  const { checks, failures } = await examine(env, await ownRoute())
+  expect(failures).toEqual([])
+  expect(checks[1]?.found).toBe('the running service has it open, and is ready')
+})
+
+test('a URL that only the token names is left to the person', async () => {
+  const token = await jwt()
+  const { failures } = await diagnose({ ...right, BETTER_AUTH_URL: undefined }, { token })
+  expect(failures[0]?.remedy).toBe(`BETTER_AUTH_URL=${issuer.url}, if that is your frontend`)
+})
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+
+test.skipIf(!hasOpenssl)(
+  'a key set behind a private CA: it names NODE_EXTRA_CA_CERTS',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'todo-ca-'))
+    const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+    const key = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-keyout',
+      keyFile,
+    ]
+    const options = ['req', '-x509', '-days', '2', ...key, '-out', certFile, ...subject]
+    execFileSync('openssl', options, { stdio: 'ignore' })
+    const keys = await (await fetch(`${issuer.url}/api/auth/jwks`)).text()
+    const tls = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
+    const secure = createServer(tls, (_, response) => response.end(keys)).listen(0)
+    await once(secure, 'listening')
+    onTestFinished(() => {
+      secure.close()
+      secure.closeAllConnections()
+      rmSync(folder, { recursive: true })
+    })
+    const address = secure.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const env = { ...right, BETTER_AUTH_URL: `https://localhost:${port}` }
+
+    const { failures } = await examine(env)
+    expect(failures).toMatchObject([{ name: 'keys' }])
+    const given = { NODE_EXTRA_CA_CERTS: certFile }
+    const mended = await follow(failures[0]?.remedy ?? '', env, given, databaseUrl)
+    // Node reads the variable when it starts.
+    const again = await runScript('doctor', mended, ['--token', await jwt()])
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('accepted') })
+  },
+)
+
+test('it changes nothing, in a database with the tables and in one without', async () => {
+  const url = server.url(await createDatabase(server))
+  const env = {
+    ...right,
+    ...withSessions,
+    DATABASE_URL: url,
+    RATE_LIMIT: '2/60',
+    USERS_TABLE: 'users',
+  }
+  const attempts = async () => {
+    for (const send of [jwt, cookie, ownRoute]) await examine(env, await send())
+  }
+  await attempts()
+  const tables = "select relname from pg_class where relnamespace = 'public'::regnamespace"
+  expect(await runSql(url, tables)).toEqual([])
+
+  await runScript('db:migrate', env, [])
+  const rows = `select (select count(*)::integer from tasks) as tasks,
+    (select count(*)::integer from users) as users,
+    (select count(*)::integer from rate_limits) as permits`
+  expect(await runSql(url, rows)).toEqual([{ tasks: 0, users: 0, permits: 0 }])
+  await attempts()
+  expect(await runSql(url, rows)).toEqual([{ tasks: 0, users: 0, permits: 0 }])
+})
+
+test('scripts read it as JSON, and both by its exit code', async () => {
+  const broken = { ...right, CORS_ORIGINS: 'http://localhost:1' }
+  const bad = await runScript('doctor', broken, ['--json', '--frontend', `${issuer.url}/`])
+  const { checks } = await examine(broken)
+  expect(bad).toMatchObject({ code: 1, stderr: '' })
+  expect(JSON.parse(bad.stdout)).toEqual({ ok: false, checks })
+  const good = await runScript('doctor', right, ['--json', '--token', await jwt()])
+  expect(good.code).toBe(0)
+  expect(JSON.parse(good.stdout)).toMatchObject({ ok: true })
+  outputs.push(bad.stdout, good.stdout)
+})
+
+test('people read it as lines, and an argument that is wrong is named', async () => {
+  const broken = { ...right, BETTER_AUTH_SECRET: anotherSecret }
+  const token = await ownRoute()
+  const bad = await runScript('doctor', broken, ['--token', token])
+  expect(bad.code).toBe(1)
+  expect(bad.stdout).toMatch(/^✓ environment +complete.*\n✓ database /)
+  expect(bad.stdout).toMatch(/^✗ signature +HS256, with another secret.*\n +→ BETTER_AUTH_SECRET=/m)
+  const good = await runScript('doctor', right, ['--token', token])
+  expect(good.code).toBe(0)
+  expect(good.stdout).toMatch(/✓ verdict +accepted\n\nNothing is wrong\.\n$/)
+  const misused = await runScript('doctor', right, ['--frontend', 'localhost:3000'])
+  expect(misused).toMatchObject({ code: 1, stdout: '' })
+  expect(misused.stderr).toContain('http://localhost:3000')
+  outputs.push(bad.stdout, good.stdout)
+})
+
+test('nothing that it ever printed here is a secret', async () => {
+  const all = outputs.join('\n')
+  expect(all).toContain(visitor.id)
+  const [sessionToken = '', signature = ''] = decodeURIComponent(visitor.sessionToken).split('.')
+  const secrets = [testSecret, anotherSecret, password, 'wrong-password', sessionToken, signature]
+  for (const secret of secrets) expect(all).not.toContain(secret)
+  // The parts of a JWT begin with {" in base64.
+  expect(all).not.toMatch(/eyJ[\w-]{20}/)
+  expect(outputs.length).toBeGreaterThan(60)
+})

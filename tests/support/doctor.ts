@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { vi } from 'vitest'
+import type { Question } from '#lib/doctor/examine'
+import { runSql } from '#tests/support/postgres'
+import packageJson from '../../package.json' with { type: 'json' }
+
+export type Environment = Record<string, string | undefined>
+
+/** Runs a script of package.json with these variables and no others. */
+export async function runScript(name: 'doctor' | 'db:migrate', env: Environment, args: string[]) {
+  const [, script = ''] = packageJson.scripts[name].split(' ')
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn(process.execPath, [script, ...args], {
+    env: { PATH, HOME, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [[code], stdout, stderr] = await Promise.all([
+    once(child, 'close'),
+    text(child.stdout),
+    text(child.stderr),
+  ])
+  return { code: Number(code), stdout, stderr }
+}
+
+/** Has the doctor look, in this process, which is the service's own with these variables. */
+export async function diagnose(env: Environment, question: Question) {
+  vi.unstubAllEnvs()
+  vi.resetModules()
+  for (const [name, value] of Object.entries({ NODE_ENV: 'production', ...env })) {
+    vi.stubEnv(name, value)
+  }
+  const { examine } = await import('#lib/doctor/examine')
+  const checks = await examine(question)
+  vi.unstubAllEnvs()
+  return { checks, failures: checks.filter(({ ok }) => !ok) }
+}
+
+/**
+ * Does what a remedy says: sets the variable, runs the script or the SQL. Where it can only name a
+ * value, `<…>`, that is the one of `right`.
+ *
+ * @returns the environment of the next run
+ */
+export async function follow(
+  remedy: string,
+  env: Environment,
+  right: Environment,
+  adminUrl: string,
+): Promise<Environment> {
+  const next = { ...env }
+  const [, variable, value = ''] = /^([A-Z_]+)=(\S+)/.exec(remedy) ?? []
+  const [named] = /\b(?:DATABASE_URL|BETTER_AUTH_SECRET)\b/.exec(remedy) ?? []
+  if (variable !== undefined) {
+    next[variable] = value.startsWith('<') ? right[variable] : value.replace(/,$/, '')
+  } else if (named !== undefined) next[named] = right[named]
+  if (remedy === 'npm run db:migrate') await runScript('db:migrate', env, [])
+  for (const statement of statementsIn(remedy)) {
+    await runSql(adminUrl, statement).catch((error) => {
+      if (!/already exists/.test(error.message)) throw error
+    })
+  }
+  return next
+}
+
+function statementsIn(remedy: string): string[] {
+  return remedy.match(/\b(?:ALTER|CREATE|GRANT|REVOKE) (?:'[^']*'|[^;'])+(?=;)/g) ?? []
+}
