@@ -38,4 +38,10 @@ export const walls = [
     mendIt: ['alter table tasks force row level security'],
     remedy: 'FORCE ROW LEVEL SECURITY',
   },
+  {
+    name: 'another table of users has no wall',
+    breakIt: ['create table labels (user_id text)', 'grant insert on labels to todo_app'],
+    mendIt: ['drop table labels'],
+    remedy: 'ALTER TABLE labels ENABLE ROW LEVEL SECURITY',
+  },
 ] as const
