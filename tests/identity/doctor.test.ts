@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { diagnose, type Environment, follow, runScript } from '#tests/support/doctor'
 import { startIssuer } from '#tests/support/issuer'
@@ -326,6 +327,27 @@ test('a URL that only the token names is left to the person', async () => {
   const token = await jwt()
   const { failures } = await diagnose({ ...right, BETTER_AUTH_URL: undefined }, { token })
   expect(failures[0]?.remedy).toBe(`BETTER_AUTH_URL=${issuer.url}, if that is your frontend`)
+})
+
+test('a secret with a $ in the env file of the service is another one, and its remedy mends it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const secret = 'a-secret-with-$HOME-in-it-0123456789'
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(visitor.id)
+    .setExpirationTime('5m')
+    .sign(new TextEncoder().encode(secret))
+  const examineWith = async (written: string) => {
+    writeFileSync(join(folder, '.env.local'), `BETTER_AUTH_SECRET=${written}\n`)
+    const env = { ...right, BETTER_AUTH_SECRET: undefined }
+    return await runScript('doctor', env, ['--token', token], folder)
+  }
+  const bad = await examineWith(secret)
+  expect(bad).toMatchObject({ code: 1, stdout: expect.stringContaining('write \\$') })
+  const good = await examineWith(secret.replace('$', '\\$'))
+  expect(good).toMatchObject({ code: 0, stdout: expect.stringContaining('accepted') })
+  for (const { stdout } of [bad, good]) expect(stdout).not.toContain('a-secret-with')
 })
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
