@@ -91,13 +91,18 @@ interface BrokenSetUp {
   readonly instead?: () => Promise<string>
 }
 
-/** A database of its own, so that breaking it breaks nothing else. */
-async function ownDatabase(settings: Environment = {}): Promise<Environment> {
+/** The database of a frontend of its own, so that breaking it breaks nothing else. */
+async function frontendDatabase(): Promise<string> {
   const url = server.url(await createDatabase(server))
   const own = await startIssuer({ databaseUrl: url })
   await own.migrate()
   await own.stop()
-  const env = { ...settings, DATABASE_URL: url }
+  return url
+}
+
+/** The same, and the service has migrated it. */
+async function ownDatabase(settings: Environment = {}): Promise<Environment> {
+  const env = { ...settings, DATABASE_URL: await frontendDatabase() }
   await runScript('db:migrate', { ...right, ...env }, [])
   return env
 }
@@ -155,7 +160,11 @@ const setUps: Record<string, BrokenSetUp> = {
   },
   'another secret, and a session cookie': {
     broken: { ...withSessions, BETTER_AUTH_SECRET: anotherSecret },
-    ...{ sends: cookie, check: 'session', remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>' },
+    ...{
+      sends: cookie,
+      check: 'signature',
+      remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>',
+    },
   },
   'an expired token': {
     broken: {},
@@ -217,6 +226,10 @@ const setUps: Record<string, BrokenSetUp> = {
       USERS_TABLE: 'users',
     }),
     ...{ check: 'migrations', remedy: 'npm run db:migrate' },
+  },
+  'a database with the tables of the frontend alone, and USERS_TABLE left out': {
+    broken: async () => ({ DATABASE_URL: await frontendDatabase(), USERS_TABLE: undefined }),
+    ...{ check: 'migrations', remedy: 'USERS_TABLE=user, and then: npm run db:migrate' },
   },
   'USERS_TABLE is users when the migrations run, and the frontend has user': {
     broken: () => ownDatabase({ USERS_TABLE: 'users' }),

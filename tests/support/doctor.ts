@@ -62,7 +62,7 @@ export async function follow(
   if (variable !== undefined) {
     next[variable] = value.startsWith('<') ? right[variable] : value.replace(/,$/, '')
   } else if (named !== undefined) next[named] = right[named]
-  if (remedy === 'npm run db:migrate') await runScript('db:migrate', env, [])
+  if (remedy.endsWith('npm run db:migrate')) await runScript('db:migrate', next, [])
   for (const statement of statementsIn(remedy)) {
     await runSql(adminUrl, statement).catch((error) => {
       if (!/already exists/.test(error.message)) throw error
