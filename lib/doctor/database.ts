@@ -6,6 +6,7 @@ import { latestMigration } from '#db/migrate'
 import { env, withoutPassword } from '#lib/config/env'
 import { type Check, codesOf, failed, failedAsTold, passed } from '#lib/doctor/check'
 import { isServiceReady } from '#lib/doctor/running-service'
+import { migrationRemedy } from '#lib/doctor/tables'
 import { openUnprepared } from '#lib/service/database'
 
 /** What the later checks ask the database; absent where it cannot be asked. */
@@ -38,7 +39,11 @@ export async function checkDatabase(): Promise<Look> {
       passed('database', `${url} answers`),
       inspection.isMigrated
         ? passed('migrations', `the latest has run: ${latestMigration}`)
-        : failed('migrations', 'the tables of this version are not there', 'npm run db:migrate'),
+        : failed(
+            'migrations',
+            'the tables of this version are not there',
+            migrationRemedy(inspection),
+          ),
     ]
     if (!inspection.isMigrated) return { checks, opened, inspection }
     return { checks: [...checks, await checkIsolation(opened)], opened, inspection }

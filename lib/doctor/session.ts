@@ -23,9 +23,9 @@ export async function checkSession(
   const signedToken = readSignedToken(text)
   if (signedToken === undefined || !isAuthentic(signedToken)) {
     const remedy = 'BETTER_AUTH_SECRET=<the one of your frontend>'
-    return [...checks, failed(name, 'not signed with our BETTER_AUTH_SECRET', remedy)]
+    return [...checks, failed('signature', 'not with our BETTER_AUTH_SECRET', remedy)]
   }
-  const signed = passed(name, 'signed with our BETTER_AUTH_SECRET')
+  const signed = passed('signature', 'with our BETTER_AUTH_SECRET')
   if (checks.length > 0 || opened === undefined) return [...checks, signed]
   return [signed, await checkRow(opened, signedToken.token)]
 }

@@ -7,9 +7,18 @@ export function checkTables(inspection: Inspection): Check[] {
   return [checkUsers(inspection), checkSessions(inspection)]
 }
 
+/** What brings the tables about. The users table is chosen first: later, it takes SQL. */
+export function migrationRemedy({ users, sessions, issuers }: Inspection): string {
+  const right = findIssuerTables({ sessions, issuers })?.users
+  const command = 'npm run db:migrate'
+  return right === undefined || right === users?.name
+    ? command
+    : `${setting('USERS_TABLE', right)}, and then: ${command}`
+}
+
 function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection): Check {
   const name = 'users'
-  const issuer = issuers.find((each) => each.sessions === sessions?.name) ?? issuers[0]
+  const issuer = findIssuerTables({ sessions, issuers })
   const right = issuer?.users ?? owners?.name
   if (right === undefined) {
     const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
@@ -43,6 +52,11 @@ function checkSessions({ sessions, issuers }: Inspection): Check {
       ? 'DATABASE_URL=<that of your frontend>: no table here looks like the sessions of Better Auth.'
       : setting('SESSIONS_TABLE', right),
   )
+}
+
+/** Several frontends may share a database: the configured sessions tell which one is meant. */
+function findIssuerTables({ sessions, issuers }: Pick<Inspection, 'sessions' | 'issuers'>) {
+  return issuers.find((each) => each.sessions === sessions?.name) ?? issuers[0]
 }
 
 /** The migrations took the table that the setting named then; this takes the other in its place. */

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { diagnose, type Environment, follow, runScript } from '#tests/support/doctor'
 import { startIssuer } from '#tests/support/issuer'
@@ -90,13 +91,18 @@ interface BrokenSetUp {
   readonly instead?: () => Promise<string>
 }
 
-/** A database of its own, so that breaking it breaks nothing else. */
-async function ownDatabase(settings: Environment = {}): Promise<Environment> {
+/** The database of a frontend of its own, so that breaking it breaks nothing else. */
+async function frontendDatabase(): Promise<string> {
   const url = server.url(await createDatabase(server))
   const own = await startIssuer({ databaseUrl: url })
   await own.migrate()
   await own.stop()
-  const env = { ...settings, DATABASE_URL: url }
+  return url
+}
+
+/** The same, and the service has migrated it. */
+async function ownDatabase(settings: Environment = {}): Promise<Environment> {
+  const env = { ...settings, DATABASE_URL: await frontendDatabase() }
   await runScript('db:migrate', { ...right, ...env }, [])
   return env
 }
@@ -154,7 +160,11 @@ const setUps: Record<string, BrokenSetUp> = {
   },
   'another secret, and a session cookie': {
     broken: { ...withSessions, BETTER_AUTH_SECRET: anotherSecret },
-    ...{ sends: cookie, check: 'session', remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>' },
+    ...{
+      sends: cookie,
+      check: 'signature',
+      remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>',
+    },
   },
   'an expired token': {
     broken: {},
@@ -216,6 +226,10 @@ const setUps: Record<string, BrokenSetUp> = {
       USERS_TABLE: 'users',
     }),
     ...{ check: 'migrations', remedy: 'npm run db:migrate' },
+  },
+  'a database with the tables of the frontend alone, and USERS_TABLE left out': {
+    broken: async () => ({ DATABASE_URL: await frontendDatabase(), USERS_TABLE: undefined }),
+    ...{ check: 'migrations', remedy: 'USERS_TABLE=user, and then: npm run db:migrate' },
   },
   'USERS_TABLE is users when the migrations run, and the frontend has user': {
     broken: () => ownDatabase({ USERS_TABLE: 'users' }),
@@ -326,6 +340,27 @@ test('a URL that only the token names is left to the person', async () => {
   const token = await jwt()
   const { failures } = await diagnose({ ...right, BETTER_AUTH_URL: undefined }, { token })
   expect(failures[0]?.remedy).toBe(`BETTER_AUTH_URL=${issuer.url}, if that is your frontend`)
+})
+
+test('a secret with a $ in the env file of the service is another one, and its remedy mends it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const secret = 'a-secret-with-$HOME-in-it-0123456789'
+  const token = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(visitor.id)
+    .setExpirationTime('5m')
+    .sign(new TextEncoder().encode(secret))
+  const examineWith = async (written: string) => {
+    writeFileSync(join(folder, '.env.local'), `BETTER_AUTH_SECRET=${written}\n`)
+    const env = { ...right, BETTER_AUTH_SECRET: undefined }
+    return await runScript('doctor', env, ['--token', token], folder)
+  }
+  const bad = await examineWith(secret)
+  expect(bad).toMatchObject({ code: 1, stdout: expect.stringContaining('write \\$') })
+  const good = await examineWith(secret.replace('$', '\\$'))
+  expect(good).toMatchObject({ code: 0, stdout: expect.stringContaining('accepted') })
+  for (const { stdout } of [bad, good]) expect(stdout).not.toContain('a-secret-with')
 })
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0

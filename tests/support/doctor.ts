@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { vi } from 'vitest'
 import type { Question } from '#lib/doctor/examine'
@@ -8,11 +9,17 @@ import packageJson from '../../package.json' with { type: 'json' }
 
 export type Environment = Record<string, string | undefined>
 
-/** Runs a script of package.json with these variables and no others. */
-export async function runScript(name: 'doctor' | 'db:migrate', env: Environment, args: string[]) {
+/** Runs a script of package.json with these variables, and those of the env files in a folder. */
+export async function runScript(
+  name: 'doctor' | 'db:migrate',
+  env: Environment,
+  args: string[],
+  folder = '.',
+) {
   const [, script = ''] = packageJson.scripts[name].split(' ')
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [script, ...args], {
+  const child = spawn(process.execPath, [resolve(script), ...args], {
+    cwd: folder,
     env: { PATH, HOME, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -55,7 +62,7 @@ export async function follow(
   if (variable !== undefined) {
     next[variable] = value.startsWith('<') ? right[variable] : value.replace(/,$/, '')
   } else if (named !== undefined) next[named] = right[named]
-  if (remedy === 'npm run db:migrate') await runScript('db:migrate', env, [])
+  if (remedy.endsWith('npm run db:migrate')) await runScript('db:migrate', next, [])
   for (const statement of statementsIn(remedy)) {
     await runSql(adminUrl, statement).catch((error) => {
       if (!/already exists/.test(error.message)) throw error
