@@ -42,7 +42,9 @@ export function describeDone(plan: Plan, done: Done): string[] {
   const { kept, ids, dependants } = plan
   return [
     `${number(done.copied)} tasks were brought over, ${rows(done.left)} left behind, and the counts agree.`,
-    ...(done.addedUsers > 0 ? [`${number(done.addedUsers)} users were added.`] : []),
+    ...(done.addedUsers > 0
+      ? [`${rows(done.addedUsers)} added to the users table, with an id alone.`]
+      : []),
     `${kept.table} is the old table. ${ids.table} says for each of its ids which task it has become, or why it was left.`,
     ...(dependants.length > 0 ? [`These go on with the old table: ${dependants.join(', ')}.`] : []),
     'What a user deletes from now on stays in those two tables: drop them once you have compared.',

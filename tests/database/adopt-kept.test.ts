@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import { expect, inject, test } from 'vitest'
+import { expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import { adoptIn, runAdopt } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
@@ -10,6 +10,8 @@ import { launch } from '#tests/support/service'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
+// One waits for a lock in vain, and others start programs.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** A backend's tables, with all that can hang on a table of tasks. */
 const backend = [

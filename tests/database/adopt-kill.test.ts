@@ -93,7 +93,6 @@ test(`killed ${kills} times at any moment, it has done all of it or nothing`, as
     }
   }
   await Promise.all(Array.from({ length: 3 }, lane))
-  console.log(`As before: ${ends.before}, as after: ${ends.after}, killed: ${ends.killed}.`)
   expect(ends.before + ends.after).toBe(kills)
   expect(ends.killed).toBeGreaterThan(kills / 5)
 }, 600_000)

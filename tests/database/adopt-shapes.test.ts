@@ -139,13 +139,6 @@ test('a row with nothing but a title, an owner and a completion becomes a task o
   await opened.close()
 })
 
-test('pages go on behind an id of any form', async () => {
-  const { openCursor, sealCursor } = await import('#lib/tasks/cursor')
-  const scope = { userId: 'alice', sort: 'created', order: 'desc' }
-  const position = { createdAt: at, id: typedIn, title: 'Milk' }
-  expect(openCursor(sealCursor(position, scope), scope)).toEqual(position)
-})
-
 const refused: { title: string; tables: string[]; fault: RegExp }[] = [
   {
     title: 'a table without a column for completion',
