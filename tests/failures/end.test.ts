@@ -17,7 +17,9 @@ test.skipIf(host === 'vercel')(
   'SIGTERM under load: readiness turns 503, what is under way finishes, nothing acknowledged is lost, and the process exits with 0',
   async () => {
     const url = server.url(await createDatabase(server))
-    await using leaving = await startService(host, { DATABASE_URL: url })
+    // What waits for the database shall end by the commit of the test, however long the rest takes.
+    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '30000' }
+    await using leaving = await startService(host, env)
     const ledgers = await Promise.all(Array.from({ length: 6 }, () => openLedger(leaving.url, url)))
     const slow = newUser()
     const slowTask = await createBy(leaving.url, slow)
