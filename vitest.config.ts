@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { testSecret } from './tests/support/secret.ts'
@@ -37,8 +38,8 @@ function failuresOn(host: Host, ...setUp: string[]) {
 export default defineConfig({
   test: {
     reporters: ['default', './tests/support/closing-line.ts'],
-    // Most tests wait for a server or a clock, so each core can have one.
-    maxWorkers: '100%',
+    // Most tests wait for a server or a clock, so a core can have several.
+    maxWorkers: Math.max(5, availableParallelism()),
     testTimeout: 20_000,
     hookTimeout: 60_000,
     projects: [

@@ -14,7 +14,7 @@ const isMigrated = {
 
 /**
  * Asked as the caller's role, of `tasks` and every other table with a `user_id` that requests may
- * write: what stands between it and other users' rows?
+ * write: what stands between it and other users' rows? `rate_limits` has nothing of a user's.
  */
 const walls = {
   sql: `select walled.relname::text as "table", current_user::text as "role", current_setting('app.user_id', true) as "user",
@@ -32,6 +32,7 @@ const walls = {
           or has_table_privilege(part, 'delete, truncate'))) as "open"
     from pg_class as walled, pg_roles as role
     where role.rolname = current_user and not walled.relispartition
+      and walled.relname <> 'rate_limits'
       and walled.relnamespace = (select relnamespace from pg_class where oid = to_regclass('tasks'))
       and exists (select from pg_attribute where attrelid = walled.oid and attname = 'user_id')
       and (walled.oid = to_regclass('tasks') or walled.relkind in ('r', 'p')

@@ -65,6 +65,7 @@ test('the old table stays whole under another name, and what refers to it goes o
     'tasks_before_adoption_ids_pkey',
     'tasks_before_adoption_newest_first',
     'tasks_before_adoption_pkey',
+    'tasks_by_title',
     'tasks_newest_first',
     'tasks_pkey',
   ])
