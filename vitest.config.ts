@@ -40,8 +40,9 @@ export default defineConfig({
     reporters: ['default', './tests/support/closing-line.ts'],
     // Most tests wait for a server or a clock, so a core can have several.
     maxWorkers: Math.max(5, availableParallelism()),
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // A machine that is busy takes its time; a hang still ends.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], env: inProcess } },
       // One file at a time, on one PGlite.

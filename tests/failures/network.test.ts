@@ -70,9 +70,9 @@ test('connections that are reset under load lose no read', async () => {
 })
 
 test('more requests than the queue takes are refused at once, and the rest are served', async () => {
-  world.proxy.delayMs = 50
+  world.proxy.delayMs = 20
   // Each of a user of its own, since one user may not have the whole queue.
-  const sent = Array.from({ length: 60 }, () => send(world.url, 'GET', '/api/tasks', newUser()))
+  const sent = Array.from({ length: 120 }, () => send(world.url, 'GET', '/api/tasks', newUser()))
   const answers = await Promise.all(sent)
   world.proxy.delayMs = 0
   const refused = answers.filter(({ status }) => status === 503)

@@ -49,7 +49,8 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     forward(upstream, client, () => {
       isListening = true
       if (proxy.mode === 'cut answers') {
-        lostAnswers += 1
+        // An answer may arrive in several pieces.
+        if (!client.destroyed) lostAnswers += 1
         client.resetAndDestroy()
       }
       return proxy.mode !== 'cut answers'
