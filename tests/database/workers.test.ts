@@ -24,6 +24,8 @@ test('workers share the port, one that dies is replaced, and SIGTERM ends them a
   const list = async () => (await fetch(`${service?.url}/api/tasks`, { headers })).status
   expect(await Promise.all(Array.from({ length: 20 }, list))).toEqual(Array(20).fill(200))
 
+  // One that dies before it listens would end the service, which could not start then.
+  await expect.poll(() => service?.output().match(/Todo API on/g)).toHaveLength(2)
   const before = workersOf(service)
   expect(before).toHaveLength(2)
   const [victim = 0] = before

@@ -174,9 +174,9 @@ const tooMuch: Failure[] = [
     name: 'as many wait as the queue takes',
     async provoke({ proxy, url }) {
       // The database answers, slowly, and a crowd that comes again leaves no room.
-      proxy.delayMs = 20
+      proxy.delayMs = 50
       let isOver = false
-      const crowd = Array.from({ length: 120 }, async () => {
+      const crowd = Array.from({ length: 60 }, async () => {
         while (!isOver) await send(url, 'GET', '/api/tasks', newUser()).then(() => sleep(20))
       })
       await sleep(300)
