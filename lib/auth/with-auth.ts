@@ -13,7 +13,7 @@ import {
 } from '#lib/http/operation'
 import type { RequestContext } from '#lib/http/request-context'
 import { type Handler, withRequest } from '#lib/http/with-request'
-import { openCallerDatabase } from '#lib/service/database'
+import { callerDatabase } from '#lib/service/database'
 
 /** What a handler is given besides its inputs. `db` can see the caller's rows and no others. */
 export interface AuthenticatedContext extends RequestContext {
@@ -42,7 +42,7 @@ export function withAuth<Taken extends Inputs>(
     const onPermit = (permit: Permit) => {
       context.permit = permit
     }
-    const db = await openCallerDatabase(caller.userId, onPermit, () => context.request.signal)
+    const db = await callerDatabase(caller.userId, onPermit, () => context.request.signal)
     return await handler(Object.assign(context, inputs, { caller, db }))
   })
   return Object.assign(answer, { operation })

@@ -58,7 +58,7 @@ export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
  * A Kysely bound to one user and held to the user's rate limit; see `openCallerDatabase` in
  * `db/scoped.ts`. Throws as `databaseWithin`.
  */
-export async function openCallerDatabase(
+export async function callerDatabase(
   userId: string,
   onPermit: (permit: Permit) => void,
   signal: () => AbortSignal,
