@@ -3,9 +3,11 @@ import { hasUser, type Inspection, inspectTables } from '#db/inspection'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
-import { permitSweep } from '#db/permit-sweep'
+import { permitSweep } from '#db/rate-limit'
 import {
+  bindCaller,
   type CallerDatabase,
+  canHold,
   openCallerDatabase,
   type RateLimit,
   type TimeLimits,
@@ -13,8 +15,6 @@ import {
 import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
-import { canHold } from '#db/user-ids'
-import { watched } from '#db/watched'
 
 export interface DatabaseOptions extends TransportOptions {
   /** Chooses the transport where the URL alone does not. */
@@ -56,14 +56,14 @@ export interface OpenDatabase {
 
 /** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
-  const transport = watched(await openTransport(options))
+  const transport = await openTransport(options)
   const { limits, usersTable, usersIdType, sessionsTable } = options
   let userIdType = 'text'
   const onProof = (proof: Proof) => {
     userIdType = proof.userIdType
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
   }
-  const countPermit = permitSweep(transport, limits.attemptMs)
+  const countPermit = permitSweep(transport, bindCaller('permit-sweep'), limits.attemptMs)
   return {
     transport,
     forUser(userId, deadlineMs = limits.deadlineMs, rateLimit, signal) {

@@ -8,10 +8,9 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely'
-import { type Effect, effectOf } from '#db/effect'
 import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
 import { type Permit, type Quota, readPermit } from '#db/rate-limit'
-import { withRetries } from '#db/retry'
+import { type Effect, effectOf, sendWithRetries } from '#db/retry'
 import type { Database } from '#db/schema'
 import type { Place, Statement, Transport } from '#db/transports/transport'
 
@@ -47,11 +46,11 @@ export function openCallerDatabase(
   rateLimit?: RateLimit,
   signal?: () => AbortSignal,
 ): CallerDatabase {
-  const connection = new CallerConnection(transport, { user: userId, signal }, limits, rateLimit)
+  const driver = new CallerDriver(transport, { user: userId, signal }, limits, rateLimit)
   return new Kysely<Database>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
-      createDriver: () => new CallerDriver(connection),
+      createDriver: () => driver,
       createIntrospector: (db) => new PostgresIntrospector(db),
       createQueryCompiler: () => new PostgresQueryCompiler(),
     },
@@ -74,7 +73,8 @@ export function bindCaller(userId: string, quota?: Quota): Statement {
       }
 }
 
-class CallerConnection implements DatabaseConnection {
+/** A connection of Kysely's, and the driver that has no other. */
+class CallerDriver implements Driver, DatabaseConnection {
   readonly #transport: Transport
   readonly #place: Place
   readonly #limits: TimeLimits
@@ -107,10 +107,12 @@ class CallerConnection implements DatabaseConnection {
 
   async #send(queries: readonly CompiledQuery[], effect: Effect, end: number) {
     const statements = [bindCaller(this.#place.user, this.#rateLimit?.quota), ...queries]
-    const results = await withRetries(
-      (timeoutMs) => this.#transport.transaction(statements, timeoutMs, this.#place),
-      { effect, deadlineMs: end - performance.now(), attemptMs: this.#limits.attemptMs },
-    )
+    const results = await sendWithRetries(this.#transport, statements, {
+      effect,
+      place: this.#place,
+      deadlineMs: end - performance.now(),
+      attemptMs: this.#limits.attemptMs,
+    })
     const permit = results[0]?.[0]?.['permit']
     if (typeof permit === 'string') this.#rateLimit?.onPermit(readPermit(permit))
     return results
@@ -120,18 +122,10 @@ class CallerConnection implements DatabaseConnection {
   async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
     throw new Error('A request is one statement, and its rows come in one answer.')
   }
-}
-
-class CallerDriver implements Driver {
-  readonly #connection: CallerConnection
-
-  constructor(connection: CallerConnection) {
-    this.#connection = connection
-  }
 
   async init() {}
   async acquireConnection() {
-    return this.#connection
+    return this
   }
   async beginTransaction() {
     throw new Error('A request is one statement, which is a transaction already.')
@@ -144,3 +138,22 @@ class CallerDriver implements Driver {
 
 /** Failures that the user can bring about again and again; see ADR 0050. */
 const countedFailures: readonly DatabaseErrorKind[] = ['unknown_user', 'internal']
+
+const canonicalUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const canonicalInteger = /^(?:0|-?[1-9][0-9]*)$/
+
+/**
+ * Whether a column of this type gives the id back as it is. Postgres takes a UUID in capitals or in
+ * braces too, so that one user would have several names: the statement compares UUIDs, the second
+ * wall compares texts, and only one spelling passes both.
+ *
+ * @param type as `format_type` prints it
+ */
+export function canHold(type: string, userId: string): boolean {
+  if (type === 'uuid') return canonicalUuid.test(userId)
+  if (/^(?:small|big)?int(?:eger)?$/.test(type)) return canonicalInteger.test(userId)
+  const [, limit] = /^character(?: varying)?\((\d+)\)$/.exec(type) ?? []
+  if (limit === undefined) return true
+  // A column of a fixed width loses the spaces at the end.
+  return Array.from(userId).length <= Number(limit) && !userId.endsWith(' ')
+}

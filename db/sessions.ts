@@ -1,5 +1,5 @@
 import { DatabaseError, isDatabaseError } from '#db/errors'
-import { withRetries } from '#db/retry'
+import { sendWithRetries } from '#db/retry'
 import type { TimeLimits } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
@@ -33,10 +33,12 @@ export async function selectSession(
   const statements = [readOnly, { sql: sessionQuery(table), parameters: [token] }]
   try {
     // Whose session it is, is not known yet; a token that is sent many times is in one line.
-    const results = await withRetries(
-      (timeoutMs) => transport.transaction(statements, timeoutMs, { user: token }),
-      { effect: 'none', deadlineMs, attemptMs },
-    )
+    const results = await sendWithRetries(transport, statements, {
+      effect: 'none',
+      place: { user: token },
+      deadlineMs,
+      attemptMs,
+    })
     return readSession(results[1]?.[0])
   } catch (error) {
     throw explain(error, table)

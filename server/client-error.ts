@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { standingHeaders } from '#lib/http/answer'
 import { Problem, problemAnswer } from '#lib/http/errors'
 import { everyMethod } from '#lib/http/methods'
-import { standingHeaders } from '#lib/http/standing-headers'
 
 /** In which a client must have taken the refusal and closed its side too. */
 const lingerMs = 1000

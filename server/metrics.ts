@@ -1,12 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { env } from '#lib/config/env'
 import { challenge, Problem } from '#lib/http/errors'
-import { otherMethods } from '#lib/http/methods'
+import { otherMethods, type RouteFile } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 import { readMetrics, startMetrics } from '#lib/observability/metrics'
 import { poolLoad } from '#lib/service/database'
 import { clusterMetrics } from '#server/cluster-metrics'
-import type { RouteFile } from '#server/routes'
 
 startMetrics(poolLoad)
 

@@ -1,5 +1,5 @@
-import { pathNotFound } from '#lib/http/body'
 import { Problem } from '#lib/http/errors'
+import { pathNotFound } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 
 /** As Next gives them to `[...path]`, so that the log shows no made-up route. */

@@ -1,4 +1,4 @@
-import { pathNotFound } from '#lib/http/body'
+import { pathNotFound } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 
 /** Every path that no other route file has. Next's own answer is a page of HTML. */

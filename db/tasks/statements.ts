@@ -2,19 +2,31 @@ import {
   type DeleteQueryBuilder,
   expressionBuilder,
   type Kysely,
+  type RawBuilder,
   type SelectQueryBuilder,
+  type SqlBool,
   sql,
   type UpdateQueryBuilder,
 } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
-import { meets, type VersionCondition } from '#db/tasks/versions'
 
 /** The primary key of one task. */
 export interface TaskKey {
   readonly userId: string
   readonly id: string
+}
+
+/** Versions that a request names: any at all, or one of these. */
+export type Versions = '*' | readonly number[]
+
+/** What a task's version must be for a statement to touch it. */
+export interface VersionCondition {
+  /** Only these. */
+  readonly ifMatch?: Versions | undefined
+  /** None of these. */
+  readonly ifNoneMatch?: Versions | undefined
 }
 
 interface NewTaskRow extends TaskKey, TaskContent {
@@ -83,4 +95,23 @@ export function besideTask(db: Kysely<Database>, { userId, id }: TaskKey, query:
     .selectAll('matched')
     .where('tasks.user_id', '=', userId)
     .where('tasks.id', '=', id)
+}
+
+/** Whether every version meets the condition. */
+export function isUnconditional({ ifMatch = '*', ifNoneMatch }: VersionCondition): boolean {
+  return ifMatch === '*' && ifNoneMatch === undefined
+}
+
+/** The condition as SQL. */
+export function meets(condition: VersionCondition): RawBuilder<SqlBool> {
+  if (isUnconditional(condition)) return sql<SqlBool>`true`
+  const { ifMatch = '*', ifNoneMatch = [] } = condition
+  return sql<SqlBool>`${isOneOf(ifMatch)} and not ${isOneOf(ifNoneMatch)}`
+}
+
+/** Whether the row's version is among these, as one parameter however many they are. */
+function isOneOf(versions: Versions): RawBuilder<SqlBool> {
+  return versions === '*'
+    ? sql<SqlBool>`true`
+    : sql<SqlBool>`version = any(${`{${versions.join()}}`}::integer[])`
 }

@@ -8,12 +8,13 @@ import {
   flipped,
   flipStatement,
   insertStatement,
+  isUnconditional,
   selectQuery,
   type TaskKey,
   updateQuery,
+  type VersionCondition,
 } from '#db/tasks/statements'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
-import { isUnconditional, type VersionCondition } from '#db/tasks/versions'
 
 /** A task, none, or one that is there and does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined

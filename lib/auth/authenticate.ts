@@ -4,9 +4,21 @@ import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser } from '#lib/auth/session'
 import { readSessionCookie } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
-import { findVerified } from '#lib/auth/verified-tokens'
+import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/config/env'
 import { allowedOrigin } from '#lib/http/cors'
+
+/** About 10 MB of tokens as Better Auth makes them; the one that was verified first goes first. */
+const limit = 10_000
+/** How long a token may outlive the key that verified it, where the issuer withdraws that. */
+const rememberedMs = 60_000
+
+interface Entry {
+  readonly caller: Caller
+  readonly until: number
+}
+
+const verified = new Map<string, Entry>()
 
 const remedy = 'Send the header Authorization: Bearer <token>.'
 
@@ -29,9 +41,31 @@ export async function authenticate(request: Request): Promise<Caller> {
     throw invalidToken('this is a session token without its signature, not a JWT')
   }
   const signedToken = readSignedToken(token)
-  if (signedToken === undefined) return await verifyJwt(token)
+  if (signedToken === undefined) {
+    const { caller, expiresAtSeconds } = await verifyJwt(token)
+    rememberVerified(token, caller, expiresAtSeconds)
+    return caller
+  }
   if (!env().SESSION_TOKENS) throw invalidToken('this is a session token, not a JWT')
   return await findSessionUser(signedToken)
+}
+
+/**
+ * Whom a token names that was verified within the last minute and is not expired. A user's
+ * requests come in bursts, and verifying is most of what a read costs outside the database.
+ */
+export function findVerified(token: string): Caller | undefined {
+  const entry = verified.get(token)
+  if (entry === undefined) return undefined
+  if (entry.until > Date.now()) return entry.caller
+  verified.delete(token)
+  return undefined
+}
+
+/** Remembers a token that was verified, by the whole of its text. What was refused never is. */
+export function rememberVerified(token: string, caller: Caller, expiresAtSeconds: number): void {
+  const until = Math.min(expiresAtSeconds * 1000, Date.now() + rememberedMs)
+  setLatest(verified, token, { caller, until }, limit)
 }
 
 async function authenticateCookie(request: Request): Promise<Caller> {

@@ -4,7 +4,6 @@ import { isStorable } from '#db/storable-text'
 import { findPublicKey } from '#lib/auth/key-set'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
-import { rememberVerified } from '#lib/auth/verified-tokens'
 import { env } from '#lib/config/env'
 
 /** The two lists are never mixed: an HS256 token "signed" with a public key must find no key. */
@@ -21,12 +20,18 @@ const emailLimit = 254
 const nameLimit = 255
 const latestSeconds = Date.UTC(9999, 11, 31) / 1000
 
+/** Whom a token names, and until when. */
+export interface VerifiedJwt {
+  readonly caller: Caller
+  readonly expiresAtSeconds: number
+}
+
 /**
- * Verifies a token by `docs/security.md` and returns who it names.
+ * Verifies a token by `docs/security.md` and returns whom it names.
  *
  * @throws Problem `token_expired`, `token_invalid`, or `keys_unavailable` where nobody can tell
  */
-export async function verifyJwt(token: string): Promise<Caller> {
+export async function verifyJwt(token: string): Promise<VerifiedJwt> {
   const header = readHeader(token)
   const isBySecret = secretAlgorithms.includes(header.alg)
   if (isBySecret && isForged(token)) throw refusal('token_invalid', 'The token is invalid')
@@ -41,9 +46,7 @@ export async function verifyJwt(token: string): Promise<Caller> {
     }
     const key = isBySecret ? secretKey() : await findPublicKey(header)
     const { payload } = await jwtVerify(token, key, options)
-    const caller = readCaller(payload)
-    rememberVerified(token, caller, payload.exp ?? 0)
-    return caller
+    return { caller: readCaller(payload), expiresAtSeconds: payload.exp ?? 0 }
   } catch (error) {
     if (error instanceof errors.JWTExpired)
       throw refusal('token_expired', 'The token is expired', error)

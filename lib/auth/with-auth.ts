@@ -2,15 +2,11 @@ import type { Caller } from '#db/caller'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import { authenticate } from '#lib/auth/authenticate'
+import { env } from '#lib/config/env'
 import { limitAddress } from '#lib/http/address-limit'
 import { Problem } from '#lib/http/errors'
-import {
-  type Inputs,
-  type Operation,
-  type OperationHandler,
-  readInputs,
-  type ValuesOf,
-} from '#lib/http/operation'
+import { readInputs } from '#lib/http/inputs'
+import type { Inputs, Operation, OperationHandler, ValuesOf } from '#lib/http/operation'
 import type { RequestContext } from '#lib/http/request-context'
 import { type Handler, withRequest } from '#lib/http/with-request'
 import { callerDatabase } from '#lib/service/database'
@@ -31,7 +27,8 @@ export function withAuth<Taken extends Inputs>(
   handler: Handler<AuthenticatedContext & ValuesOf<Taken>>,
 ): OperationHandler {
   const answer = withRequest(async (context) => {
-    limitAddress(context.request)
+    const { RATE_LIMIT_ADDRESS } = env()
+    if (RATE_LIMIT_ADDRESS !== undefined) limitAddress(context.request, RATE_LIMIT_ADDRESS)
     const caller = await identify(context)
     context.userId = caller.userId
     const { userId } = context.params

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import type { Quota } from '#db/rate-limit'
 import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/config/env'
 import { tooManyRequests } from '#lib/http/errors'
@@ -12,14 +13,12 @@ const rememberedAddresses = 10_000
 const fullAt = new Map<string, number>()
 
 /**
- * Holds the client's address to `RATE_LIMIT_ADDRESS`, in this process, before anything is verified.
+ * Holds the client's address to a quota, in this process, before anything is verified.
  * By the generic cell rate algorithm, like the limit of users in `db/migrations/0002-rate-limits.ts`.
  *
  * @throws Problem 429
  */
-export function limitAddress(request: Request): void {
-  const quota = env().RATE_LIMIT_ADDRESS
-  if (quota === undefined) return
+export function limitAddress(request: Request, quota: Quota): void {
   const address = clientAddress(request)
   if (address === undefined) return
   const now = Date.now()

@@ -1,5 +1,5 @@
 import { env } from '#lib/config/env'
-import { standingHeaders } from '#lib/http/standing-headers'
+import { standingHeaders } from '#lib/http/answer'
 
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const maxAgeSeconds = 7200

@@ -6,6 +6,11 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 type Method = (typeof methods)[number]
 /** `OPTIONS` knows the path's methods, for a host that is asked for one that no file can export. */
 export type OptionsHandler = RouteHandler & { readonly allow: string }
+/** What a route file exports: a handler for each method. */
+export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {
+  readonly OPTIONS?: OptionsHandler
+}
+
 type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandler> & {
   readonly OPTIONS: OptionsHandler
 }
@@ -51,4 +56,9 @@ export function methodNotAllowed(allow: string): RouteHandler {
       headers: { allow },
     })
   })
+}
+
+/** 404: no path of the service looks like this one. */
+export function pathNotFound(): Problem {
+  return new Problem('path_not_found', 'There is nothing at this path.')
 }

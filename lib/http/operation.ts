@@ -107,13 +107,3 @@ export function withoutAuth(
 ): OperationHandler {
   return Object.assign(withRequest(handler), { operation })
 }
-
-/** Reads the inputs of an operation, in the order of its declaration. */
-export async function readInputs<Taken extends Inputs>(
-  inputs: Taken,
-  source: InputSource,
-): Promise<ValuesOf<Taken>> {
-  const values: Record<string, unknown> = {}
-  for (const [name, input] of Object.entries(inputs)) values[name] = await input.read(source)
-  return values as ValuesOf<Taken>
-}

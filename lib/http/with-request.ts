@@ -1,12 +1,16 @@
 import { STATUS_CODES } from 'node:http'
 import { isBuiltOnVercel } from '#lib/config/env'
-import { type Answer, toBody } from '#lib/http/answer'
+import {
+  type Answer,
+  rateLimitHeaders,
+  standingHeaders,
+  toBody,
+  transportSecurity,
+} from '#lib/http/answer'
 import { corsHeaders } from '#lib/http/cors'
 import { type Problem, problemAnswer, toProblem } from '#lib/http/errors'
-import { rateLimitHeaders } from '#lib/http/rate-limit-headers'
 import { type Params, type RequestContext, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
-import { standingHeaders, transportSecurity } from '#lib/http/standing-headers'
 import { log } from '#lib/log'
 import { startWithRequest } from '#lib/service/start'
 

@@ -1,7 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client'
 import { isDatabaseError } from '#db/errors'
+import { type Batch, batches, retries } from '#db/retry'
 import type { PoolLoad } from '#db/transports/transport'
-import { type Batch, batches, retries } from '#db/watched'
 import { problemTypes } from '#lib/http/errors'
 import { type AnsweredRequest, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { type Batch, batches } from '#db/watched'
+import { type Batch, batches } from '#db/retry'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
 
 /**

@@ -12,7 +12,7 @@ import { detectResources, envDetector, resourceFromAttributes } from '@opentelem
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { waitUntil } from '@vercel/functions'
 import { isDatabaseError } from '#db/errors'
-import { type Batch, batches } from '#db/watched'
+import { type Batch, batches } from '#db/retry'
 import { env } from '#lib/config/env'
 import { outgoing } from '#lib/http/outgoing'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'

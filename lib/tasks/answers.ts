@@ -1,10 +1,9 @@
+import type { Versions } from '#db/tasks/statements'
 import type { TaskRow } from '#db/tasks/task-row'
 import type { CreatedTask, Found } from '#db/tasks/tasks'
-import type { Versions } from '#db/tasks/versions'
 import { type Answer, json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
-import { preconditionFailed, taskTag } from '#lib/tasks/conditions'
-import { toTask } from '#lib/tasks/task'
+import { preconditionFailed, taskTag, toTask } from '#lib/tasks/task'
 
 /** Of tasks and lists: a browser may keep them, and asks before it uses them. */
 export const caching = { 'cache-control': 'private, no-cache' }

@@ -2,7 +2,6 @@ import type { ListOptions, TaskPage } from '#db/tasks/list-tasks'
 import type { TaskRow } from '#db/tasks/task-row'
 import { env } from '#lib/config/env'
 import type { Answer } from '#lib/http/answer'
-import { readQuery } from '#lib/http/body'
 import {
   type Conditions,
   conditionHeaders,
@@ -11,14 +10,13 @@ import {
   readConditions,
 } from '#lib/http/entity-tags'
 import type { Input, InputSource } from '#lib/http/operation'
-import { parameterProblem } from '#lib/http/validation'
+import { parameterProblem, readQuery } from '#lib/http/validation'
 import { caching } from '#lib/tasks/answers'
-import { preconditionFailed } from '#lib/tasks/conditions'
 import { openCursor, sealCursor } from '#lib/tasks/cursor'
 import { listBody } from '#lib/tasks/list-body'
 import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
 import { shortHash } from '#lib/tasks/short-hash'
-import { toTask } from '#lib/tasks/task'
+import { preconditionFailed, toTask } from '#lib/tasks/task'
 
 /** The page of a list that a request asks for, whose list it is, and on which conditions. */
 export interface PageRequest extends Conditions<EntityTags> {

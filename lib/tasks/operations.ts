@@ -1,11 +1,11 @@
 import * as z from 'zod'
-import { jsonBody, optionalJsonBody } from '#lib/http/json-body'
+import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
 import type { AnswerDescription, Content, Envelope, Input, Operation } from '#lib/http/operation'
 import { taskNotFound } from '#lib/tasks/answers'
-import { taskConditions } from '#lib/tasks/conditions'
 import { idempotencyKey } from '#lib/tasks/idempotency'
 import { pageRequest } from '#lib/tasks/list-page'
 import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/tasks/schemas'
+import { taskConditions } from '#lib/tasks/task'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

@@ -1,6 +1,24 @@
+import type { VersionCondition, Versions } from '#db/tasks/statements'
 import type { TaskRow } from '#db/tasks/task-row'
+import { conditionHeaders, type EntityTags, readConditions } from '#lib/http/entity-tags'
+import { Problem } from '#lib/http/errors'
+import type { Input } from '#lib/http/operation'
 import type { Task } from '#lib/tasks/schemas'
-import { toTimestamp } from '#lib/tasks/timestamp'
+
+const version = /^(?:0|[1-9][0-9]{0,9})$/
+const latestVersion = 2 ** 31 - 1
+
+const secondMs = 1000
+const minuteMs = 60 * secondMs
+const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
+
+/** The dates of days that were asked for, from `1970-01-01T` on; the tasks of a list have few. */
+const dates = new Map<number, string>()
+const rememberedDates = 10_000
+
+const digits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
+const twoDigits = digits.slice(0, 100).map((three) => three.slice(1))
 
 /** The one place that makes of a row what a task looks like outside. */
 export function toTask(row: TaskRow): Task {
@@ -15,4 +33,59 @@ export function toTask(row: TaskRow): Task {
     created_at: toTimestamp(created_ms),
     updated_at: toTimestamp(updated_ms),
   }
+}
+
+/**
+ * RFC 3339 in UTC, as `Date.prototype.toISOString` writes it, in a tenth of the time: a list of 50
+ * tasks has a hundred of them.
+ *
+ * @param milliseconds since 1970; rounded, because a fraction of a second has no exact
+ *   floating-point number
+ */
+export function toTimestamp(milliseconds: number): string {
+  const rounded = Math.round(milliseconds)
+  const day = Math.floor(rounded / dayMs)
+  const time = rounded - day * dayMs
+  const hour = twoDigits[Math.floor(time / hourMs)]
+  const minute = twoDigits[Math.floor(time / minuteMs) % 60]
+  const second = twoDigits[Math.floor(time / secondMs) % 60]
+  return `${dateOf(day)}${hour}:${minute}:${second}.${digits[time % secondMs]}Z`
+}
+
+function dateOf(day: number): string {
+  const known = dates.get(day)
+  if (known !== undefined) return known
+  const date = new Date(day * dayMs).toISOString().replace('00:00:00.000Z', '')
+  if (dates.size === rememberedDates) dates.clear()
+  dates.set(day, date)
+  return date
+}
+
+/** The `ETag` of a task: strong, since a version is never two different texts. */
+export function taskTag(taskVersion: number): string {
+  return `"${taskVersion}"`
+}
+
+/** The versions of a task that a request names in `If-Match` and `If-None-Match`. */
+export const taskConditions: Input<VersionCondition> = {
+  read({ request }) {
+    const { ifMatch, ifNoneMatch } = readConditions(request)
+    return { ifMatch: toVersions(ifMatch), ifNoneMatch: toVersions(ifNoneMatch) }
+  },
+  problems: ['malformed_header', 'precondition_failed'],
+  parameters: conditionHeaders,
+}
+
+/** 412: what a condition of the request asks for is not so. */
+export function preconditionFailed(): Problem {
+  return new Problem('precondition_failed', 'It has changed since the version that you named.')
+}
+
+/** A tag that is none of ours names no version. */
+function toVersions(tags: EntityTags | undefined): Versions | undefined {
+  if (tags === undefined || tags === '*') return tags
+  return tags
+    .filter((text) => version.test(text))
+    .map(Number)
+    .filter((number) => number <= latestVersion)
 }

@@ -38,7 +38,7 @@ function travel(minutes: number) {
 test('a hundred tokens at once cause one fetch of the key set', async () => {
   const token = await first.sign(user)
   const callers = await Promise.all(Array.from({ length: 100 }, () => verifyJwt(token)))
-  expect(new Set(callers.map(({ userId }) => userId))).toEqual(new Set([user]))
+  expect(new Set(callers.map(({ caller }) => caller.userId))).toEqual(new Set([user]))
   expect(issuer.requests).toEqual(['/api/auth/jwks'])
 })
 

@@ -1,6 +1,6 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js'
 import { expect } from 'vitest'
-import { standingHeaders } from '#lib/http/standing-headers'
+import { standingHeaders } from '#lib/http/answer'
 import {
   compile,
   document,

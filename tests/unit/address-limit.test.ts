@@ -61,28 +61,36 @@ describe('an IPv6 client counts by its /64, and IPv4 in the form of IPv6 as IPv4
   })
 
   test('another address of the same network has no quota of its own', async () => {
-    const { limitAddress } = await load({ RATE_LIMIT_ADDRESS: '1/3600' })
-    limitAddress(requestFrom('2001:db8:1:2::1'))
-    expect(() => limitAddress(requestFrom('2001:db8:1:2::2'))).toThrow()
-    expect(() => limitAddress(requestFrom('2001:db8:1:3::2'))).not.toThrow()
+    const { limitAddress } = await load({})
+    limitAddress(requestFrom('2001:db8:1:2::1'), { requests: 1, seconds: 3600 })
+    expect(() =>
+      limitAddress(requestFrom('2001:db8:1:2::2'), { requests: 1, seconds: 3600 }),
+    ).toThrow()
+    expect(() =>
+      limitAddress(requestFrom('2001:db8:1:3::2'), { requests: 1, seconds: 3600 }),
+    ).not.toThrow()
   })
 })
 
 test('an address that used up its quota is refused, and another is not', async () => {
-  const { limitAddress } = await load({ RATE_LIMIT_ADDRESS: '3/3600' })
+  const { limitAddress } = await load({})
   const greedy = () => requestFrom('198.51.100.1')
-  for (let times = 0; times < 3; times += 1) limitAddress(greedy())
-  expect(() => limitAddress(greedy())).toThrow(
+  for (let times = 0; times < 3; times += 1) limitAddress(greedy(), { requests: 3, seconds: 3600 })
+  expect(() => limitAddress(greedy(), { requests: 3, seconds: 3600 })).toThrow(
     expect.objectContaining({
       status: 429,
       headers: { 'retry-after': '1200', ratelimit: '"address";r=0;t=1200' },
     }),
   )
-  expect(() => limitAddress(requestFrom('198.51.100.2'))).not.toThrow()
+  expect(() =>
+    limitAddress(requestFrom('198.51.100.2'), { requests: 1, seconds: 3600 }),
+  ).not.toThrow()
 })
 
 test('a spoofed header does not give a new quota', async () => {
-  const { limitAddress } = await load({ RATE_LIMIT_ADDRESS: '1/3600' })
-  limitAddress(requestFrom('198.51.100.1', '1.1.1.1'))
-  expect(() => limitAddress(requestFrom('198.51.100.1', '2.2.2.2'))).toThrow()
+  const { limitAddress } = await load({})
+  limitAddress(requestFrom('198.51.100.1', '1.1.1.1'), { requests: 1, seconds: 3600 })
+  expect(() =>
+    limitAddress(requestFrom('198.51.100.1', '2.2.2.2'), { requests: 1, seconds: 3600 }),
+  ).toThrow()
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
@@ -68,6 +69,9 @@ const importsOf = (source: string) =>
 const ours = (name: string) => name.startsWith('#') && `${name.slice(1)}.ts`
 const offenders = (isOffence: (file: string, source: string) => boolean) =>
   [...sources].filter(([file, source]) => isOffence(file, source)).map(([file]) => file)
+
+const asUtf8 = { encoding: 'utf8' } as const
+const readPage = () => readFileSync('docs/architecture.md', 'utf8')
 
 describe('the architecture', () => {
   test('is read from all of the sources', () => {
@@ -201,5 +205,15 @@ describe('the architecture', () => {
     expect(
       offenders((_, source) => /\bas any\b|: any\b(?! at)|\bTODO\b|\bFIXME\b/.test(source)),
     ).toEqual([])
+  })
+
+  test('has fewer than 25 files on the way of a PATCH, and the picture shows them all', () => {
+    const passed = JSON.parse(
+      execFileSync(process.execPath, ['tests/support/files-of-request.ts'], asUtf8),
+    )
+    const [, picture = ''] = /```mermaid([\s\S]*?)```/.exec(readPage()) ?? []
+    const shown = Array.from(picture.matchAll(/(?:app|lib|db|server)\/[\w/[\].-]+\.ts/g), String)
+    expect(shown.sort()).toEqual(passed)
+    expect(passed.length).toBeLessThan(25)
   })
 })

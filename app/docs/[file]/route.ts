@@ -1,5 +1,4 @@
-import { pathNotFound } from '#lib/http/body'
-import { otherMethods } from '#lib/http/methods'
+import { otherMethods, pathNotFound } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
 import { referencePart } from '#lib/openapi/reference-page'
 import { getReferencePart } from '#lib/service/operations'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { toTimestamp } from '#lib/tasks/timestamp'
+import { toTimestamp } from '#lib/tasks/task'
 
 test('a timestamp is what Date writes for the same millisecond', () => {
   const latest = 8.64e15

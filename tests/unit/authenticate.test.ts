@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { findVerified, rememberVerified } from '#lib/auth/verified-tokens'
+import { findVerified, rememberVerified } from '#lib/auth/authenticate'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_800_000_000_000 })

@@ -1,24 +1,64 @@
 import type { Readable } from 'node:stream'
 import type * as z from 'zod'
 import { Problem } from '#lib/http/errors'
+import type { BodyDescription, Input, InputSource, Inputs, ValuesOf } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
 /** What the Node host adds to a request: the connection's own stream. */
 type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
 
-/** More than any frontend sends, and few enough to be read in a fraction of a millisecond. */
-const parameterLimit = 1000
 const bodyLimitBytes = 64 * 1024
 const droppedLimitBytes = 32 * 1024 * 1024
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const json = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
+
+const problems = [
+  ...(['malformed_json', 'body_too_large', 'unsupported_media_type'] as const),
+  'validation_failed',
+] as const
+
+/** Reads the inputs of an operation, in the order of its declaration. */
+export async function readInputs<Taken extends Inputs>(
+  inputs: Taken,
+  source: InputSource,
+): Promise<ValuesOf<Taken>> {
+  const values: Record<string, unknown> = {}
+  for (const [name, input] of Object.entries(inputs)) values[name] = await input.read(source)
+  return values as ValuesOf<Taken>
+}
+
+/** A JSON body that must be there. */
+export function jsonBody<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  examples: BodyDescription['examples'],
+): Input<z.output<Schema>> {
+  return {
+    read: ({ request }) => readJson(request, schema),
+    problems,
+    body: { name, schema, examples, required: true },
+  }
+}
+
+/** A JSON body that may be left out; its value is undefined then. */
+export function optionalJsonBody<Schema extends z.ZodType>(
+  name: string,
+  schema: Schema,
+  examples: BodyDescription['examples'],
+): Input<z.output<Schema> | undefined> {
+  return {
+    read: ({ request }) => readOptionalJson(request, schema),
+    problems,
+    body: { name, schema, examples, required: false },
+  }
+}
 
 /**
  * Reads and validates a JSON body.
  *
  * @throws Problem 400, 413, 415 or 422
  */
-export async function readJson<Schema extends z.ZodType>(
+async function readJson<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
 ): Promise<z.output<Schema>> {
@@ -28,49 +68,12 @@ export async function readJson<Schema extends z.ZodType>(
 }
 
 /** Like `readJson`, where no body at all is a choice: it returns undefined then. */
-export async function readOptionalJson<Schema extends z.ZodType>(
+async function readOptionalJson<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
   const text = await readText(request)
   return text === '' ? undefined : parseJson(request, text, schema)
-}
-
-/**
- * Reads and validates the query. A parameter that the schema does not know is ignored.
- *
- * @throws Problem 422 where a known parameter is not valid, or where there are too many of them
- */
-export function readQuery<Schema extends z.ZodType>(
-  request: Request,
-  schema: Schema,
-): z.output<Schema> {
-  const { search, searchParams } = new URL(request.url)
-  // Next takes out what is empty between two separators.
-  const given = search
-    .slice(1)
-    .split('&')
-    .filter((part) => part !== '')
-  if (given.length > parameterLimit) throw tooManyParameters()
-  const values = new Map<string, string | string[]>()
-  for (const [name, value] of searchParams) {
-    const earlier = values.get(name)
-    // A parameter with two values becomes a list, which no schema takes.
-    if (earlier === undefined) values.set(name, value)
-    else if (earlier !== value) values.set(name, [value])
-  }
-  return parse(schema, Object.fromEntries(values), 'parameter')
-}
-
-function tooManyParameters(): Problem {
-  const detail = `The query has more than ${parameterLimit} parameters.`
-  return new Problem('validation_failed', detail, {
-    errors: [{ parameter: '', code: 'too_many', detail }],
-  })
-}
-
-export function pathNotFound(): Problem {
-  return new Problem('path_not_found', 'There is nothing at this path.')
 }
 
 async function readText(request: Request): Promise<string> {
