@@ -1,7 +1,11 @@
-import { expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
 import { sqlStates } from '#db/errors'
 import { problemTypes } from '#lib/http/errors'
 import { sqlStates as documented } from '#tests/failures/sql-states'
+import { options } from '#tests/support/databases'
+import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
 const codes = {
   unavailable: 'database_unavailable',
@@ -19,4 +23,33 @@ test('the table of SQLSTATEs in docs/database.md is the one that the service use
     .map(({ name, status, code, retried }) => [name, { status, code, retried }])
   expect(Object.fromEntries(said)).toEqual(Object.fromEntries(used))
   expect(said).toHaveLength(used.length)
+})
+
+test('a login that owns nothing serves after the SQL in docs/database.md', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const owner = await createLogin(server, 'createrole')
+  const name = await createDatabase(server)
+  await runSql(
+    server.url(name),
+    `alter database ${name} owner to ${owner}`,
+    `alter schema public owner to ${owner}`,
+    // The databases of the tests share this role. Who creates it has the admin option.
+    `do $$ begin create role todo_app nologin;
+      exception when duplicate_object or unique_violation then null; end $$`,
+    `grant todo_app to ${owner} with admin option`,
+  )
+  const migrating = await openDatabase({ ...options, url: server.url(name, owner) })
+  await migrating.makeReady()
+  await migrating.close()
+
+  const login = `${owner}_web`
+  const page = readFileSync('docs/database.md', 'utf8')
+  const [, sql = ''] = /```sql\n(CREATE ROLE todo_web[^`]*)```/.exec(page) ?? []
+  const statements = sql.replaceAll('todo_web', login).replace('…', password).trim().split('\n')
+  expect(statements).toHaveLength(3)
+  await runSql(server.url(name, owner), ...statements)
+  const serving = await openDatabase({ ...options, url: server.url(name, login) })
+  await serving.makeReady()
+  expect(await serving.isReady()).toBe(true)
+  await serving.close()
 })
