@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
 import { sqlStates } from '#db/errors'
 import { problemTypes } from '#lib/http/errors'
+import { sqlStates as documented } from '#tests/failures/sql-states'
+import { options } from '#tests/support/databases'
+import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
-const rows = [...readFileSync('docs/database.md', 'utf8').matchAll(/^\| `(\w{2,5})` \|(.*)\|$/gm)]
 const codes = {
   unavailable: 'database_unavailable',
   unknown_user: 'account_unknown',
@@ -11,14 +14,42 @@ const codes = {
 } as const
 
 test('the table of SQLSTATEs in docs/database.md is the one that the service uses', () => {
-  const documented = rows.map(([, state = '', rest = '']) => {
-    const [, answer, retried] = rest.split('|').map((cell) => cell.trim())
-    return [state, { answer, retried }] as const
-  })
-  const used = Object.entries(sqlStates).map(([state, { kind, transient }]) => {
+  const used = Object.entries(sqlStates).map(([name, { kind, transient }]) => {
     const code = codes[kind as keyof typeof codes]
-    const answer = `${problemTypes[code].status} \`${code}\``
-    return [state, { answer, retried: transient ? 'yes' : 'no' }] as const
+    return [name, { status: problemTypes[code].status, code, retried: transient ? 'yes' : 'no' }]
   })
-  expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(used))
+  const said = documented
+    .filter(({ name }) => name !== 'any other')
+    .map(({ name, status, code, retried }) => [name, { status, code, retried }])
+  expect(Object.fromEntries(said)).toEqual(Object.fromEntries(used))
+  expect(said).toHaveLength(used.length)
+})
+
+test('a login that owns nothing serves after the SQL in docs/database.md', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const owner = await createLogin(server, 'createrole')
+  const name = await createDatabase(server)
+  await runSql(
+    server.url(name),
+    `alter database ${name} owner to ${owner}`,
+    `alter schema public owner to ${owner}`,
+    // The databases of the tests share this role. Who creates it has the admin option.
+    `do $$ begin create role todo_app nologin;
+      exception when duplicate_object or unique_violation then null; end $$`,
+    `grant todo_app to ${owner} with admin option`,
+  )
+  const migrating = await openDatabase({ ...options, url: server.url(name, owner) })
+  await migrating.makeReady()
+  await migrating.close()
+
+  const login = `${owner}_web`
+  const page = readFileSync('docs/database.md', 'utf8')
+  const [, sql = ''] = /```sql\n(CREATE ROLE todo_web[^`]*)```/.exec(page) ?? []
+  const statements = sql.replaceAll('todo_web', login).replace('…', password).trim().split('\n')
+  expect(statements).toHaveLength(3)
+  await runSql(server.url(name, owner), ...statements)
+  const serving = await openDatabase({ ...options, url: server.url(name, login) })
+  await serving.makeReady()
+  expect(await serving.isReady()).toBe(true)
+  await serving.close()
 })

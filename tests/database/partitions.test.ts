@@ -5,8 +5,8 @@ import { migrate, migrationNames } from '#db/migrate'
 import { openCallerDatabase } from '#db/scoped'
 import { withoutFirstWall } from '#tests/support/breached'
 import { options } from '#tests/support/databases'
+import { partitioningSql } from '#tests/support/partitions'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
-import { partitioningSql } from '#tests/support/scaling-page'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
@@ -28,7 +28,7 @@ const shape = `select
   (select concat_ws(' ', relrowsecurity, relforcerowsecurity, relowner::regrole, relacl)
     from pg_class where oid = 'tasks'::regclass) as guards`
 
-describe('a tasks table that was made partitions as docs/scaling.md says', () => {
+describe('a tasks table that was made partitions as deploy/partitions.sql does', () => {
   let url: string
   let ownersUrl: string
   /** Open since before, with statements that Postgres has prepared. */

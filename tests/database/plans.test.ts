@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import type { Statement, Transport } from '#db/transports/transport'
 import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
-import { partitioningSql } from '#tests/support/scaling-page'
+import { partitioningSql } from '#tests/support/partitions'
 import { statementsOf } from '#tests/support/statements'
 
 const user = 'user-500'

@@ -10,18 +10,18 @@ const members: Record<string, string> = {
   '57': '57P03',
 }
 
-const row = /^\| (?:`(\w+)`|any other) \|[^|]*\| \d+ `(\w+)` \| (yes|no) \|$/gm
+const row = /^\| (\d+) `(\w+)` \| (yes|no) \| (.*) \|$/gm
 const page = readFileSync('docs/database.md', 'utf8')
 
 /** What `docs/database.md` says of each SQLSTATE. */
-export const sqlStates = Array.from(
-  page.matchAll(row),
-  ([, name = 'any other', code, retried]) => ({
+export const sqlStates = [...page.matchAll(row)].flatMap(([, status, code, retried, states = '']) =>
+  Array.from(states.matchAll(/`(\w+)`|any other/g), ([, name = 'any other']) => ({
     name,
     sqlState: members[name] ?? (name === 'any other' ? 'XX001' : name),
+    status: Number(status),
     code: code as OutcomeCode,
     retried,
-  }),
+  })),
 )
 
 /** A create during which Postgres fails with a SQLSTATE, and which counts how often it is sent. */

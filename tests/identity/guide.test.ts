@@ -31,11 +31,3 @@ test('each setting that the beginning of the guide names for a kind of frontend 
   expect(named.length).toBeGreaterThan(6)
   expect(known).toEqual(expect.arrayContaining(named))
 })
-
-test('every attack that docs/security.md names is in the attack suite, and the reverse', () => {
-  const table = readFileSync('docs/security.md', 'utf8').split('## The attack suite')[1] ?? ''
-  const named = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
-  const suite = readFileSync('tests/identity/attacks.test.ts', 'utf8')
-  const run = [...suite.matchAll(/^describe\('([^']+)'/gm)].map(([, name]) => name)
-  expect(named).toEqual(run)
-})

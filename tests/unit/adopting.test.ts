@@ -1,17 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { mapColumns } from '#db/adopt/column-mapping'
-import { type ProblemMeaning, problemKinds, problemMeanings } from '#db/adopt/problems'
-
-test('docs/adopting.md has a row for each problem, as the command explains it', () => {
-  const page = readFileSync('docs/adopting.md', 'utf8')
-  const [, table = ''] = /\| kind \| means \|.*\n.*\n((?:\|.*\n)+)/.exec(page) ?? []
-  const expected = problemKinds.map((kind) => {
-    const { means, repair }: ProblemMeaning = problemMeanings[kind]
-    return `| \`${kind}\` | ${means} | ${repair === undefined ? '' : `${repair} `}|`
-  })
-  expect(table.trim().split('\n')).toEqual(expected)
-})
 
 const column = (name: string, type: string, category: string) => ({
   name,
