@@ -98,7 +98,7 @@ export default defineConfig({
           name: 'identity',
           include: ['tests/identity/**/*.test.ts'],
           env: inProcess,
-          globalSetup: ['tests/support/shared-postgres.ts'],
+          globalSetup: ['tests/support/build.ts', 'tests/support/shared-postgres.ts'],
         },
       },
       failuresOn('node'),

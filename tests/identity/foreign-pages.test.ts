@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { createBy } from '#tests/support/send'
@@ -43,7 +42,6 @@ describe.each(['node', 'next'] as const)('with a session cookie, on the %s host'
   const user = newUser()
 
   beforeAll(async () => {
-    if (host === 'next') buildNext()
     databaseUrl = server.url(await createDatabase(server))
     await runSql(
       databaseUrl,
