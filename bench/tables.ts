@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-const page = join(import.meta.dirname, '..', 'docs', 'measurements.md')
+const folder = join(import.meta.dirname, '..', 'docs', 'measurements')
 
 /** A table in Markdown, its columns padded so that it also reads well in a terminal. */
 export function toTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -17,15 +17,11 @@ export function toTable(head: readonly string[], rows: readonly (readonly string
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
 
-/** Replaces what is between the marks of a section of docs/measurements.md. @throws without marks */
+/** Puts what a section measured into its file in docs/measurements, in place of the run before. */
 export function writeSection(name: string, text: string): void {
-  const before = readFileSync(page, 'utf8')
-  const start = `<!-- measured: ${name} -->`
-  const [from, to] = [before.indexOf(start), before.indexOf(`<!-- end: ${name} -->`)]
-  if (from < 0 || to < from) throw new Error(`docs/measurements.md has no section ${name}.`)
-  const above = before.slice(0, from + start.length)
-  writeFileSync(page, `${above}\n\n${text}\n\n${before.slice(to)}`)
-  console.log(`Written to docs/measurements.md: ${name}.`)
+  const file = `${name}.txt`
+  writeFileSync(join(folder, file), `${text}\n`)
+  console.log(`Written to docs/measurements/${file}.`)
 }
 
 /** How many times the base; nothing where one of them was not measured. */

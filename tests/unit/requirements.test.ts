@@ -40,7 +40,7 @@ const testFiles = new Set(globSync('tests/**/*.test.ts').map((file) => basename(
 function rowsOf(section: string): Row[] {
   const lines = section.split('\n').filter((line) => line.startsWith('| **'))
   return lines.map((line) => {
-    const [, demand = '', , shown = ''] = line.split('|')
+    const [, demand = '', shown = ''] = line.split('|')
     return { demand, shown: shown.trim() }
   })
 }
