@@ -35,14 +35,10 @@ interface NewTaskRow extends TaskKey, TaskContent {
   readonly creation: string | null
 }
 
-export const flipped = sql<boolean>`not completed`
-
 // What most requests run, without a condition.
 export const findStatement = precompile(selectQuery)
 export const deleteStatement = precompile(deleteQuery)
-export const flipStatement = precompile((db, key: TaskKey) =>
-  updateQuery(db, key).set({ completed: flipped }).returning(taskColumns),
-)
+export const flipStatement = precompile(flipQuery)
 export const insertStatement = precompile((db, task: NewTaskRow) =>
   db
     .insertInto('tasks')
@@ -77,11 +73,18 @@ export function updateQuery(db: Kysely<Database>, key: TaskKey, condition: Versi
     .where(isTask(key, condition))
 }
 
+export function flipQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+  return updateQuery(db, key, condition)
+    .set({ completed: sql<boolean>`not completed` })
+    .returning(taskColumns)
+}
+
 export function deleteQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
   return db.deleteFrom('tasks').where(isTask(key, condition)).returning(taskColumns)
 }
 
-type QueryOnOneTask =
+/** What reads or changes one task, and returns it. */
+export type QueryOnOneTask =
   | SelectQueryBuilder<Database, 'tasks', TaskRow>
   | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
   | DeleteQueryBuilder<Database, 'tasks', TaskRow>

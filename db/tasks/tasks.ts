@@ -1,3 +1,4 @@
+import type { CompiledQuery } from 'kysely'
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import {
@@ -5,10 +6,11 @@ import {
   deleteQuery,
   deleteStatement,
   findStatement,
-  flipped,
+  flipQuery,
   flipStatement,
   insertStatement,
   isUnconditional,
+  type QueryOnOneTask,
   selectQuery,
   type TaskKey,
   updateQuery,
@@ -33,9 +35,7 @@ export async function findTaskRow(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(findStatement(key))).rows[0]
-  return await findConditionally(db, key, selectQuery(db, key, condition))
+  return await runOnTask(db, { userId, id }, condition, findStatement, selectQuery)
 }
 
 /**
@@ -82,10 +82,7 @@ export async function completeTaskRow(
   condition: VersionCondition = {},
 ): Promise<Found> {
   if (completed !== undefined) return await updateTaskRow(db, userId, id, { completed }, condition)
-  const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(flipStatement(key))).rows[0]
-  const query = updateQuery(db, key, condition).set({ completed: flipped }).returning(taskColumns)
-  return await findConditionally(db, key, query)
+  return await runOnTask(db, { userId, id }, condition, flipStatement, flipQuery)
 }
 
 /** Deletes a task, and returns what it was. */
@@ -95,9 +92,19 @@ export async function deleteTaskRow(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const key = { userId, id }
-  if (isUnconditional(condition)) return (await db.executeQuery(deleteStatement(key))).rows[0]
-  return await findConditionally(db, key, deleteQuery(db, key, condition))
+  return await runOnTask(db, { userId, id }, condition, deleteStatement, deleteQuery)
+}
+
+/** Most requests make no condition, and their statement is compiled already. */
+async function runOnTask(
+  db: CallerDatabase,
+  key: TaskKey,
+  condition: VersionCondition,
+  statement: (key: TaskKey) => CompiledQuery<TaskRow>,
+  query: (db: CallerDatabase, key: TaskKey, condition: VersionCondition) => QueryOnOneTask,
+): Promise<Found> {
+  if (isUnconditional(condition)) return (await db.executeQuery(statement(key))).rows[0]
+  return await findConditionally(db, key, query(db, key, condition))
 }
 
 /**
@@ -107,7 +114,7 @@ export async function deleteTaskRow(
 async function findConditionally(
   db: CallerDatabase,
   key: TaskKey,
-  query: Parameters<typeof besideTask>[2],
+  query: QueryOnOneTask,
 ): Promise<Found> {
   const row = await besideTask(db, key, query).executeTakeFirst()
   if (row === undefined) return undefined
