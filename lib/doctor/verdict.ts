@@ -45,7 +45,7 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
     const found = `refused: ${status} ${code}, ${detail}`
     return [
       reason === undefined
-        ? failed(name, found, `See ${code} in docs/errors.md.`)
+        ? failed(name, found, `See ${code} at /docs/errors.`)
         : failed(name, found, `Mend "${reason.name}" above.`),
     ]
   }

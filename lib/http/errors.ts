@@ -8,7 +8,7 @@ export interface ProblemType {
   readonly type?: string
 }
 
-/** Every error of this API: its stable code, its status and its title. See `docs/errors.md`. */
+/** Every error of this API: its stable code, its status and its title. */
 export const problemTypes = {
   malformed_json: { status: 400, title: 'The body is not JSON' },
   malformed_request: { status: 400, title: 'The request is not HTTP' },

@@ -1,7 +1,5 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { problemTypes } from '#lib/http/errors'
-import { problemTexts } from '#lib/http/problem-texts'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const pages = ['README.md', ...globSync('{docs,bench}/**/*.md')].filter(existsSync)
@@ -12,15 +10,6 @@ function firstCells(text: string): string[] {
   const cells = Array.from(text.matchAll(/^\|([^|]*)\|/gm), ([, cell = '']) => cell)
   return cells.flatMap((cell) => Array.from(cell.matchAll(/`(\w+)`/g), ([, name = '']) => name))
 }
-
-test('docs/errors.md has a row for each error, as the service explains it', () => {
-  const text = read('docs/errors.md')
-  expect(firstCells(text)).toEqual(Object.keys(problemTypes))
-  for (const [code, { status, title }] of Object.entries(problemTypes)) {
-    const says = problemTexts[code as keyof typeof problemTexts]
-    expect(text).toContain(`| \`${code}\` | ${status} | ${title} | ${says} |`)
-  }
-})
 
 test('every npm script that a page names exists', () => {
   const named = pages.flatMap((path) =>
