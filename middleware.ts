@@ -1,14 +1,14 @@
 import { type NextRequest, NextResponse } from 'next/server'
 import { answerPreflight, isPreflight } from '#lib/http/cors'
 
-/** CORS: answers the browser's own question. Its headers on other answers: `lib/http/with-request.ts`. */
+/** Answers CORS preflights. `lib/http/with-request.ts` adds the CORS headers to other answers. */
 export function middleware(request: NextRequest): Response {
   return isPreflight(request) ? answerPreflight(request) : NextResponse.next()
 }
 
 /**
- * Browsers ask once in two hours; other requests need not pay for what middleware costs. None with
- * a body gets here: Next would keep up to 10 MB of it, before anybody asks for credentials.
+ * Only preflights run this middleware, so that other requests do not pay for it. Requests with a
+ * body are left out, because Next would buffer up to 10 MB of it before credentials are checked.
  */
 export const config = {
   runtime: 'nodejs',

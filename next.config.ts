@@ -3,8 +3,9 @@ import type { NextConfig } from 'next'
 const isOnVercel = process.env['VERCEL'] === '1'
 
 /**
- * Packages that Next would leave out of the bundles. A new function would read a hundred files of
- * them. Pino starts threads from its own, which only development does, so it has none there.
+ * Bundles two packages that Next leaves outside by default, because a new function would read a
+ * hundred files of them. Pino starts threads from files of its own. Only development uses those
+ * threads, so a stub replaces them here.
  */
 const bundledOnVercel: NextConfig = {
   transpilePackages: ['pg', 'pino'],
@@ -12,26 +13,26 @@ const bundledOnVercel: NextConfig = {
 }
 
 const config: NextConfig = {
-  // A redirected preflight fails in every browser; with a trailing slash the same route answers.
+  // Browsers fail a preflight that is redirected, so a trailing slash is served as it is.
   skipTrailingSlashRedirect: true,
-  // X-Powered-By says which framework to attack.
+  // X-Powered-By tells attackers which framework this is.
   poweredByHeader: false,
-  // A compressed answer would need another ETag, and costs memory and time that a proxy or a platform
-  // in front has. Plain Node compresses nothing either.
+  // Compression needs another ETag, and costs memory and time. A proxy or platform in front can do
+  // it. Plain Node does not compress either.
   compress: false,
-  // PGlite and Swagger UI find files beside their own, and pino starts workers from theirs.
+  // These packages load files from their own folders, which a bundle would not have.
   serverExternalPackages: ['@electric-sql/pglite', 'pino-pretty', 'swagger-ui-dist'],
   ...(isOnVercel && bundledOnVercel),
-  // No module imports these files: the reference page of Vercel's function reads them.
+  // Vercel's function reads these files for the reference page, and no module imports them.
   outputFileTracingIncludes: { '/docs/\\[file\\]': ['./.data/reference/*'] },
-  // Next has a copy of OpenTelemetry's interface; tracing has its packages in a bundle of its own.
+  // Next has its own copy of OpenTelemetry's API, and the packages of our traces are in a bundle.
   outputFileTracingExcludes: {
     '**': ['node_modules/swagger-ui-dist/**', 'node_modules/@opentelemetry/**'],
   },
   env: { BUILT_ON_VERCEL: isOnVercel ? '1' : '' },
-  // `npm run typecheck` is stricter, and covers the tests too; a build is for building.
+  // `npm run typecheck` checks the types, of the tests too.
   typescript: { ignoreBuildErrors: true },
-  // Next would answer a request that has the header `RSC` by a redirect.
+  // Otherwise Next redirects a request that has the header `RSC`.
   experimental: { validateRSCRequestHeaders: false },
   // Keeps `next dev` from writing files of its own into the repository.
   agentRules: false,

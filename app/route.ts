@@ -4,7 +4,7 @@ import { withoutAuth } from '#lib/http/operation'
 import { getIndex } from '#lib/service/operations'
 import { version } from '#lib/service/version'
 
-/** What this service is, and where its parts are. */
+/** Tells the name and the version of the service, and links to its parts. */
 export const GET = withoutAuth(getIndex, () =>
   json({
     name: 'todo-backend',

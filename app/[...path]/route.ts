@@ -1,7 +1,7 @@
 import { pathNotFound } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 
-/** Every path that no other route file has. Next's own answer is a page of HTML. */
+/** Answers 404 on every path without a route file. Next's own 404 is an HTML page. */
 export const GET = withRequest(() => {
   throw pathNotFound()
 })

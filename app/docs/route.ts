@@ -4,7 +4,7 @@ import { withoutAuth } from '#lib/http/operation'
 import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
 import { getReference } from '#lib/service/operations'
 
-/** The interactive reference. */
+/** Shows the interactive reference. */
 export const GET = withoutAuth(getReference, () => html(referencePage, referencePolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -3,7 +3,7 @@ import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
 import { getHealth } from '#lib/service/operations'
 
-/** The process is up. Says nothing about the database; `/health/ready` does. */
+/** Says that the process is up. It does not ask the database; `/health/ready` does. */
 export const GET = withoutAuth(getHealth, () => json({ status: 'ok' }))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

@@ -8,7 +8,7 @@ import { getDocument } from '#lib/service/operations'
 
 let document: Promise<string> | undefined
 
-/** This API in OpenAPI 3.1. The same for everybody, and until the next start. */
+/** Serves the OpenAPI 3.1 document, built once: settings change only with a restart. */
 export const GET = withoutAuth(getDocument, async () => {
   document ??= describeService()
   const headers = { 'content-type': 'application/json', 'cache-control': 'no-cache' }

@@ -12,7 +12,7 @@ export const GET = withAuth(listTasks, async ({ page, db, caller }) =>
   listAnswer(await listTaskRows(db, caller.userId, page.options), page),
 )
 
-/** Creates a task that the caller owns, or finds the one that its `Idempotency-Key` made before. */
+/** Creates a task of the caller, or returns the one that its `Idempotency-Key` created before. */
 export const POST = withAuth(createTask, async ({ content, key, db, caller }) => {
   const plan = planCreation(key, caller.userId, content)
   const task = await insertTaskRow(db, caller, plan, content)

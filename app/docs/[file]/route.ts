@@ -3,7 +3,7 @@ import { withoutAuth } from '#lib/http/operation'
 import { referencePart } from '#lib/openapi/reference-page'
 import { getReferencePart } from '#lib/service/operations'
 
-/** The scripts and styles of the reference page. */
+/** Serves the scripts and styles of the reference page. */
 export const GET = withoutAuth(getReferencePart, async ({ params }) => {
   const { file } = params
   const part = typeof file === 'string' ? await referencePart(file) : undefined

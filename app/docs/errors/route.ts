@@ -4,7 +4,7 @@ import { withoutAuth } from '#lib/http/operation'
 import { errorsPage, errorsPolicy } from '#lib/openapi/errors-page'
 import { getErrors } from '#lib/service/operations'
 
-/** Every error, explained. */
+/** Shows the page that explains every error. */
 export const GET = withoutAuth(getErrors, () => html(errorsPage, errorsPolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

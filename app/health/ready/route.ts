@@ -6,7 +6,7 @@ import { isDatabaseReady } from '#lib/service/database'
 import { isDraining } from '#lib/service/draining'
 import { getReadiness } from '#lib/service/operations'
 
-/** The service can serve: the database answers, is migrated, and the second wall stands. */
+/** Says whether the database answers, is migrated, and keeps users apart. */
 export const GET = withoutAuth(getReadiness, async () => {
   if (isDraining()) throw notReady('The service is shutting down.')
   if (!(await isDatabaseReady())) throw notReady('The database is not migrated.')

@@ -16,7 +16,7 @@ export const PATCH = withAuth(updateTask, async ({ id, changes, conditions, db, 
   taskAnswer(await updateTaskRow(db, caller.userId, id, changes, conditions)),
 )
 
-/** The same as PATCH: the frontends of this API send either, with the fields they know. */
+/** The same as PATCH, because some frontends change single fields with PUT. */
 export const PUT = sameAs(PATCH, putTask)
 
 /** Deletes one of the caller's tasks. */

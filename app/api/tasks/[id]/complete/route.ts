@@ -4,7 +4,7 @@ import { otherMethods } from '#lib/http/methods'
 import { taskAnswer } from '#lib/tasks/answers'
 import { completeTask } from '#lib/tasks/operations'
 
-/** Completes a task, or takes that back; sets it where the body says what, flips it otherwise. */
+/** Sets completion to the value in the body, or flips it if there is no body. */
 export const PATCH = withAuth(completeTask, async ({ id, completion, conditions, db, caller }) =>
   taskAnswer(await completeTaskRow(db, caller.userId, id, completion?.completed, conditions)),
 )
