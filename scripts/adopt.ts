@@ -56,7 +56,8 @@ async function adoptDatabase(): Promise<void> {
     const adoption = await adopt(opened.transport, request, given.yes)
     print(adoption)
     if (adoption.done === undefined) return
-    // As each start does. What it finds missing is said behind what was done.
+    // Proves isolation, as every start does. It comes after the report, so that a failure does not
+    // hide what was done.
     await opened.makeReady()
     console.log('Requests find the tasks, and isolation holds.')
   } finally {
@@ -91,7 +92,7 @@ function toKinds(option: string, text: string, allowed: readonly ProblemKind[]):
   })
 }
 
-/** An outage with what the network said. */
+/** The message of an error. For an outage it has the network's own message too. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (!isOutage(error)) return error.message

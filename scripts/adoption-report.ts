@@ -9,7 +9,7 @@ import type { Column } from '#db/adopt/table-facts'
 const number = (count: number) => count.toLocaleString('en')
 const rows = (count: number) => `${number(count)} ${count === 1 ? 'row' : 'rows'}`
 
-/** A plan for people, and whether `--yes` would do it. */
+/** The plan as lines of text, and whether `--yes` would carry it out. */
 export function describePlan(plan: Plan): { lines: string[]; isPossible: boolean } {
   const { old, faults } = plan
   if (plan.rows === undefined) {
@@ -37,7 +37,7 @@ export function describePlan(plan: Plan): { lines: string[]; isPossible: boolean
   return { lines, isPossible }
 }
 
-/** What was done, and what is left to do by hand. */
+/** What was done, and what is left for the operator to do. */
 export function describeDone(plan: Plan, done: Done): string[] {
   const { kept, ids, dependants } = plan
   return [

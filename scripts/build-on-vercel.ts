@@ -1,7 +1,7 @@
 /**
- * What Vercel runs as the build: migrates where the deployment has a database, then builds. So the
- * schema is there before the first function that needs it, and a migration that fails keeps the
- * deployment that runs now.
+ * Vercel's build command. If the deployment has a database, it migrates before it builds. So the
+ * schema is there before the functions that need it, and after a failed migration the running
+ * deployment stays in place.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,13 +21,13 @@ if (isSet('DATABASE_URL')) {
 await compressSwaggerUi()
 run('build')
 
-/** What failed has said why, so nothing is added to it. */
+/** Runs an npm script. If it fails, it has printed why, so the build only exits. */
 function run(script: string): void {
   const { status } = spawnSync('npm', ['run', script], { stdio: 'inherit' })
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Swagger UI as it is would be a quarter of the function. */
+/** Compresses Swagger UI, which would otherwise be a quarter of the function. */
 async function compressSwaggerUi(): Promise<void> {
   mkdirSync(compressedFolder, { recursive: true })
   for (const name of swaggerUiFiles) {

@@ -16,7 +16,10 @@ try {
   process.exit(1)
 }
 
-/** An outage with what the network said, and where: a log of a build has nothing else to go by. */
+/**
+ * The message of an error. For an outage it names the database and has the network's own message,
+ * because the reader of a build log cannot ask the database.
+ */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (!isOutage(error)) return error.message

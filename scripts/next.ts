@@ -1,6 +1,6 @@
 /**
- * Starts `next dev` on `PORT` of `HOST`. Next reads both from its own options only, and would take
- * 3000, where the frontend is, and every address of the machine.
+ * Starts `next dev` on `HOST` and `PORT`, which Next accepts only as options. By default it would
+ * listen on every address of the machine, on port 3000, where the frontend is.
  */
 import { readHost, readPort, setVariable } from '#lib/config/env'
 import { loadEnvFiles, unloadEnvFiles } from '#lib/config/env-files'

@@ -4,21 +4,21 @@ import { standingHeaders } from '#lib/http/answer'
 import { Problem, problemAnswer } from '#lib/http/errors'
 import { everyMethod } from '#lib/http/methods'
 
-/** In which a client must have taken the refusal and closed its side too. */
+/** How long a client has to read the refusal and close its side of the connection. */
 const lingerMs = 1000
 
 /**
- * Answers what Node's parser gives up on, such as headers that are too large: a problem document
- * like every error, on a connection that cannot be used again.
+ * Answers a request that Node's parser refuses, for example because its headers are too large. The
+ * answer is a problem document, as for every error. The connection is closed after it.
  */
 export function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
-  // Behind an answer that is not sent yet, the refusal would be taken for a part of it.
+  // While an earlier answer is being sent, the client would read the refusal as a part of it.
   const isFree = socket.writable && socket.writableLength === 0
   if (isFree && error.code !== 'ECONNRESET') answerAndClose(toProblem(error.code), socket)
   else socket.destroy()
 }
 
-/** Answers CONNECT, which asks a proxy for a tunnel, and which Node hands over as a bare socket. */
+/** Refuses CONNECT, which asks a proxy for a tunnel. Node passes it on as a bare socket. */
 export function refuseConnect(socket: Duplex): void {
   const headers = { allow: everyMethod }
   answerAndClose(

@@ -10,21 +10,22 @@ interface Message {
   readonly text?: string
 }
 
-/** In the supervisor: answers workers that ask for the metrics of all of them. */
+/** In the supervisor: answers a worker that asks for the metrics of all workers. */
 export function answerForAll(): void {
   const registry = new AggregatorRegistry()
   cluster.on('message', async (worker, { kind: asked, id }: Message) => {
     if (asked !== kind) return
-    // A worker that ends meanwhile leaves no sum; the one that asked then gives up by itself.
+    // If a worker ends meanwhile, the sum fails, and the worker that asked runs into its time
+    // limit.
     const text = await registry.clusterMetrics().catch(() => undefined)
     if (text !== undefined && worker.isConnected()) worker.send({ kind, id, text })
   })
 }
 
-// In a worker it exists for what it listens to: the supervisor's question for this one's counts.
+// In a worker, the constructor makes it answer when the supervisor collects the metrics.
 if (cluster.isWorker) new AggregatorRegistry()
 
-/** The metrics of all workers together; undefined in a process that is no worker. */
+/** The metrics of all workers together, undefined if this process is not a worker. */
 export function clusterMetrics(): Promise<string> | undefined {
   if (!cluster.isWorker) return undefined
   const id = crypto.randomUUID()

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { env } from '#lib/config/env'
 
 /**
- * Runs this program in `count` processes that share the port, so that it uses as many cores. A
- * worker that dies is replaced; one that cannot start ends them all, since none could.
+ * Runs this program in `count` processes that share the port, to use as many cores. A worker that
+ * dies is replaced. If a worker cannot start, all of them end, because no other could start either.
  */
 export async function superviseWorkers(count: number): Promise<void> {
   if (env().DATABASE_URL.startsWith('pglite:')) {
@@ -15,7 +15,7 @@ export async function superviseWorkers(count: number): Promise<void> {
   }
   const hasListened = new WeakSet<Worker>()
   let stopping = false
-  // Brings prom-client along, so it is loaded only where it is wanted.
+  // It imports prom-client, so it is loaded only if metrics are wanted.
   if (env().METRICS_TOKEN !== undefined) {
     const { answerForAll } = await import('#server/cluster-metrics')
     answerForAll()

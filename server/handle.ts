@@ -22,15 +22,15 @@ interface Branch {
 const root = join(import.meta.dirname, '..', 'app')
 
 const findRoute = await loadRoutes()
-/** Brings prom-client along, so it is loaded only where it is wanted. */
+/** It imports prom-client, so it is loaded only if metrics are wanted. */
 const metrics = isSet('METRICS_TOKEN') ? await import('#server/metrics') : undefined
 
-/** Answers a request as Next does with `middleware.ts` in front, by the same route files. */
+/** Answers a request with the same route files as Next, and preflights like `middleware.ts`. */
 export async function handle(request: Request): Promise<Response> {
   try {
     return isPreflight(request) ? answerPreflight(request) : await route(request)
   } catch (thrown) {
-    // Thrown outside of every handler, it would end the process and whatever else is under way.
+    // An error that no handler catches would end the process, and every other request with it.
     return await refuse(thrown)(request)
   }
 }
@@ -60,21 +60,22 @@ async function callMethod(request: Request, file: RouteFile, params: Params): Pr
   return request.method === 'HEAD' ? new Response(null, response) : response
 }
 
-/** The decoded parts of the path; a slash at its end makes no difference. */
+/** The decoded segments of the path. A slash at its end makes no difference. */
 function readSegments({ pathname }: URL): string[] | undefined {
   const path = pathname.replace(/^\//, '').replace(/(?<=[^/])\/$/, '')
   if (path === '') return []
   try {
     return path.split('/').map(decodeURIComponent)
   } catch {
-    // The one thing that decodeURIComponent throws is a URIError.
+    // decodeURIComponent throws only a URIError: the path has a malformed percent sign.
     return undefined
   }
 }
 
 /**
- * Loads every `app/**` route file and returns what finds the one for a path, given as its decoded
- * segments. As in Next, a fixed segment wins over `[name]`, and that over `[...name]`.
+ * Loads every route file of `app/`, and returns a function that finds the one for a path. The
+ * function takes the decoded segments of the path. As in Next, a fixed segment wins over `[name]`,
+ * and `[name]` over `[...name]`.
  */
 async function loadRoutes(): Promise<(segments: string[]) => RouteMatch | undefined> {
   const top: Branch = { fixed: new Map() }

@@ -1,6 +1,7 @@
 /**
- * `npm run serve`: the route files of `app/` on plain Node, without a build and without Next.
- * `npm start`, which adds `next`: what `next build` made of them. Both behind one server.
+ * The program behind `npm run serve` and `npm start`. The first serves the route files of `app/` on
+ * plain Node, without a build and without Next. The second adds the argument `next`, and serves
+ * what `next build` made. Both listen with the same server.
  */
 import cluster from 'node:cluster'
 import { isDevelopment, isSet, readWorkers, setVariable } from '#lib/config/env'

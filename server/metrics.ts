@@ -9,7 +9,7 @@ import { clusterMetrics } from '#server/cluster-metrics'
 
 startMetrics(poolLoad)
 
-/** `/metrics` for Prometheus, to whoever has `METRICS_TOKEN`. */
+/** Serves `/metrics` for Prometheus to callers that send `METRICS_TOKEN`. */
 export const metricsFile: RouteFile = {
   GET: withRequest(async ({ request }) => {
     if (!mayRead(request)) {
@@ -23,7 +23,10 @@ export const metricsFile: RouteFile = {
   ...otherMethods('GET'),
 }
 
-/** Compares hashes in constant time, so that no answer's delay tells how much of a guess is right. */
+/**
+ * Compares hashes in constant time. Otherwise the delay of an answer would tell an attacker how
+ * much of a guessed token is right.
+ */
 function mayRead(request: Request): boolean {
   const [, token = ''] = /^bearer +(.*)$/i.exec(request.headers.get('authorization') ?? '') ?? []
   return timingSafeEqual(hash(token), hash(env().METRICS_TOKEN ?? crypto.randomUUID()))

@@ -9,26 +9,26 @@ import { isSet, setVariable } from '#lib/config/env'
 import { refuse } from '#server/refusals'
 import { toListener } from '#server/to-listener'
 
-/** What a route file can export. To any other method Next answers 500. */
+/** The methods that a route file can export. Next answers any other method with a 500. */
 const methodsOfNext = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** More than any client sends. Next compares each parameter with all others: 4,000 took it 0.3 s. */
+/** More than any client sends. Next compares every two of them, which took 0.3 s for 4,000. */
 const parametersOfNext = 100
 
 /**
- * Starts the service, and returns what answers requests by what `next build` made. Next starts the
- * service itself, in `instrumentation.ts`, which ends the process where it cannot.
+ * Returns the listener that serves what `next build` made. Next itself starts the service, in
+ * `instrumentation.ts`, and the process ends there if the start fails.
  */
 export async function startOnNext(): Promise<RequestListener> {
   setVariable('NEXT_TELEMETRY_DISABLED', '1')
-  // Next adds a listener for upgrades to the server that it is told of; ours shall not have one.
+  // Next adds an `upgrade` listener to the server in its options. This one never listens.
   const app = next({ dev: false, httpServer: createServer() })
   await app.prepare()
   const answerByNext = app.getRequestHandler()
   const ownPaths = isSet('METRICS_TOKEN')
     ? /^\/(?:_|(?:404|500|metrics)\/?$)/
     : /^\/(?:_|(?:404|500)\/?$)/
-  // Counting begins when it is loaded.
+  // This module starts to count when it is loaded.
   if (isSet('METRICS_TOKEN')) await import('#server/handle')
 
   return (request, response) => {
@@ -44,9 +44,10 @@ export async function startOnNext(): Promise<RequestListener> {
 }
 
 /**
- * Whether Next answers a request as the contract says, and in bounded time. It answers a method that
- * no file can export and a malformed path by a 500 in plain text, and a double slash by a redirect. `/_next`, `/404`
- * and their like are its own: pages, and an optimizer of images that this service does not need.
+ * Whether Next answers a request as the API promises, and in bounded time. It answers an unknown
+ * method and a malformed path with a 500 in plain text, and a double slash with a redirect.
+ * `/_next`, `/404` and the like are its own pages and its image optimizer, which this service does
+ * not need.
  */
 function isForNext({ method = '', url = '' }: IncomingMessage, ownPaths: RegExp): boolean {
   const [encodedPath = '', query = ''] = url.split('?', 2)
@@ -64,12 +65,15 @@ function decode(path: string): string | undefined {
   try {
     return decodeURIComponent(path)
   } catch {
-    // The one thing that decodeURIComponent throws is a URIError.
+    // decodeURIComponent throws only a URIError: the path has a malformed percent sign.
     return undefined
   }
 }
 
-/** Loaded with the first request that needs it, because it brings the route files along. */
+/**
+ * Answers a request without Next. The module is loaded with the first such request, because it
+ * imports all route files.
+ */
 async function answerAsOnNode(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { handle } = await import('#server/handle')
   toListener(handle)(request, response)

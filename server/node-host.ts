@@ -3,10 +3,10 @@ import { FastResponse } from 'srvx/node'
 import { startOrExit } from '#lib/service/start'
 import { toListener } from '#server/to-listener'
 
-/** Starts the service, and returns what answers requests by the route files themselves. */
+/** Starts the service, and returns the listener that calls the route files directly. */
 export async function startOnNode(): Promise<RequestListener> {
   await startOrExit()
-  // Node's own Response makes a stream of each body, which costs more than the rest of an answer.
+  // Node's own Response turns each body into a stream, which costs more than the rest of an answer.
   Object.assign(globalThis, { Response: FastResponse })
   const { handle } = await import('#server/handle')
   return toListener(handle)

@@ -2,10 +2,10 @@ import { Problem } from '#lib/http/errors'
 import { pathNotFound } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 
-/** As Next gives them to `[...path]`, so that the log shows no made-up route. */
+/** The parameters that Next gives `[...path]`, so that the log shows that route for refusals. */
 const noParams = { params: Promise.resolve({ path: [] }) }
 
-/** Answers a request that no route file is asked about, whatever is wrong with it. */
+/** Makes a handler that answers with this error, for requests that no route file handles. */
 export function refuse(thrown: unknown): (request: Request) => Promise<Response> {
   const handler = withRequest(() => {
     throw thrown

@@ -13,41 +13,41 @@ import { WatchedResponse } from '#server/waiting-answers'
 const refuseHost = toListener(malformedHost)
 
 const settings = {
-  // Two Authorization headers become one that is refused; Node would drop the second in silence.
+  // Joins two Authorization headers into one, which is refused. Node would drop the second.
   joinDuplicateHeaders: true,
-  // `hasHost` asks for one, and is answered by a problem document.
+  // `hasHost` checks it, so that the refusal is a problem document.
   requireHostHeader: false,
-  // Gives up answers that nobody reads.
+  // Closes the connection of a client that does not read its answer.
   ServerResponse: WatchedResponse,
-  // Longer than the usual minute of a proxy, which must be the one to close an idle connection.
+  // Longer than the minute that proxies usually wait, so that the proxy closes an idle connection.
   keepAliveTimeout: 65_000,
-  // Headers have 16 KiB at most and bodies 64 KiB: who needs longer is not going to finish.
+  // Headers have at most 16 KiB and bodies 64 KiB, which a client can send in this time.
   headersTimeout: 15_000,
   requestTimeout: 30_000,
   connectionsCheckingInterval: 2000,
 } as const
 
-/** How long a balancer has to notice that the service is not ready, before it stops to listen. */
+/** How long a load balancer has to notice that the service is ending, before it stops listening. */
 const noticeMs = 1000
-/** What has not finished by then is cut off; it is longer than any deadline of a request. */
+/** After this time open requests are cut off. Every time limit of a request is shorter. */
 const drainLimitMs = 30_000
 
 /**
- * Listens on `PORT` of `HOST`, answers requests by `answer`, and on SIGTERM finishes what is under
- * way and exits with 0. The same for each host of ours, so that they differ in `answer` alone.
+ * Listens on `HOST` and `PORT`, and answers requests with `answer`. On SIGTERM it finishes the
+ * requests under way and exits with 0. Both hosts use it, so they differ only in `answer`.
  *
- * @throws Error where it cannot listen there
+ * @throws Error if it cannot listen there
  */
 export async function serve(answer: RequestListener): Promise<void> {
   const server = createServer(settings, (request, response) => {
-    // A connection that a client goes on to use would be cut in the middle of its next request.
+    // If the client kept using the connection, its next request could be cut off.
     if (isDraining()) response.setHeader('connection', 'close')
     const listener = hasHost(request) ? answer : refuseHost
     listener(request, response)
   })
   server.on('clientError', refuseConnection)
   server.on('connect', (_, socket) => refuseConnect(socket))
-  // An expectation that is not 100-continue may be ignored (RFC 9110, 10.1.1).
+  // RFC 9110, 10.1.1 allows a server to ignore an expectation other than 100-continue.
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   await listen(server)
 
@@ -66,7 +66,7 @@ async function listen(server: Server): Promise<void> {
   console.log(`Todo API on http://${HOST ?? 'localhost'}:${port}`)
 }
 
-/** RFC 9112, 3.2: one Host in HTTP/1.1, and a valid one. Two of them are joined by a comma. */
+/** HTTP/1.1 requires one valid Host (RFC 9112, 3.2). Node joins two by a comma: not valid. */
 function hasHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
   if (host === undefined) return httpVersion === '1.0'
   return /^[^\s,/?#@\\]+$/.test(host) && URL.canParse(`http://${host}`)

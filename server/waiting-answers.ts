@@ -1,10 +1,10 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 
-/** A connection that holds less costs about as much as one that is idle. */
+/** A connection with fewer unread bytes costs about as much memory as an idle one. */
 const smallBytes = 16 * 1024
-/** What answers may hold together. Beyond it the one that has waited longest is given up. */
+/** The most that unread answers may take together. Beyond it the oldest of them is dropped. */
 const waitingLimitBytes = 32 * 1024 * 1024
-/** In which an answer must have been taken. A list of 1,000 tasks needs 0.1 to 2 Mbit/s for that. */
+/** How long a client has to read an answer. A list of 1,000 tasks needs 0.1 to 2 Mbit/s. */
 const takenWithinMs = 30_000
 const sweepMs = 1000
 
@@ -21,8 +21,9 @@ let sweeping: NodeJS.Timeout | undefined
 type Callback = (error: Error | null | undefined) => void
 
 /**
- * A response that is given up where nobody reads it. Without this, whoever asks for lists and
- * reads nothing fills the memory of the process (a "slow read" attack).
+ * A response that closes its connection if the client does not read it. Without this, a client
+ * could request many lists, read none of them, and fill the memory of the process (a "slow read"
+ * attack).
  */
 export class WatchedResponse<
   Request extends IncomingMessage = IncomingMessage,
@@ -39,7 +40,7 @@ export class WatchedResponse<
 
 function watch(response: ServerResponse): void {
   const bytes = response.writableLength
-  // Without a socket it stands behind another answer on its connection (pipelining).
+  // A response without a socket waits behind another one on its connection (pipelining).
   if (bytes <= smallBytes && response.socket !== null) return
   const known = waiting.get(response)
   if (known === undefined) {
@@ -62,7 +63,7 @@ function giveUpOldest(): void {
 function giveUpLate(): void {
   const latestMs = performance.now() - takenWithinMs
   for (const [response, { sinceMs }] of waiting) {
-    // One that stood behind another is not told when their connection closes.
+    // A response that waits behind another one gets no event when the connection closes.
     if (sinceMs <= latestMs || response.req.socket.destroyed) giveUp(response)
   }
 }
