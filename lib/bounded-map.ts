@@ -1,4 +1,4 @@
-/** Sets an entry as the latest of a map, which forgets its oldest where it has more than the limit. */
+/** Sets an entry as the newest of a map. If the map is larger than the limit, the oldest goes. */
 export function setLatest<Value>(
   map: Map<string, Value>,
   key: string,

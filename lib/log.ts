@@ -25,7 +25,7 @@ export function log(): Logger {
 /** SQLSTATE classes whose messages repeat what a user sent: 22 (data), 23 (constraints). */
 const quotesInput = /^2[23]/
 
-/** What may be written of an error: never a value that a user sent, never a URL's password. */
+/** What the log may have of an error: no value that a user sent, and no password of a URL. */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { type: typeof error }
   const { code, constraint, routine } = error as Error & Record<string, unknown>

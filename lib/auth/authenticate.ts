@@ -8,9 +8,9 @@ import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/config/env'
 import { allowedOrigin } from '#lib/http/cors'
 
-/** About 10 MB of tokens as Better Auth makes them; the one that was verified first goes first. */
+/** About 10 MB of Better Auth's tokens. Beyond it the oldest is forgotten. */
 const limit = 10_000
-/** How long a token may outlive the key that verified it, where the issuer withdraws that. */
+/** How long a token is accepted after the issuer has withdrawn its key. */
 const rememberedMs = 60_000
 
 interface Entry {
@@ -23,12 +23,12 @@ const verified = new Map<string, Entry>()
 const remedy = 'Send the header Authorization: Bearer <token>.'
 
 /**
- * Reads and verifies the credentials of a request: the `Authorization` header (RFC 6750), and with
- * `SESSION_TOKENS` the session cookie. Where there is a header it decides alone, so that no cookie
- * that a browser adds can stand in for a bad token.
+ * Reads and verifies the credentials of a request: the `Authorization` header (RFC 6750) or, with
+ * `SESSION_TOKENS`, the session cookie. A request with a header is judged by the header alone, so
+ * that a cookie which the browser adds cannot make up for a bad token.
  *
- * @throws Problem 401 for what is missing or refused, 503 where the keys cannot be had
- * @throws DatabaseError where a session cannot be looked up
+ * @throws Problem 401 if they are missing or refused, 503 if the keys cannot be fetched
+ * @throws DatabaseError if a session cannot be looked up
  */
 export async function authenticate(request: Request): Promise<Caller> {
   const header = request.headers.get('authorization')
@@ -51,8 +51,8 @@ export async function authenticate(request: Request): Promise<Caller> {
 }
 
 /**
- * Whom a token names that was verified within the last minute and is not expired. A user's
- * requests come in bursts, and verifying is most of what a read costs outside the database.
+ * The user of a token that was verified within the last minute and has not expired. A user's
+ * requests come in bursts, and outside the database a read spends most of its time on verification.
  */
 export function findVerified(token: string): Caller | undefined {
   const entry = verified.get(token)
@@ -62,7 +62,7 @@ export function findVerified(token: string): Caller | undefined {
   return undefined
 }
 
-/** Remembers a token that was verified, by the whole of its text. What was refused never is. */
+/** Remembers a verified token by its whole text. A refused token is never remembered. */
 export function rememberVerified(token: string, caller: Caller, expiresAtSeconds: number): void {
   const until = Math.min(expiresAtSeconds * 1000, Date.now() + rememberedMs)
   setLatest(verified, token, { caller, until }, limit)
@@ -83,10 +83,10 @@ async function authenticateCookie(request: Request): Promise<Caller> {
 }
 
 /**
- * Whether a page that is not allowed may have sent the request: browsers add the cookie to requests
- * of any page (CSRF), and say truly which page it was. They name no origin on a read of the same
- * origin, which a frontend may forward by a rewrite of its own; such a read changes nothing, and a
- * page of another site cannot see its answer.
+ * Whether a foreign page may have sent the request. Browsers add the cookie to the requests of
+ * every page (CSRF), and report the page in headers that scripts cannot forge. They send no
+ * `Origin` with a read of the same origin, which a frontend may forward by a rewrite. Such a read
+ * is accepted: it changes nothing, and a page of another site cannot see the answer.
  */
 function isForeign(request: Request): boolean {
   if (request.headers.get('sec-fetch-site') === 'cross-site') return true

@@ -3,21 +3,20 @@ import * as z from 'zod'
 import { outgoing } from '#lib/http/outgoing'
 
 const timeoutMs = 5000
-/** More than a thousand keys. Whoever sends more would fill the memory of the service. */
+/** Enough for more than a thousand keys. Without a limit, a large answer could fill the memory. */
 const limitBytes = 256 * 1024
 const leastRsaBits = 2048
 
-/** At least one key: Better Auth makes one when it is first asked, so none is a fault of its own. */
+/** An empty key set is an error of the issuer: Better Auth makes a key when it is first asked. */
 const KeySetDocument = z.looseObject({
   keys: z.array(z.looseObject({ kty: z.string() })).min(1),
 })
 
 /**
- * Fetches the issuer's key set, `<issuer>/api/auth/jwks`. Where the URL has a path, it takes the
- * place of `/api/auth`, as Better Auth itself reads its URL.
+ * Fetches the issuer's key set, `<issuer>/api/auth/jwks`. A path in the URL replaces `/api/auth`,
+ * as it does in Better Auth.
  *
- * @throws whatever went wrong: no answer, a status that is not 200, more than 256 KB, or no key in
- *   the answer
+ * @throws whatever went wrong: no answer, a status other than 200, more than 256 KB, or no key
  */
 export async function fetchKeySet(issuer: string): Promise<JSONWebKeySet> {
   const { origin, pathname } = new URL(issuer)
@@ -25,7 +24,7 @@ export async function fetchKeySet(issuer: string): Promise<JSONWebKeySet> {
   const headers = { accept: 'application/json' }
   outgoing.publish(headers)
   const response = await fetch(`${origin}${path}/jwks`, {
-    // A redirect could lead to keys of somebody else.
+    // A redirect could lead to somebody else's keys.
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
     headers,
@@ -35,10 +34,10 @@ export async function fetchKeySet(issuer: string): Promise<JSONWebKeySet> {
 }
 
 /**
- * The keys that may verify a token. jose throws a TypeError for a weak RSA key (RFC 7518, 3.3), also
- * for a token that another key of the set has signed.
+ * Leaves out weak RSA keys (RFC 7518, 3.3). If the set has one, jose throws a TypeError even for a
+ * token that another key has signed.
  *
- * @throws Error where none is left
+ * @throws Error if no key is left
  */
 function withoutWeakKeys({ keys }: JSONWebKeySet): JSONWebKeySet {
   const strong = keys.filter((key) => key.kty !== 'RSA' || bitsOf(key.n) >= leastRsaBits)
@@ -55,13 +54,13 @@ function bitsOf(modulus: string | undefined): number {
     : (hex.length - 1) * 4 + Number.parseInt(hex.charAt(0), 16).toString(2).length
 }
 
-/** Counted as it is read and decompressed: a few KB of gzip can become gigabytes. */
+/** Reads up to the limit, counted after decompression: a few KB of gzip can become gigabytes. */
 async function readText(response: Response): Promise<string> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of response.body ?? []) {
     bytes += chunk.byteLength
-    // Leaving the loop cancels the rest.
+    // Leaving the loop cancels the download.
     if (bytes > limitBytes) throw new Error('The key set is larger than 256 KB.')
     chunks.push(chunk)
   }

@@ -6,30 +6,30 @@ import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
 
-/** The two lists are never mixed: an HS256 token "signed" with a public key must find no key. */
+/** Only one list applies to a token. Otherwise a public key could pass for the secret of HS256. */
 const secretAlgorithms = ['HS256']
 const keySetAlgorithms = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
 
-/** Headers that name a key, a compression or an extension: each has been an attack on verifiers. */
+/** Headers that name a key, a compression or an extension. All have been used in attacks. */
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']
 
 const tokenLimitBytes = 8192
 const toleranceSeconds = 10
-/** RFC 5321. What is longer is no address, and no index of a users table takes it. */
+/** RFC 5321. A longer text is no address, and would not fit the index of a users table. */
 const emailLimit = 254
 const nameLimit = 255
 const latestSeconds = Date.UTC(9999, 11, 31) / 1000
 
-/** Whom a token names, and until when. */
+/** The user that a token names, and when it expires. */
 export interface VerifiedJwt {
   readonly caller: Caller
   readonly expiresAtSeconds: number
 }
 
 /**
- * Verifies a token by `docs/security.md` and returns whom it names.
+ * Verifies a token as `docs/security.md` says, and returns the user that it names.
  *
- * @throws Problem `token_expired`, `token_invalid`, or `keys_unavailable` where nobody can tell
+ * @throws Problem `token_expired`, `token_invalid`, or `keys_unavailable` if no keys can be fetched
  */
 export async function verifyJwt(token: string): Promise<VerifiedJwt> {
   const header = readHeader(token)
@@ -57,8 +57,8 @@ export async function verifyJwt(token: string): Promise<VerifiedJwt> {
 }
 
 /**
- * Whether an HS256 signature is wrong. jose verifies it again, on another thread; a forgery that is
- * found before that costs a quarter, and nothing passes here that jose refuses.
+ * Whether an HS256 signature is wrong. jose verifies every token as well, on another thread. This
+ * check comes first because it refuses a forgery at a quarter of the cost.
  */
 function isForged(token: string): boolean {
   const end = token.lastIndexOf('.')
@@ -66,7 +66,7 @@ function isForged(token: string): boolean {
   return !isSignedWithSecret(token.slice(0, end), signature)
 }
 
-/** Refuses, before any key is touched, what no issuer sends. */
+/** Reads the header. It refuses what no issuer sends before any key is used. */
 function readHeader(token: string): JWTHeaderParameters {
   if (token.length > tokenLimitBytes) throw invalidToken('it is longer than 8 KB')
   const parts = token.split('.')
@@ -90,7 +90,7 @@ function readHeader(token: string): JWTHeaderParameters {
 
 function readCaller(payload: JWTPayload): Caller {
   const { sub, exp = 0, iat, aud, email, name } = payload
-  // Postgres text cannot hold NUL, and no issuer's ids are longer.
+  // Postgres cannot store NUL in text, and no issuer has longer ids.
   if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
     throw invalidToken('its subject is no user id')
   }
@@ -98,13 +98,13 @@ function readCaller(payload: JWTPayload): Caller {
   if (iat !== undefined && iat > Date.now() / 1000 + toleranceSeconds) {
     throw invalidToken('it was issued in the future')
   }
-  // Better Auth signs its session cookie's cache with the same secret.
+  // Better Auth signs the cache of its session cookie with the same secret, but it is no token.
   if ([aud].flat().includes('better-auth:session-cache'))
     throw invalidToken('it is a session cache')
   return { userId: sub, email: textClaim(email, emailLimit), name: textClaim(name, nameLimit) }
 }
 
-/** jose accepts white space and stray trailing bits in base64url, so one token had many spellings. */
+/** jose ignores white space and stray bits in base64url, which gives a token many spellings. */
 function isCanonical(part: string): boolean {
   return part !== '' && Buffer.from(part, 'base64url').toString('base64url') === part
 }
@@ -119,7 +119,7 @@ function parseObject(json: string): Record<string, unknown> | undefined {
   }
 }
 
-/** A claim that is only noted. One that cannot be stored keeps nobody from their tasks. */
+/** Reads an optional claim. One that cannot be stored is ignored: the user can do without it. */
 function textClaim(claim: unknown, limit: number): string | undefined {
   if (typeof claim !== 'string' || claim === '' || claim.length > limit) return undefined
   return isStorable(claim) ? claim : undefined

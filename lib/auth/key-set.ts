@@ -5,12 +5,12 @@ import { env } from '#lib/config/env'
 import { Problem } from '#lib/http/errors'
 import { log } from '#lib/log'
 
-/** The issuer is asked once per cooldown at most, however many unknown key ids are sent. */
+/** The issuer is asked at most once in this time, however many unknown key ids are sent. */
 const cooldownMs = 1000
-/** Keys of this age are renewed while they are still used, and again after each pause. */
+/** Keys older than this are renewed in the background, after a failure again after the pause. */
 const refreshMs = 10 * 60 * 1000
 const refreshPauseMs = 30 * 1000
-/** Keys that could not be renewed for so long may have been withdrawn. */
+/** Keys that could not be renewed for this long are not used any more: they may be withdrawn. */
 const usableMs = 24 * 60 * 60 * 1000
 
 interface KeySet {
@@ -21,17 +21,17 @@ interface KeySet {
 
 let current: KeySet | undefined
 let askedAt = 0
-/** What the last fetch failed with, undefined after one that succeeded. */
+/** The error of the last fetch, undefined if it succeeded. */
 let failure: Problem | undefined
 let fetching: Promise<KeySet> | undefined
 let waiting: Promise<KeySet> | undefined
 
 /**
- * The issuer's public key for a token. Known keys stay in use while the issuer is away; for an
- * unknown one it is asked again, so that a rotated key costs its first tokens a second at most.
+ * Finds the issuer's public key for a token. Known keys stay in use while the issuer is away. For
+ * an unknown key id the set is fetched again, so tokens of a new key wait a second at most.
  *
- * @throws errors.JOSEError where the issuer has no such key
- * @throws Problem `keys_unavailable` where the issuer cannot be asked: a 401 would sign users out
+ * @throws errors.JOSEError if the issuer has no such key
+ * @throws Problem `keys_unavailable` if the issuer cannot be asked: a 401 would sign users out
  */
 export async function findPublicKey(header: JWTHeaderParameters): Promise<CryptoKey> {
   const issuer = env().BETTER_AUTH_URL
@@ -47,16 +47,16 @@ export async function findPublicKey(header: JWTHeaderParameters): Promise<Crypto
 async function keysFor(keyId: string | undefined, issuer: string): Promise<KeySet> {
   const ageMs = Date.now() - (current?.fetchedAt ?? 0)
   if (current === undefined || ageMs > usableMs) return await (fetching ?? fetchNext(issuer))
-  // A known id with another algorithm is an attack, not a rotation, and not worth a fetch.
+  // A known key id with another algorithm is an attack and no new key, so no fetch would help.
   if (keyId !== undefined && !current.ids.has(keyId)) return await fetchNext(issuer)
   if (ageMs > refreshMs) refreshInBackground(issuer)
   return current
 }
 
-/** The next fetch that begins, after the cooldown: all who ask before it begins share it. */
+/** Fetches the key set once the cooldown is over. Requests that wait meanwhile share the fetch. */
 async function fetchNext(issuer: string): Promise<KeySet> {
   const pauseMs = Math.max(0, askedAt + cooldownMs - Date.now())
-  // While the issuer is away, waiting in line for it would only pile requests up.
+  // While the issuer is away, requests fail at once. Waiting for it would only pile them up.
   if (failure !== undefined && pauseMs > 0) throw failure
   waiting ??= sleep(pauseMs).then(() => {
     waiting = undefined
@@ -75,7 +75,7 @@ async function load(issuer: string): Promise<KeySet> {
     const jwks = await fetchKeySet(issuer)
     const ids = new Set<unknown>(jwks.keys.map(({ kid }) => kid))
     const loaded = { find: createLocalJWKSet(jwks), ids, fetchedAt }
-    // A slow answer may come after that to a later question.
+    // A slow answer must not replace the answer to a later fetch.
     if (current === undefined || current.fetchedAt <= fetchedAt) current = loaded
     failure = undefined
     return loaded
@@ -87,7 +87,7 @@ async function load(issuer: string): Promise<KeySet> {
 
 function refreshInBackground(issuer: string): void {
   if (fetching !== undefined || Date.now() - askedAt < refreshPauseMs) return
-  // The keys at hand serve on, so nobody's request fails; whoever runs the service should know.
+  // The present keys stay in use, so no request fails. The log line is for the operator.
   fetchNext(issuer).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
 }
 

@@ -1,6 +1,6 @@
 import { challenge, Problem } from '#lib/http/errors'
 
-/** A 401 for a credential of which `why` says what is wrong. */
+/** A 401 for a credential. `why` says what is wrong with it. */
 export function invalidToken(why: string): Problem {
   return refusal('token_invalid', `The token is invalid: ${why}`)
 }
@@ -17,7 +17,7 @@ export function refusal(
   })
 }
 
-/** A 401 for a request without a credential that counts. */
+/** A 401 for a request that has no accepted credential. */
 export function missingCredentials(detail: string): Problem {
   return new Problem('credentials_missing', detail, {
     headers: { 'www-authenticate': challenge() },

@@ -3,7 +3,7 @@ import { env } from '#lib/config/env'
 
 let key: KeyObject | undefined
 
-/** The shared secret. A key object is read once, where the bytes of a key are read for each use. */
+/** The shared secret as a key object, which Node prepares once and not on each use. */
 export function secretKey(): KeyObject {
   key ??= createSecretKey(Buffer.from(env().BETTER_AUTH_SECRET))
   return key

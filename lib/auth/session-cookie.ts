@@ -1,16 +1,16 @@
 import { invalidToken } from '#lib/auth/refusal'
 import { env } from '#lib/config/env'
 
-/** What Better Auth calls its session cookie over HTTP; over HTTPS `__Secure-` goes before it. */
+/** The name of Better Auth's session cookie over HTTP. Over HTTPS it has the prefix `__Secure-`. */
 export function sessionCookieName(): string {
   return `${env().SESSION_COOKIE_PREFIX}.session_token`
 }
 
 /**
- * The value of Better Auth's session cookie. The `__Secure-` one goes first: only a page that came
- * over HTTPS can have set it.
+ * The value of Better Auth's session cookie. The `__Secure-` cookie takes precedence, because only
+ * a page loaded over HTTPS can have set it.
  *
- * @throws Problem 401 where there are two: one may have been planted from a neighbouring domain
+ * @throws Problem 401 if there are two values: a page of a neighbouring domain may have set one
  */
 export function readSessionCookie(request: Request): string | undefined {
   const cookies = (request.headers.get('cookie') ?? '').split(';').map(readPair)

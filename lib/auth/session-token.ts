@@ -1,6 +1,6 @@
 import { isSignedWithSecret } from '#lib/auth/secret'
 
-/** Better Auth's session token with its signature, as its cookie and its bearer plugin carry it. */
+/** Better Auth's session token with its signature, as the cookie and the bearer plugin send it. */
 export interface SignedToken {
   readonly token: string
   readonly signature: string
@@ -15,7 +15,10 @@ export function readSignedToken(text: string): SignedToken | undefined {
   return token === undefined || signature === undefined ? undefined : { token, signature }
 }
 
-/** Whether the text is a session token of the database, which anybody who reads it could send. */
+/**
+ * Whether the text is a session token without its signature, as the database has it. Anybody who
+ * can read the database could send that.
+ */
 export function isUnsignedToken(text: string): boolean {
   return unsigned.test(text)
 }
@@ -31,7 +34,7 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {
-    // A stray percent sign, so it is no encoded token.
+    // The text has a stray percent sign, so it is not URL-encoded.
     return text
   }
 }

@@ -13,26 +13,26 @@ interface Entry {
   readonly until: number
 }
 
-/** Sessions that were found, by token, the longest known first. */
+/** Sessions that were found, by token, oldest first. */
 const cache = new Map<string, Entry>()
 
 /**
- * Returns whose session it is. The signature is checked first, so that the database is asked for
- * nothing but what the issuer once gave out.
+ * Returns the user of a session. It checks the signature before it asks the database, so nobody can
+ * search the database with made-up tokens.
  *
- * @throws Problem 401 where it is forged, over or expired
- * @throws DatabaseError where the database cannot be asked
+ * @throws Problem 401 if the token is forged, or the session is over or expired
+ * @throws DatabaseError if the database cannot be asked
  */
 export async function findSessionUser(signedToken: SignedToken): Promise<Caller> {
   if (!isAuthentic(signedToken)) throw invalidToken('the session token is not ours')
   const session = await findCached(signedToken.token)
   if (session === undefined) throw invalidToken('its session is over')
-  // Not `<=`: a date that could not be read is no reason to let somebody in.
+  // Not `<=`, which would be false for a date that cannot be read (NaN), and so accept the session.
   if (!(session.expiresAt > Date.now())) throw refusal('token_expired', 'The session is expired')
   return { userId: session.userId }
 }
 
-/** Requests at the same time share one look-up. What was not found is asked for again. */
+/** Requests at the same time share one look-up. A session that was not found is not remembered. */
 function findCached(token: string): Promise<Session | undefined> {
   const known = cache.get(token)
   if (known !== undefined && known.until > Date.now()) return known.session

@@ -11,16 +11,15 @@ import type { RequestContext } from '#lib/http/request-context'
 import { type Handler, withRequest } from '#lib/http/with-request'
 import { callerDatabase } from '#lib/service/database'
 
-/** What a handler is given besides its inputs. `db` can see the caller's rows and no others. */
+/** What a handler gets besides its inputs. `db` can see only the caller's rows. */
 export interface AuthenticatedContext extends RequestContext {
   readonly caller: Caller
   readonly db: CallerDatabase
 }
 
 /**
- * Makes a handler of `/api` from an operation and what it does. Before the handler runs or the
- * database is asked, it is settled who calls, that the path does not name somebody else, and that
- * the request has what the operation takes.
+ * Makes a route handler from an operation and a function. Before the function runs, it checks who
+ * calls, that the path names no other user, and that the inputs of the operation are valid.
  */
 export function withAuth<Taken extends Inputs>(
   operation: Operation<Taken>,
@@ -45,7 +44,7 @@ export function withAuth<Taken extends Inputs>(
   return Object.assign(answer, { operation })
 }
 
-/** Who calls, with how long that took to find out. */
+/** Authenticates the caller, and notes how long that took. */
 async function identify(context: RequestContext): Promise<Caller> {
   const startedAt = performance.now()
   try {

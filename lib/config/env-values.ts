@@ -4,7 +4,7 @@ import * as z from 'zod'
 import type { Quota } from '#db/rate-limit'
 import { readTableName } from '#db/table-name'
 
-/** Of a rate limit: what is more is none. */
+/** The highest rate limit. A higher one would limit nothing. */
 const mostPerSecond = 100_000
 
 const publicDefaultSecret = 'better-auth-secret-12345678901234567890'
@@ -71,13 +71,13 @@ function toList(value: string): string[] {
   return value.split(',').flatMap((part) => part.trim() || [])
 }
 
-/** A bare `*` would match no page but those whose origin is `null`, which anybody can make. */
+/** A `*` alone would match only the origin `null`, which any page can have. */
 function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
   const patterns = toList(value)
   const isOrigin = (text: string) => /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(text)
   for (const pattern of patterns) {
     if (isOrigin(pattern)) continue
-    // Most often it is an origin with a slash at its end, as the address bar is copied.
+    // The usual mistake is a slash at the end, copied from the address bar.
     const meant = patterns.map((text) => (isOrigin(text) ? text : URL.parse(text)?.origin))
     const remedy = meant.every((text) => text !== undefined && isOrigin(text))
       ? `Set it to ${meant.join()}`
@@ -97,7 +97,7 @@ function toTableName(value: string, context: z.RefinementCtx<string>) {
 function toQuota(value: string, context: z.RefinementCtx<string>): Quota | undefined {
   const [requests, seconds] = value.split('/').map(Number)
   if (requests === undefined || seconds === undefined) return undefined
-  // A request's share of the window is counted in microseconds, as Postgres does.
+  // Postgres counts a request's share of the window in whole microseconds.
   if (requests / seconds > mostPerSecond)
     context.addIssue(`allows more than ${mostPerSecond} a second.`)
   return { requests, seconds }

@@ -17,7 +17,7 @@ import {
   wholeNumber,
 } from '#lib/config/env-values'
 
-/** The environment cannot be served with. The message names each variable and its remedy. */
+/** The service cannot run with this environment. The message says what is wrong, and the remedy. */
 export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
 }
@@ -72,7 +72,7 @@ function readEnvironment() {
       OTEL_PROPAGATORS: propagators.default('tracecontext'),
       VERCEL: z.string().optional(),
     },
-    // Read by name, because Next puts the mode in its place when it compiles.
+    // Written out, because Next replaces this very expression when it compiles.
     experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
     emptyStringAsUndefined: true,
     onValidationError(issues) {
@@ -92,7 +92,8 @@ export type Environment = ReturnType<typeof readEnvironment>
 let environment: Environment | undefined
 
 /**
- * The validated environment, read once. Not read on import: `next build` loads every module.
+ * The validated environment. It is read on the first call and not on import, because `next build`
+ * imports every module.
  *
  * @throws EnvironmentError
  */
@@ -111,7 +112,7 @@ export function readHost(): string | undefined {
   return process.env['HOST'] || undefined
 }
 
-/** `WORKERS` alone. One where it is wrong: the worker then says what to do about it. */
+/** `WORKERS` alone. A wrong value counts as 1 here, and the worker then reports it. */
 export function readWorkers(): number {
   return workers.safeParse(process.env['WORKERS'] || undefined).data ?? 1
 }
@@ -121,14 +122,14 @@ export function setVariable(name: string, value: string): void {
   process.env[name] = value
 }
 
-/** Whether this process serves a developer: `next dev`, or whoever sets `NODE_ENV` so. */
+/** Whether `NODE_ENV` says that this process serves a developer, as `next dev` does. */
 export function isDevelopment(): boolean {
   return process.env.NODE_ENV === 'development'
 }
 
 /**
- * Whether Vercel built this: `next.config.ts` has it compiled in, so that a build leaves out what
- * the other hosts need.
+ * Whether this is Vercel's build. `next.config.ts` makes it a constant, so that the bundler leaves
+ * out what only the other hosts need.
  */
 export const isBuiltOnVercel = process.env.BUILT_ON_VERCEL === '1'
 
