@@ -1,4 +1,4 @@
-/** One line of the doctor: what was found, and what to set or run where it is wrong. */
+/** One line of the doctor: what it found, and what to set or run if that is wrong. */
 export interface Check {
   readonly name: string
   readonly found: string
@@ -15,16 +15,16 @@ export function failed(name: string, found: string, remedy: string): Check {
 }
 
 /**
- * A failure whose message is a sentence about what is wrong, and then what to do.
+ * A failed check from a message whose first sentence says what is wrong, and the rest what to do.
  *
- * @param otherwise the remedy of a message that has none
+ * @param otherwise the remedy for a message of one sentence
  */
 export function failedAsTold(name: string, message: string, otherwise = message): Check {
   const [, found = message, remedy = otherwise] = /^(.+?[.?])\s+(.+)$/s.exec(message) ?? []
   return failed(name, found, remedy)
 }
 
-/** The codes of an error and of what caused it: SQLSTATE, or what the network said. */
+/** The codes of an error and its causes: SQLSTATEs, or codes of the network. */
 export function codesOf(error: unknown): string[] {
   if (!(error instanceof Error)) return []
   const own = 'code' in error && typeof error.code === 'string' ? [error.code] : []

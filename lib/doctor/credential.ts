@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
 
-/** What a frontend sends, as it was pasted: what it is, and the header that carries it. */
+/** A credential as it was pasted: its kind, and the request header that carries it. */
 export type Credential = { readonly headers: Readonly<Record<string, string>> } & (
   | { readonly kind: 'JWT'; readonly header: JwtHeader; readonly payload: JWTPayload }
   | { readonly kind: 'session token' | 'unsigned session token' | 'cookie' | 'unreadable' }
@@ -21,7 +21,7 @@ export function readCredential(pasted: string): Credential {
   if (readSignedToken(token) !== undefined) return { kind: 'session token', headers }
   const jwt = readJwt(token)
   if (jwt !== undefined) return { kind: 'JWT', headers, ...jwt }
-  // A session token may end in =, and has no name before it.
+  // A session token may end in `=` too, but has no cookie name before it.
   return /^[\w.-]+=/.test(text)
     ? { kind: 'cookie', headers: { cookie: text } }
     : { kind: 'unreadable', headers }
@@ -37,7 +37,7 @@ function readJwt(token: string): { header: JwtHeader; payload: JWTPayload } | un
     const { alg = 'none', kid } = decodeProtectedHeader(token)
     return { header: { alg, kid }, payload: decodeJwt(token) }
   } catch {
-    // Not a JWT, and the doctor says so.
+    // It is not a JWT, and the doctor reports that.
     return undefined
   }
 }

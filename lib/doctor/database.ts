@@ -9,14 +9,14 @@ import { isServiceReady } from '#lib/doctor/running-service'
 import { migrationRemedy } from '#lib/doctor/tables'
 import { openUnprepared } from '#lib/service/database'
 
-/** What the later checks ask the database; absent where it cannot be asked. */
+/** The database for the later checks. Its parts are absent if it cannot be asked. */
 export interface Look {
   readonly checks: readonly Check[]
   readonly opened?: OpenDatabase
   readonly inspection?: Inspection
 }
 
-/** For what the error's own message has no remedy. */
+/** Remedies by code, for errors whose own message has none. */
 const remedies: Readonly<Record<string, string>> = {
   '28P01':
     'Correct the user and the password in DATABASE_URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
@@ -61,7 +61,7 @@ async function checkIsolation(opened: OpenDatabase): Promise<Check> {
   } catch (error) {
     if (!isDatabaseError(error)) throw error
     const login = `"${URL.parse(env().DATABASE_URL)?.username}"`
-    // On a migrated database the role alone would not do: see ADR 0051.
+    // On a migrated database a login needs this grant besides the role: see ADR 0051.
     const both = `; GRANT EXECUTE ON FUNCTION todo_service() TO ${login}; then start`
     const message = error.message
       .replaceAll('<the login in DATABASE_URL>', login)
@@ -76,7 +76,7 @@ async function explain(error: unknown, url: string): Promise<Check> {
     const remedy = codesOf(error).flatMap((code) => remedies[code] ?? [])[0] ?? anyRemedy
     return failedAsTold(name, `${url}: ${error.message}`, remedy)
   }
-  // PGlite belongs to one process, which the running service is.
+  // Only one process can open a PGlite folder, and the running service has it open.
   if (await isServiceReady()) return passed(name, 'the running service has it open, and is ready')
   return failedAsTold(name, error instanceof Error ? error.message : String(error))
 }

@@ -3,7 +3,7 @@ import { type Check, failedAsTold, passed } from '#lib/doctor/check'
 
 const name = 'environment'
 
-/** Whether the service would start with these variables. Without them nothing else can be asked. */
+/** Whether the service would start with these variables. All other checks need them. */
 export function checkEnvironment(): Check[] {
   try {
     const url = withoutPassword(env().DATABASE_URL)
@@ -17,7 +17,7 @@ export function checkEnvironment(): Check[] {
   }
 }
 
-/** A remedy that is a whole value is written as the line of `.env.local` that it makes. */
+/** A remedy that is a whole value becomes the line to write into `.env.local`. */
 function toCheck(line: string): Check {
   const [variable] = line.split(' ')
   const check = failedAsTold(name, line)

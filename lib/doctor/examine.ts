@@ -11,7 +11,7 @@ import { checkTables } from '#lib/doctor/tables'
 import { type Evidence, judge } from '#lib/doctor/verdict'
 import { closeDatabase } from '#lib/service/database'
 
-/** What is to be examined besides the service's own settings. */
+/** What the doctor examines besides the settings of the service. */
 export interface Question {
   /** The origin of the frontend's pages. */
   readonly frontend?: string | undefined
@@ -19,7 +19,7 @@ export interface Question {
   readonly token?: string | undefined
 }
 
-/** Looks for why a frontend is refused, in the order in which one thing needs another. */
+/** Finds out why a frontend is refused. A check comes after those that it depends on. */
 export async function examine({ frontend, token }: Question): Promise<Check[]> {
   const environment = checkEnvironment()
   if (environment.some(({ ok }) => !ok)) return environment

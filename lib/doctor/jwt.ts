@@ -8,7 +8,7 @@ type Jwt = Extract<Credential, { kind: 'JWT' }>
 
 const toleranceSeconds = 10
 
-/** What can be read of a JWT: who could have signed it, until when it counts, and for whom. */
+/** Checks a JWT: who could have signed it, when it expires, and which user it names. */
 export function checkJwt(jwt: Jwt, keys: Keys, issuer: Issuer): Check[] {
   return [checkSignature(jwt, keys, issuer), checkTimes(jwt), checkClaims(jwt)]
 }

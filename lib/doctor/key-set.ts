@@ -2,7 +2,7 @@ import { fetchKeySet } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/config/env'
 import { type Check, codesOf, failed, passed } from '#lib/doctor/check'
 
-/** The keys that the issuer publishes now; undefined where they cannot be had. */
+/** The keys that the issuer publishes now, undefined if they cannot be fetched. */
 export interface Keys {
   readonly check: Check
   readonly ids?: ReadonlySet<unknown>
@@ -19,8 +19,8 @@ const untrusted =
   /^(SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_)|ALTNAME|CERT_/
 
 /**
- * By the frontend that was named, or else by the token. Anybody can write a URL into a token, so
- * that one is for the person to judge.
+ * The frontend on the command line, or else the `iss` of the token. Anybody can write a URL into a
+ * token, so the person must judge that one.
  */
 export function findIssuer(frontend: string | undefined, iss: string | undefined): Issuer {
   if (frontend !== undefined) return { url: frontend, setting: `BETTER_AUTH_URL=${frontend}` }
@@ -32,8 +32,8 @@ export function findIssuer(frontend: string | undefined, iss: string | undefined
 /**
  * Whether the issuer's key set can be fetched.
  *
- * @param isNeeded whether a token is signed with one of the keys; undefined without a token: then
- *   an issuer without the jwt plugin is no fault
+ * @param isNeeded whether the token is signed with one of its keys. It is undefined without a
+ *   token: then it is no failure if the issuer lacks the jwt plugin
  */
 export async function checkKeySet(isNeeded: boolean | undefined, issuer: Issuer): Promise<Keys> {
   const url = env().BETTER_AUTH_URL

@@ -6,12 +6,12 @@ const timeoutMs = 5000
 
 const serviceUrl = () => `http://localhost:${env().PORT}`
 
-/** Whether the service runs on `PORT`, and says that it can serve. */
+/** Whether the service runs on `PORT` and is ready. */
 export async function isServiceReady(): Promise<boolean> {
   return (await ask('/health/ready'))?.ok === true
 }
 
-/** Whether pages of the frontend may call: by the settings, then by the preflight of a browser. */
+/** Whether pages of the frontend may call, by the settings and by a preflight to the service. */
 export async function checkOrigin(frontend: string | undefined): Promise<Check> {
   const name = 'origin'
   const origins = env().CORS_ORIGINS.join(',')
@@ -41,13 +41,13 @@ export async function checkOrigin(frontend: string | undefined): Promise<Check> 
       )
 }
 
-/** Something else may listen there. */
+/** Whether it is this service that listens on the port, and no other program. */
 async function isService(): Promise<boolean> {
   const body = await (await ask('/health'))?.text()
   return body === '{"status":"ok"}'
 }
 
-/** @returns undefined where nothing answers */
+/** @returns undefined if nothing answers */
 async function ask(path: string, init: RequestInit = {}): Promise<Response | undefined> {
   const signal = AbortSignal.timeout(timeoutMs)
   return await fetch(serviceUrl() + path, { ...init, signal }).catch(() => undefined)

@@ -7,7 +7,7 @@ import type { Credential } from '#lib/doctor/credential'
 
 const jwtInstead = 'send a JWT: authClient.token()'
 
-/** What can be said of a session token, in a header or a cookie: whether it counts, and for whom. */
+/** Checks a session token in a header or a cookie: the setting, its signature, and its row. */
 export async function checkSession(
   credential: Credential,
   opened: OpenDatabase | undefined,
@@ -50,13 +50,13 @@ async function checkRow(opened: OpenDatabase, token: string): Promise<Check> {
   }
 }
 
-/** @returns undefined for a cookie that requests would not take a session from */
+/** @returns undefined if requests would take no session token from the cookie */
 function sessionTokenOf({ kind, headers }: Credential): string | undefined {
   if (kind !== 'cookie') return headers['authorization']?.replace(/^Bearer /, '')
   try {
     return readSessionCookie(new Request('http://localhost', { headers }))
   } catch {
-    // Two session cookies; the verdict repeats what requests are told.
+    // There are two session cookies, and the verdict says so.
     return undefined
   }
 }

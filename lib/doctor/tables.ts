@@ -7,7 +7,7 @@ export function checkTables(inspection: Inspection): Check[] {
   return [checkUsers(inspection), checkSessions(inspection)]
 }
 
-/** What brings the tables about. The users table is chosen first: later, it takes SQL. */
+/** The command that makes the tables. `USERS_TABLE` comes first: changing it later takes SQL. */
 export function migrationRemedy({ users, sessions, issuers }: Inspection): string {
   const right = findIssuerTables({ sessions, issuers })?.users
   const command = 'npm run db:migrate'
@@ -54,19 +54,19 @@ function checkSessions({ sessions, issuers }: Inspection): Check {
   )
 }
 
-/** Several frontends may share a database: the configured sessions tell which one is meant. */
+/** Several frontends may share a database. `SESSIONS_TABLE` tells which of them is meant. */
 function findIssuerTables({ sessions, issuers }: Pick<Inspection, 'sessions' | 'issuers'>) {
   return issuers.find((each) => each.sessions === sessions?.name) ?? issuers[0]
 }
 
-/** The migrations took the table that the setting named then; this takes the other in its place. */
+/** SQL that makes `tasks` refer to the right users table, if the migrations ran with another. */
 function rebinding(owners: FoundTable | undefined, right: string): string {
   if (owners === undefined || owners.name === right) return ''
   const type = owners.idType
   return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right} (id) ON DELETE CASCADE; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
 }
 
-/** As a line of `.env.local`, whose loader takes double quotes away. */
+/** A line for `.env.local`. Its loader removes double quotes. */
 function setting(variable: string, table: string): string {
   const bare = /^"([a-z_][a-z0-9_]*)"$/.exec(table)?.[1] ?? table
   return `${variable}=${bare.includes('"') ? `'${bare}'` : bare}`

@@ -10,23 +10,23 @@ import { toProblem } from '#lib/http/errors'
 
 const firstPage = { sort: 'created', order: 'desc', limit: 1, withTotal: false } as const
 
-/** What the verdict goes by, besides the credential. */
+/** What the verdict is based on, besides the credential. */
 export interface Evidence {
   readonly frontend: string | undefined
   readonly opened: OpenDatabase | undefined
   readonly inspection: Inspection | undefined
-  /** The checks so far: the first that failed is why. */
+  /** The checks so far. The first that failed explains a refusal. */
   readonly checks: readonly Check[]
 }
 
-/** Whether requests with this credential are served, by the code that serves them. */
+/** Whether the service accepts requests with this credential, by the code that serves them. */
 export async function judge(credential: Credential, evidence: Evidence): Promise<Check[]> {
   const name = 'verdict'
   if (credential.kind !== 'JWT' && evidence.opened === undefined) {
     const found = 'none: its session cannot be looked up without the database'
     return [failed(name, found, 'See "database" above.')]
   }
-  // What the page of the frontend sends; a session cookie counts by it.
+  // The origin of the frontend's page. A session cookie counts only from an allowed origin.
   const origin =
     evidence.frontend ?? env().CORS_ORIGINS.find((pattern) => !pattern.includes('*')) ?? ''
   const headers = { ...credential.headers, origin }
@@ -51,7 +51,7 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
   }
 }
 
-/** Better Auth's users are never made here, so that a deleted account stays deleted. */
+/** Whether the user exists. The service never restores a deleted user of Better Auth. */
 async function checkUser(userId: string, { opened, inspection }: Evidence): Promise<Check> {
   const name = 'user'
   if (opened === undefined || inspection?.users === undefined) {
@@ -74,7 +74,10 @@ async function checkUser(userId: string, { opened, inspection }: Evidence): Prom
   )
 }
 
-/** The service needs no right to the users: it makes them by a function of their owner's. */
+/**
+ * A login without a right to the users table is no failure. The service adds users through a
+ * function that runs with the rights of their owner.
+ */
 function toUnreadable(error: unknown): 'unreadable' {
   if (isDatabaseError(error) && error.sqlState === '42501') return 'unreadable'
   throw error
