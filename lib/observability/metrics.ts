@@ -11,9 +11,9 @@ const requestLabels = ['method', 'route', 'status'] as const
 const knownMethods = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/
 
 /**
- * Starts to count, for `/metrics`. Call it once, before the first request.
+ * Starts to count for `/metrics`. Call it once, before the first request.
  *
- * @param poolLoad how busy the database's pool is when it is asked
+ * @param poolLoad called with each scrape: how busy the pool of the database is
  */
 export function startMetrics(poolLoad: () => PoolLoad | undefined): void {
   collectDefaultMetrics()
@@ -48,7 +48,7 @@ function countRequests(): void {
     help: 'Requests that were refused by a rate limit, by policy.',
     labelNames: ['policy'],
   })
-  // From zero on: Prometheus sees no increase in a series that begins with its first event.
+  // Prometheus sees no increase in a series that starts at its first event, so each starts at zero.
   for (const code of codesOf((status) => status >= 500)) faults.inc({ code }, 0)
   for (const reason of codesOf(isRefusal)) refused.inc({ reason }, 0)
   for (const policy of ['user', 'address']) limited.inc({ policy }, 0)
@@ -57,7 +57,7 @@ function countRequests(): void {
     const { request, startedAt, result, problem } = context
     const route = routeOf(context)
     if (route === '/metrics') return
-    // Any word may be a method, and each would be a series of its own.
+    // A client can send any word as a method, and each would become a series of its own.
     const method = knownMethods.test(request.method) ? request.method : '_OTHER'
     const labels = { method, route, status: result.status }
     total.inc(labels)

@@ -1,2 +1,2 @@
-/** Stands for pino's worker threads where the log is written by the process itself. */
+/** Replaces pino's worker threads in Vercel's function, whose log needs none. */
 export default class NoThreads {}

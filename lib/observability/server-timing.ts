@@ -3,8 +3,8 @@ import { type Batch, batches } from '#db/retry'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
 
 /**
- * From now on answers carry `Server-Timing`: how long credentials, the database and all of it took,
- * in milliseconds. The look-up of a session is part of `auth` and of `db`.
+ * Adds `Server-Timing` to all answers from now on: the milliseconds for the credentials, the
+ * database, and the whole request. The look-up of a session counts as both `auth` and `db`.
  */
 export function startServerTiming(): void {
   const current = new AsyncLocalStorage<RequestContext>()

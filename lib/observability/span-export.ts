@@ -7,7 +7,10 @@ import {
 } from '@opentelemetry/sdk-trace'
 import { env } from '#lib/config/env'
 
-/** The exporter of `OTEL_EXPORTER_OTLP_PROTOCOL`, or of the variable for traces alone; it reads the endpoint and the headers itself. */
+/**
+ * The exporter that `OTEL_EXPORTER_OTLP_PROTOCOL` or its variant for traces names. It reads the
+ * endpoint and the headers itself.
+ */
 export async function openExporter() {
   const { OTEL_EXPORTER_OTLP_PROTOCOL: all, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: own = all } = env()
   const { OTLPTraceExporter } =
@@ -17,7 +20,7 @@ export async function openExporter() {
   return new OTLPTraceExporter()
 }
 
-/** The sampler of `OTEL_TRACES_SAMPLER`, which the SDK does not read any more. */
+/** The sampler of `OTEL_TRACES_SAMPLER`, a variable that the SDK itself no longer reads. */
 export function openSampler(): Sampler {
   const name = env().OTEL_TRACES_SAMPLER
   const root = rootSampler(name.replace('parentbased_', ''))

@@ -23,11 +23,12 @@ import { openExporter, openSampler } from '#lib/observability/span-export'
 const propagator = new W3CTraceContextPropagator()
 
 /**
- * From now on each request is a span, and each transaction a child of it, sent by OTLP as the
- * standard variables say. Ours is not the global provider: Next would add spans of its own, each
- * request twice. Attributes are numbers, patterns and codes, never a path, an id or a statement.
+ * From now on makes a span of each request, with a child for each transaction, and sends them by
+ * OTLP as the standard variables say. The provider is not the global one, because then Next would
+ * add its own span of every request. Attributes are numbers, patterns and codes, never a path, an
+ * id or a statement.
  *
- * @returns what sends the rest and ends it
+ * @returns a function that sends the remaining spans and ends tracing
  */
 export async function startTracing(): Promise<() => Promise<void>> {
   setGlobalErrorHandler(tellLoss)
@@ -63,7 +64,7 @@ export async function startTracing(): Promise<() => Promise<void>> {
       span?.setStatus({ code: SpanStatusCode.ERROR })
     }
     span?.end()
-    // A function is frozen after its answer, with what it has not sent yet.
+    // Vercel freezes a function after its answer, unless it waits for the spans to be sent.
     if (env().VERCEL !== undefined) waitUntil(provider.forceFlush().catch(tellLoss))
   })
   batches.start.subscribe((message) => {
@@ -94,7 +95,7 @@ export async function startTracing(): Promise<() => Promise<void>> {
   return () => provider.shutdown().catch(tellLoss)
 }
 
-/** Spans that the receiver did not take are no reason to fail a request, or the end. */
+/** Logs that spans were lost. That must not fail a request or the shutdown. */
 function tellLoss(err: unknown): void {
   log().warn({ event: 'spans_not_exported', err })
 }

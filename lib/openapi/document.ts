@@ -8,7 +8,7 @@ import { securitySchemes } from '#lib/openapi/security'
 import { description, families, tags } from '#lib/openapi/texts'
 import { version } from '#lib/service/version'
 
-/** Loads the route files, by their paths as they stand in the document: `/api/tasks/{id}`. */
+/** A loader for each route file, by its path in the document, such as `/api/tasks/{id}`. */
 export type RouteFiles = Readonly<Record<string, () => Promise<object>>>
 
 /** An operation at one of the paths that serve it. */
@@ -25,7 +25,7 @@ export interface DocumentOptions {
   readonly sessionCookie?: string | undefined
 }
 
-/** What every operation of a caller can fail with. */
+/** The errors that every operation with a caller can have. */
 const ofCallers: readonly ProblemCode[] = [
   ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
   ...(['rate_limited', 'internal_error', 'overloaded'] as const),
@@ -54,7 +54,7 @@ export async function openApiDocument(
     },
     servers: [{ url: '/', description: 'This server' }],
     tags: [...tags, ...otherTags(operations)],
-    // One of them is enough.
+    // A request needs one of them.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),
     paths,
     components: {
@@ -118,7 +118,7 @@ function contentOf({ type = 'application/json', name, schema, example }: Content
   return { content: { [type]: media } }
 }
 
-/** Tags that nothing is said about. */
+/** Tags that have no description. */
 function otherTags(operations: readonly Operation[]): object[] {
   const names = new Set(operations.map(({ tag }) => tag))
   for (const { name } of tags) names.delete(name)

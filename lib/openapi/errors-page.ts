@@ -6,7 +6,7 @@ const style = `body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2r
 section{border-top:1px solid #ccc;padding:.5rem 0}section:target{background:#fff6d6}
 code{font-size:.95em}@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}section:target{background:#332b00}a{color:#8bf}}`
 
-/** An entry for each error, where the `type` of every problem document leads to. */
+/** The page that the `type` of every problem document leads to, with an entry for each error. */
 export const errorsPage = `<!doctype html>
 <html lang="en">
 <head>
@@ -24,7 +24,7 @@ ${Object.entries(problemTypes).map(entry).join('\n')}
 </html>
 `
 
-/** Lets this one style sheet in, by its hash, and nothing else. */
+/** Allows this one style sheet, by its hash, and nothing else. */
 export const errorsPolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 function entry([code, { status, title }]: [string, { status: number; title: string }]): string {

@@ -21,7 +21,7 @@ export function parameterComponents(operations: readonly Operation[]): Record<st
   return Object.fromEntries([userId, ...declared].map((parameter) => [parameter.name, parameter]))
 }
 
-/** The parameters that an operation takes at a path: those of the path, the query, the headers. */
+/** The names of the parameters that an operation takes at a path: path, query and headers. */
 export function parameterNames(operation: Operation, path: string): string[] {
   const inPath = Array.from(path.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
   const headers = declaredBy(operation).filter((parameter) => parameter.in === 'header')

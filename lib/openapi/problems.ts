@@ -12,7 +12,7 @@ export function problemReferences(codes: readonly ProblemCode[]): Record<string,
   )
 }
 
-/** `components.responses`: the errors of all these lists of codes. */
+/** `components.responses`: a response for each group of errors in these lists. */
 export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
   return Object.fromEntries(
     lists.flatMap((codes) =>
@@ -21,7 +21,7 @@ export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
   )
 }
 
-/** Every answer of 4xx that the service may give wherever it is asked wrongly. */
+/** The `4XX` response of the public operations, for any other wrong request to their paths. */
 export const anyClientError = {
   description: 'Any other method is a 405. The answer is a problem document, as for every error.',
   headers: headerReferences(['X-Request-Id', 'Cache-Control', 'Server-Timing']),

@@ -40,8 +40,8 @@ export const referencePage = `<!doctype html>
 `
 
 /**
- * What the reference page needs and no other page has: scripts, styles and pictures from this
- * server, requests to this server. Swagger UI sets styles on its elements as it draws.
+ * The policy of the reference page: scripts, styles and pictures from this server, and requests to
+ * it. Swagger UI also sets styles on its elements, which no other page does.
  */
 export const referencePolicy = [
   ...["default-src 'none'", "script-src 'self'", "style-src 'self' 'unsafe-inline'"],

@@ -70,13 +70,13 @@ export function schemaComponents(
   }
 }
 
-/** A schema that stands in its place. */
+/** A schema without a name, for use in place. */
 export function toSchema(schema: z.ZodType, io: 'input' | 'output'): object {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io, override: open })
   return rest
 }
 
-/** Schemas by name, which refer to each other by name. */
+/** Converts schemas that refer to each other by name. */
 function convert(
   named: readonly { readonly name: string; readonly schema: z.ZodType }[],
   io: 'input' | 'output',
@@ -94,7 +94,10 @@ function convert(
   )
 }
 
-/** Clients must not fail on a field that comes later, and their generators take a field with a default for one that must be sent. */
+/**
+ * Allows unknown fields, because clients must not fail on a field that is added later. Removes
+ * defaults, because generators of clients make a field with a default mandatory.
+ */
 function open({ jsonSchema }: { jsonSchema: z.core.JSONSchema.BaseSchema }): void {
   delete jsonSchema.default
   delete jsonSchema.propertyNames

@@ -18,7 +18,7 @@ const cookie = (name: string, when: string) => ({
   description: `Better Auth's signed session token, as its cookie is called ${when}. It counts where there is no \`Authorization\` header, and only from an \`Origin\` that the service allows.`,
 })
 
-/** `components.securitySchemes`: with the name of the session cookie where sessions count too. */
+/** `components.securitySchemes`, with the session cookie if session tokens are accepted. */
 export function securitySchemes(sessionCookie: string | undefined): Record<string, object> {
   if (sessionCookie === undefined) return { bearer }
   return {

@@ -13,7 +13,10 @@ export const description = `Tasks of many users, each of whom sees their own.
 
 Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has \`X-Request-Id\`, security headers, and CORS headers for the origins that the service allows.`
 
-/** Paths that name a user repeat those that do not: another tag and, since ids are unique, a suffix. */
+/**
+ * Paths that name a user repeat the operations of `/api/tasks`. They get another tag, and a suffix
+ * that keeps the operation ids unique.
+ */
 export const families = [
   { start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
   { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
