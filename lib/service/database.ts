@@ -8,17 +8,17 @@ import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
 
-/** For all migrations together; without a limit, a network that swallows one would stop it all. */
+/** The limit for all migrations: a network that drops packets must not block the start. */
 const preparationMs = 90_000
 
-/** One database for the process: Next loads this module once for each bundle that imports it. */
+/** The one database of the process. It is global: Next makes several copies of this module. */
 const shared = globalThis as typeof globalThis & {
   todoDatabase?: Promise<OpenDatabase>
-  /** The same, once it is open: what is there need not be waited for. */
+  /** The same once it is open, so that a request need not wait for a promise. */
   todoOpenDatabase?: OpenDatabase
 }
 
-/** The process's database, opened, migrated and proven on the first call. */
+/** The database of the process. The first call opens it, migrates it, and proves isolation. */
 export function database(): Promise<OpenDatabase> {
   shared.todoDatabase ??= open().then(
     (opened) => {
@@ -26,7 +26,7 @@ export function database(): Promise<OpenDatabase> {
       return opened
     },
     (error) => {
-      // The next request tries again, so that the service comes up by itself with its database.
+      // The next request tries again, so that the service recovers together with its database.
       delete shared.todoDatabase
       throw error
     },
@@ -35,8 +35,8 @@ export function database(): Promise<OpenDatabase> {
 }
 
 /**
- * Makes the database the process's own as it stands: neither migrated nor proven. For a program
- * that looks and must not change anything. PGlite makes its folder, as it cannot open without.
+ * Opens the database of the process as it is, for a program that must not change anything: it does
+ * not migrate, and proves nothing. Only PGlite makes its folder, which it cannot do without.
  */
 export async function openUnprepared(): Promise<OpenDatabase> {
   const opened = await openFromEnvironment()
@@ -46,17 +46,17 @@ export async function openUnprepared(): Promise<OpenDatabase> {
 }
 
 /**
- * The same, for a request: opening may take long, where it migrates or the database is away.
+ * The database of the process, for a request, which must not wait for long.
  *
- * @throws DatabaseError where the database is not open by the deadline
+ * @throws DatabaseError if the database is not open by the deadline
  */
 export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
   return shared.todoOpenDatabase ?? (await within(timeoutMs, database()))
 }
 
 /**
- * A Kysely bound to one user and held to the user's rate limit; see `openCallerDatabase` in
- * `db/scoped.ts`. Throws as `databaseWithin`.
+ * A Kysely that is bound to one user and to the user's rate limit; see `openCallerDatabase` in
+ * `db/scoped.ts`. It throws what `databaseWithin` throws.
  */
 export async function callerDatabase(
   userId: string,
@@ -77,8 +77,7 @@ export async function findSession(token: string): Promise<Session | undefined> {
 }
 
 /**
- * Whether the database can be served from; see `OpenDatabase`. Anybody may ask, so all who do share
- * one answer a second.
+ * Whether the database is ready; see `OpenDatabase`. All callers share one answer a second.
  *
  * @throws DatabaseError
  */
@@ -87,7 +86,7 @@ export const isDatabaseReady = onceAWhile(async () => {
   return await opened.isReady()
 }, 1000)
 
-/** How busy the database's pool is; undefined where it has none, or is not open yet. */
+/** How busy the database's pool is, undefined if there is no pool or it is not open yet. */
 export function poolLoad(): PoolLoad | undefined {
   return shared.todoOpenDatabase?.transport.poolLoad?.()
 }
@@ -96,13 +95,13 @@ export function poolLoad(): PoolLoad | undefined {
 export async function closeDatabase(): Promise<void> {
   const opening = shared.todoDatabase
   delete shared.todoDatabase
-  // What failed to open has closed itself, and must not keep the service from ending well.
+  // A database that failed to open is closed already. It must not make the shutdown fail.
   const opened = await opening?.catch(() => undefined)
   delete shared.todoOpenDatabase
   await opened?.close()
 }
 
-/** The database of the environment, neither migrated nor proven, for a command that closes it. */
+/** Opens the database without migrating it or proving isolation, for a command that closes it. */
 export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
@@ -151,7 +150,7 @@ async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
   }
 }
 
-/** Everything that waits, as parts of the time that a request has. */
+/** The time limits of the database, as parts of the time that a request has. */
 function timeLimits(deadlineMs: number) {
   return {
     connectTimeoutMs: Math.ceil(deadlineMs * 0.375),
@@ -163,13 +162,13 @@ function timeLimits(deadlineMs: number) {
   }
 }
 
-/** Keeps a function awake until its idle connections are closed; frozen, it would leak them. */
+/** Keeps a function awake until its idle connections are closed: a frozen one would leak them. */
 async function poolOnVercel() {
   const { attachDatabasePool } = await import('@vercel/functions')
   return attachDatabasePool as (pool: object) => void
 }
 
-/** Whether a failed start is an outage that may pass, so that waiting is better than giving up. */
+/** Whether a start failed because of an outage. It may pass, so the service must not exit. */
 export function isOutage(error: unknown): boolean {
   return isDatabaseError(error) && error.kind === 'unavailable'
 }

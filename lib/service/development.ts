@@ -6,13 +6,13 @@ import { env, isDevelopment, isSet, setVariable, withoutPassword } from '#lib/co
 const file = '.env.local'
 
 /**
- * In development, makes the secret that is missing and keeps it in `.env.local`, so that a clone
- * runs without any configuration. Says so in one line.
+ * In development, generates the secret if it is missing, and writes it into `.env.local`, so that a
+ * clone runs without configuration. It prints a line about that.
  */
 export function ensureDevelopmentSecret(): void {
   if (!isDevelopment() || isSet('BETTER_AUTH_SECRET') || isSet('BETTER_AUTH_SECRETS')) return
   const secret = randomBytes(32).toString('base64url')
-  // The file may be there and end in the middle of a line.
+  // The file may exist, without a line break at its end.
   appendFileSync(file, `\nBETTER_AUTH_SECRET=${secret}\n`, { mode: 0o600 })
   setVariable('BETTER_AUTH_SECRET', secret)
   console.log(`Generated BETTER_AUTH_SECRET into ${file}: give your frontend the same one.`)
@@ -32,7 +32,7 @@ export async function signToken(
     .sign(new TextEncoder().encode(env().BETTER_AUTH_SECRET))
 }
 
-/** Prints where the service is, and a call that works as pasted. */
+/** Prints the address of the service, and a call that works as pasted. */
 export async function printWelcome(port: number): Promise<void> {
   const url = `http://localhost:${port}`
   const token = await signToken({ sub: 'alice', email: 'alice@example.com' }, '12h')

@@ -1,7 +1,7 @@
-/** Of the process: on Next the host and the routes each have a copy of this module (ADR 0041). */
+/** Global, because on Next the host and the routes each have a copy of this module (ADR 0041). */
 const shared = globalThis as typeof globalThis & { todoIsDraining?: boolean }
 
-/** From now on the service says that it is not ready, so that a balancer sends nothing new. */
+/** Makes the service say that it is not ready, so that a load balancer sends no new requests. */
 export function startDraining(): void {
   shared.todoIsDraining = true
 }

@@ -1,8 +1,8 @@
 /**
- * Lets everybody who asks at the same time share one answer, which stays good for a moment: however
- * many ask, the work is done at most once in that time. A failure is an answer too.
+ * Shares one answer among all callers, so that the work is done at most once per `goodForMs`,
+ * however many ask. A failure is shared like any answer.
  *
- * @param goodForMs counted from when the answer is there
+ * @param goodForMs how long an answer is used after it has arrived
  */
 export function onceAWhile<T>(ask: () => Promise<T>, goodForMs: number): () => Promise<T> {
   let latest: { answer: Promise<T>; until: number } | undefined

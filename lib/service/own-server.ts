@@ -1,15 +1,15 @@
 import { EnvironmentError, env } from '#lib/config/env'
 
-/** Of the process: on Next the server and `instrumentation.ts` each have a copy of this module. */
+/** Global, because on Next the server and `instrumentation.ts` each have a copy of this module. */
 const shared = globalThis as typeof globalThis & { todoHasOwnServer?: boolean }
 
-/** Tells that `server/` listens in this process, and not `next dev` or a platform. */
+/** Notes that `server/` listens in this process, and neither `next dev` nor a platform does. */
 export function claimServer(): void {
   shared.todoHasOwnServer = true
 }
 
 /**
- * Refuses settings that only `server/` can keep, where it does not listen.
+ * Refuses settings that only `server/` supports, if something else listens.
  *
  * @throws EnvironmentError
  */

@@ -7,15 +7,15 @@ import { closeDatabase, database, isOutage } from '#lib/service/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
 import { refuseIgnoredSettings } from '#lib/service/own-server'
 
-/** How long the receiver of traces may keep the service from ending. */
+/** How long the shutdown waits for the receiver of traces. */
 const lastSpansMs = 3000
 
-/** Of the process: on Next `instrumentation.ts` starts the service, and the server stops it. */
+/** Global, because on Next `instrumentation.ts` starts the service, and the server stops it. */
 const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promise<void> }
 
 /**
- * What every host does before it serves: checks the environment, migrates, proves isolation. A
- * database that is away does not end the start: requests get a 503 until it is back.
+ * Prepares the service on every host: checks the environment, migrates, and proves isolation. If
+ * the database is away, the service starts all the same, and answers 503 until it is back.
  *
  * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
@@ -25,7 +25,7 @@ export async function start(port = env().PORT): Promise<void> {
   if (isDevelopment()) await printWelcome(port)
 }
 
-/** Checks the environment and subscribes what is told of requests, before the first one. */
+/** Checks the environment, and starts everything that observes requests, before the first one. */
 async function startWatching(): Promise<void> {
   refuseIgnoredSettings()
   if (env().SERVER_TIMING) startServerTiming()
@@ -49,13 +49,13 @@ async function startDatabase(): Promise<void> {
   }
 }
 
-/** Undoes `start` once the last request is answered: sends the last spans, closes the database. */
+/** Ends what `start` began, after the last request: sends the last spans, closes the database. */
 export async function stop(): Promise<void> {
   await Promise.race([shared.todoEndTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
   await closeDatabase()
 }
 
-/** Whether the standard variables name a place for spans; without one nothing of it is loaded. */
+/** Whether the standard variables turn traces on. If not, OpenTelemetry is not loaded. */
 function isTraced(): boolean {
   const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER: exporter } = env()
   const endpoint = env().OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env().OTEL_EXPORTER_OTLP_ENDPOINT
@@ -63,7 +63,7 @@ function isTraced(): boolean {
   return exporter === 'otlp' || endpoint !== undefined
 }
 
-/** Runs `start`, and ends the process with what is wrong and what to do about it. */
+/** Runs `start`. If it fails, prints what is wrong and what to do, and ends the process. */
 export async function startOrExit(port?: number): Promise<void> {
   await orExit(async () => {
     ensureDevelopmentSecret()
@@ -74,8 +74,8 @@ export async function startOrExit(port?: number): Promise<void> {
 let starting: Promise<void> | undefined
 
 /**
- * Starts Vercel's function with its first request, which waits for all but the database: it opens
- * while the request is read and its credentials are checked. Ends the process as `startOrExit`.
+ * Starts Vercel's function with its first request. The request does not wait for the database,
+ * which opens while its body is read and its credentials are checked. A failure ends the process.
  */
 export function startWithRequest(): Promise<void> {
   starting ??= orExit(async () => {
@@ -93,7 +93,7 @@ async function orExit(action: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Ends the process, which cannot serve, with what is wrong. */
+/** Prints why the service cannot start, and ends the process. */
 export function exitBecause(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error)
   console.error(`The service cannot start:\n${message}`)
