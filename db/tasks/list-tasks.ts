@@ -14,7 +14,7 @@ export interface ListOptions {
   readonly sort: 'created' | 'title'
   readonly order: 'asc' | 'desc'
   readonly limit: number
-  /** Lists what comes after it. */
+  /** Lists the tasks after this position. */
   readonly after?: Position | undefined
   /** Whether to count the tasks of all pages. */
   readonly withTotal: boolean
@@ -23,16 +23,16 @@ export interface ListOptions {
 export interface TaskPage {
   readonly tasks: readonly TaskRow[]
   readonly hasMore: boolean
-  /** The tasks of all pages, where they were asked for. */
+  /** The number of tasks on all pages, if it was asked for. */
   readonly total: number | undefined
 }
 
-/** Letter case and accents as a person expects them, the same on every Postgres. */
+/** Orders letter case and accents as people expect, and the same on every Postgres. */
 const titleOrder = sql`title collate "und-x-icu"`
 
 /**
  * Lists a page of a user's tasks. The next page starts after a sort key and not after a number of
- * rows, so what is created or deleted in between moves nothing into it or out.
+ * rows, so a task that is created or deleted meanwhile does not shift it.
  */
 export async function listTaskRows(
   db: CallerDatabase,
@@ -44,15 +44,15 @@ export async function listTaskRows(
   let found = tasks.select(taskColumns)
   if (after !== undefined) found = found.where(isAfter(after, sort, order))
   if (sort === 'title') found = found.orderBy(titleOrder, order)
-  // The one task more than the page holds says whether there is another page.
+  // One task more than the page holds shows whether another page follows.
   found = found
     .orderBy('created_at', order)
     .orderBy('id', order)
     .limit(limit + 1)
   if (!withTotal) return toPage(await found.execute(), limit, undefined)
 
-  // The single row of the total is joined with each task in turn, so their order stays; and it is
-  // there where no task is.
+  // The total is a single row, so the join keeps the order of the tasks. A left join returns the
+  // total even if there are no tasks.
   const rows = await db
     .selectFrom(tasks.select(sql<number>`count(*)::integer`.as('total')).as('all'))
     .leftJoin(found.as('found'), (join) => join.onTrue())

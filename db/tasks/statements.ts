@@ -18,14 +18,14 @@ export interface TaskKey {
   readonly id: string
 }
 
-/** Versions that a request names: any at all, or one of these. */
+/** The versions that a request names. `*` stands for all of them. */
 export type Versions = '*' | readonly number[]
 
 /** What a task's version must be for a statement to touch it. */
 export interface VersionCondition {
-  /** Only these. */
+  /** The version must be one of these. */
   readonly ifMatch?: Versions | undefined
-  /** None of these. */
+  /** The version must be none of these. */
   readonly ifNoneMatch?: Versions | undefined
 }
 
@@ -35,7 +35,7 @@ interface NewTaskRow extends TaskKey, TaskContent {
   readonly creation: string | null
 }
 
-// What most requests run, without a condition.
+// The statements of most requests, which have no condition.
 export const findStatement = precompile(selectQuery)
 export const deleteStatement = precompile(deleteQuery)
 export const flipStatement = precompile(flipQuery)
@@ -56,7 +56,7 @@ export const insertStatement = precompile((db, task: NewTaskRow) =>
     .returning([...taskColumns, 'creation']),
 )
 
-/** The whole first wall of a statement on one task: whose it is, which it is, and its version. */
+/** The condition of every statement on one task: owner (the first wall), id and version. */
 function isTask({ userId, id }: TaskKey, condition: VersionCondition) {
   const { and, eb } = expressionBuilder<Database, 'tasks'>()
   return and([eb('user_id', '=', userId), eb('id', '=', id), meets(condition)])
@@ -89,7 +89,7 @@ export type QueryOnOneTask =
   | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
   | DeleteQueryBuilder<Database, 'tasks', TaskRow>
 
-/** One row where the task is there: what the query found of it, or nothing but nulls. */
+/** Returns a row if the task exists: what the query found of it, or nulls. */
 export function besideTask(db: Kysely<Database>, { userId, id }: TaskKey, query: QueryOnOneTask) {
   return db
     .with('matched', () => query)
@@ -112,7 +112,7 @@ export function meets(condition: VersionCondition): RawBuilder<SqlBool> {
   return sql<SqlBool>`${isOneOf(ifMatch)} and not ${isOneOf(ifNoneMatch)}`
 }
 
-/** Whether the row's version is among these, as one parameter however many they are. */
+/** Whether the row has one of these versions, as one parameter however many there are. */
 function isOneOf(versions: Versions): RawBuilder<SqlBool> {
   return versions === '*'
     ? sql<SqlBool>`true`

@@ -20,12 +20,12 @@ export interface TaskContent {
   readonly completed: boolean
 }
 
-/** A number depends on no time zone, and no driver makes a `Date` of it that must be undone. */
+/** A number needs no time zone, and no driver turns it into a `Date`. */
 function milliseconds(column: 'created_at' | 'updated_at') {
   return sql<number>`date_part('epoch', ${sql.ref(column)}) * 1000`
 }
 
-/** The columns of a `TaskRow`. Postgres sends them as they are: JSON is cheaper to build outside. */
+/** The columns of a `TaskRow`. The service makes the JSON, which costs less than in Postgres. */
 export const taskColumns = [
   'id',
   sql<string>`user_id::text`.as('user_id'),

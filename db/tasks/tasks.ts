@@ -18,12 +18,12 @@ import {
 } from '#db/tasks/statements'
 import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
-/** A task, none, or one that is there and does not meet the condition. */
+/** A task, undefined if there is none, or a word if it does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined
 
 export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
-/** A task that an insert stored or found, with what was noted when it was created. */
+/** A task that an insert stored or found, with the note from its creation. */
 export interface CreatedTask extends TaskRow {
   readonly creation: string | null
 }
@@ -39,8 +39,9 @@ export async function findTaskRow(
 }
 
 /**
- * Stores a task, and the user's row before it where that is missing and the table is ours. The same
- * id again changes nothing and returns what is there: its `creation` tells who stored it.
+ * Stores a task, and before it the user's row if the users table is ours and lacks it. If the id
+ * exists already, it changes nothing and returns the stored task, whose `creation` tells who stored
+ * it.
  */
 export async function insertTaskRow(
   db: CallerDatabase,
@@ -57,7 +58,7 @@ export async function insertTaskRow(
   return task
 }
 
-/** Changes the fields that are given; where there are none, reads. */
+/** Changes the fields that are given. Without any, it reads the task. */
 export async function updateTaskRow(
   db: CallerDatabase,
   userId: string,
@@ -73,7 +74,7 @@ export async function updateTaskRow(
   return await findConditionally(db, key, query)
 }
 
-/** Sets completion, or flips it where no value is given. */
+/** Sets completion, or flips it if no value is given. */
 export async function completeTaskRow(
   db: CallerDatabase,
   userId: string,
@@ -108,8 +109,8 @@ async function runOnTask(
 }
 
 /**
- * Runs the query. Where it found nothing although the task is there, the condition was not met; the
- * same statement says so, since by a second one the task could have changed again.
+ * Runs the query, and tells a task that does not meet the condition from one that is not there. One
+ * statement does both, because the task could change before a second one.
  */
 async function findConditionally(
   db: CallerDatabase,
@@ -118,6 +119,6 @@ async function findConditionally(
 ): Promise<Found> {
   const row = await besideTask(db, key, query).executeTakeFirst()
   if (row === undefined) return undefined
-  // The join leaves all of the columns empty, or none.
+  // The join sets all columns to null, or none.
   return row.version === null ? 'precondition failed' : (row as TaskRow)
 }

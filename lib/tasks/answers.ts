@@ -5,13 +5,13 @@ import { type Answer, json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
 import { preconditionFailed, taskTag, toTask } from '#lib/tasks/task'
 
-/** Of tasks and lists: a browser may keep them, and asks before it uses them. */
+/** For tasks and lists: a browser may store them, and must revalidate them before each use. */
 export const caching = { 'cache-control': 'private, no-cache' }
 
 /**
- * A task, or 304 where the reader has this version of it.
+ * A task, or 304 if the client has this version of it.
  *
- * @throws Problem 404 where there is none, 412 where a condition of the request is not met
+ * @throws Problem 404 if there is none, 412 if a condition of the request is not met
  */
 export function taskAnswer(found: Found, ifNoneMatch: Versions = []): Answer {
   const task = taskIn(found)
@@ -20,7 +20,7 @@ export function taskAnswer(found: Found, ifNoneMatch: Versions = []): Answer {
   return isKnown ? { status: 304, headers } : json(toTask(task), { headers })
 }
 
-/** A new task; or the one that an earlier request with the same key made, as it is now. */
+/** A new task with 201, or with 200 the one that an earlier request with the same key created. */
 export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
   return json(toTask(task), {
     status: isReplay ? 200 : 201,
@@ -33,7 +33,7 @@ export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
   })
 }
 
-/** @throws Problem 404 where there was nothing to delete, 412 where a condition is not met */
+/** @throws Problem 404 if there was nothing to delete, 412 if a condition is not met */
 export function deletedAnswer(found: Found): Answer {
   taskIn(found)
   return { status: 204 }
@@ -45,7 +45,7 @@ function taskIn(found: Found): TaskRow {
   return found
 }
 
-/** 404, the same for a task of somebody else as for none: it says nothing about others'. */
+/** The 404 of a task. Another user's task has the same, so that nobody learns which ids exist. */
 export function taskNotFound(): Problem {
   return new Problem('task_not_found', 'There is no such task.')
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import type { Position } from '#db/tasks/list-tasks'
 import { derivedKey } from '#lib/auth/derived-key'
 
-/** The list that a cursor belongs to; it opens for no other. */
+/** The list that a cursor belongs to. A cursor cannot be opened for another list. */
 export interface CursorScope {
   readonly userId: string
   readonly sort: string
@@ -15,14 +15,14 @@ const tagBytes = 16
 const Content = z.tuple([z.iso.datetime(), z.guid(), z.string()])
 
 /**
- * Where a page ends, as a client may hold it: encrypted, because titles in URLs end up in the logs
- * of proxies, and bound to its list, so that a forged one or another user's does not open. The same
- * page has the same cursor, so that its URL can be cached.
+ * Encrypts the end of a page, for the client to send back. Titles in URLs end up in the logs of
+ * proxies, so the cursor is encrypted. It is bound to its list, so a forged cursor or another
+ * user's cannot be opened. The same page has the same cursor, so that its URL can be cached.
  */
 export function sealCursor({ createdAt, id, title }: Position, scope: CursorScope): string {
   const content = JSON.stringify([createdAt, id, title])
   const context = contextOf(scope)
-  // Derived from what it encrypts, an IV never comes twice with different contents.
+  // The IV is derived from the contents, so different contents never share one.
   const iv = createHmac('sha256', derivedKey('cursor iv'))
     .update(`${context}\0${content}`)
     .digest()
@@ -32,7 +32,7 @@ export function sealCursor({ createdAt, id, title }: Position, scope: CursorScop
   return Buffer.concat(sealed).toString('base64url')
 }
 
-/** @returns undefined for what is no cursor of this list */
+/** Decrypts a cursor. @returns undefined if it is no cursor of this list */
 export function openCursor(cursor: string, scope: CursorScope): Position | undefined {
   const bytes = Buffer.from(cursor, 'base64url')
   if (bytes.length <= ivBytes + tagBytes || bytes.toString('base64url') !== cursor) return undefined
@@ -43,7 +43,7 @@ export function openCursor(cursor: string, scope: CursorScope): Position | undef
   try {
     content += decipher.final('utf8')
   } catch {
-    // The tag does not fit: this was not sealed here, or for another list.
+    // The authentication tag is wrong: the cursor is forged, or of another list.
     return undefined
   }
   const [createdAt, id, title] = Content.parse(JSON.parse(content))

@@ -5,7 +5,7 @@ import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
 import { shortHash, shortHashLength } from '#lib/tasks/short-hash'
 
-/** The id of a task to create, and what is noted with it; see ADR 0031. */
+/** The id of a task to create, and the note that is stored with it; see ADR 0031. */
 export interface Creation {
   readonly id: string
   readonly creation: string | null
@@ -14,7 +14,7 @@ export interface Creation {
 /** A key of 1 to 255 visible characters, bare or quoted. */
 const keyPattern = /^(?!")[\x21-\x7e]{1,255}$|^"(?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255}"$/
 
-/** The `Idempotency-Key`, undefined where there is none. */
+/** The `Idempotency-Key`, undefined if there is none. */
 export const idempotencyKey: Input<string | undefined> = {
   read({ request }) {
     const header = request.headers.get('idempotency-key')
@@ -33,8 +33,8 @@ export const idempotencyKey: Input<string | undefined> = {
 }
 
 /**
- * What a create is stored under. With an `Idempotency-Key` the id follows from user and key, so
- * that the table's primary key lets one of any number of requests create the task.
+ * Chooses the id of a new task. With an `Idempotency-Key` the id is derived from the user and the
+ * key. The primary key of the table then lets only one of several equal requests create the task.
  */
 export function planCreation(
   key: string | undefined,
@@ -46,12 +46,12 @@ export function planCreation(
 }
 
 /**
- * Whether a task that came back was created by an earlier request with the same key.
+ * Whether an earlier request with the same key created the task.
  *
- * @throws Problem 422 where that request had another payload
+ * @throws Problem 422 if that request had another payload
  */
 export function isReplay(planned: string | null, stored: string | null): boolean {
-  // A retry of our own, after an insert whose answer was lost, finds its own nonce: it is no replay.
+  // The service repeats an insert whose answer was lost, and then finds its own nonce: no replay.
   if (planned === stored) return false
   if (planned?.slice(0, shortHashLength) === stored?.slice(0, shortHashLength)) return true
   const detail = 'This Idempotency-Key has been used to create a task with other contents.'
@@ -60,7 +60,7 @@ export function isReplay(planned: string | null, stored: string | null): boolean
   })
 }
 
-/** The key, quoted as the IETF draft has it or bare as most clients send it. */
+/** The key, quoted as in the IETF draft, or bare as most clients send it. */
 function readKey(header: string): string {
   if (!keyPattern.test(header)) {
     throw new Problem('malformed_header', 'Idempotency-Key must be 1 to 255 visible characters.')
@@ -69,8 +69,8 @@ function readKey(header: string): string {
 }
 
 /**
- * A UUID (RFC 9562, version 8) that only this service can derive: a plain hash would let whoever
- * sees an id test which key it came from.
+ * A UUID (RFC 9562, version 8) that only this service can derive. With a plain hash, anybody who
+ * sees an id could test which key it came from.
  */
 function idFor(userId: string, key: string): string {
   const hash = createHmac('sha256', derivedKey('idempotency')).update(`${userId}\0${key}`).digest()
@@ -80,7 +80,7 @@ function idFor(userId: string, key: string): string {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
-/** Of what is stored, not of the bytes: a repetition may format its JSON in another way. */
+/** A digest of the stored fields. A repeated request may format its JSON in another way. */
 function digest({ title, description, completed }: TaskContent): string {
   const content = JSON.stringify([title, description, completed])
   return shortHash(content)

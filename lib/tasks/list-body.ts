@@ -1,12 +1,12 @@
 import type { TaskRow } from '#db/tasks/task-row'
 import { toTask } from '#lib/tasks/task'
 
-/** Ten of the longest tasks are 75 KB of JSON, which V8 still drops without a full collection. */
+/** Ten of the longest tasks are 75 KB of JSON, which V8 frees without a full garbage collection. */
 const tasksAtOnce = 10
 
 /**
- * JSON of a list of tasks, between what stands before and behind it. Made of short pieces, because
- * one string for a list of megabytes stays in memory until V8 next collects all of its heap.
+ * The JSON of a list of tasks, between the text before and after it. It is made of short pieces,
+ * because V8 keeps a string of megabytes in memory until its next full garbage collection.
  */
 export function listBody(
   tasks: readonly TaskRow[],
@@ -23,7 +23,7 @@ export function listBody(
   return Buffer.concat(pieces)
 }
 
-/** Without its brackets. */
+/** The JSON of tasks, without the brackets around them. */
 function toJson(tasks: readonly TaskRow[]): string {
   return JSON.stringify(tasks.map(toTask)).slice(1, -1)
 }

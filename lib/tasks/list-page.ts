@@ -18,14 +18,14 @@ import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
 import { shortHash } from '#lib/tasks/short-hash'
 import { preconditionFailed, toTask } from '#lib/tasks/task'
 
-/** The page of a list that a request asks for, whose list it is, and on which conditions. */
+/** What a request for a page asks for: the page, the user, and the conditions. */
 export interface PageRequest extends Conditions<EntityTags> {
   readonly request: Request
   readonly userId: string
   readonly options: ListOptions
 }
 
-/** Which page is asked for: the query and the conditions. */
+/** The input of the list: its query and its conditions. */
 export const pageRequest: Input<PageRequest> = {
   read: readPageRequest,
   problems: ['malformed_header', 'precondition_failed', 'validation_failed'],
@@ -33,7 +33,7 @@ export const pageRequest: Input<PageRequest> = {
   parameters: conditionHeaders,
 }
 
-/** A cursor of another list or another user is as bad as a made-up one. */
+/** Reads the input. A cursor of another list or user is refused like a made-up one. */
 function readPageRequest({ request, caller: { userId } }: InputSource): PageRequest {
   const { cursor, ...query } = readQuery(request, ListTasksQuery)
   const conditions = readConditions(request)
@@ -47,9 +47,9 @@ function readPageRequest({ request, caller: { userId } }: InputSource): PageRequ
 }
 
 /**
- * Answers with a page, and with where the next one is; or 304 where the client has it.
+ * Answers with a page and a link to the next one, or with 304 if the client has the page.
  *
- * @throws Problem 412 where the list is not in a version that the request asks for
+ * @throws Problem 412 if the list is in no version that the request asks for
  */
 export function listAnswer(page: TaskPage, asked: PageRequest): Answer {
   const { ifMatch = '*', ifNoneMatch = [] } = asked
@@ -63,21 +63,24 @@ export function listAnswer(page: TaskPage, asked: PageRequest): Answer {
     : { headers: { 'content-type': 'application/json', ...headers }, body: bodyOf(page) }
 }
 
-/** The list, in what `LIST_ENVELOPE` says. */
+/** The body of the list, as `LIST_ENVELOPE` says. */
 function bodyOf({ tasks, total }: TaskPage) {
   const envelope = env().LIST_ENVELOPE
   if (envelope === 'array') return listBody(tasks, '[', ']')
   return listBody(tasks, `{"${envelope}":[`, `],"count":${tasks.length},"total":${total}}`)
 }
 
-/** A hash of all that the answer shows: a task's version stands for its contents. */
+/** A hash of everything in the answer. The version of a task stands for its contents. */
 function tagOf({ tasks, hasMore, total }: TaskPage): string {
   const versions = tasks.map(({ id, version }) => `${id}.${version}`)
   const content = [env().LIST_ENVELOPE, hasMore, total, ...versions].join()
   return shortHash(content)
 }
 
-/** Relative, for the service may stand behind a proxy; all else in the query stays as it was sent. */
+/**
+ * The URL of the next page: the same query with another cursor. It is relative, because the service
+ * may be behind a proxy.
+ */
 function nextPage({ request, userId, options }: PageRequest, tasks: readonly TaskRow[]) {
   const last = tasks.at(-1)
   if (last === undefined) return undefined

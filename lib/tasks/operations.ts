@@ -9,7 +9,7 @@ import { taskConditions } from '#lib/tasks/task'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-/** The task that the path names. What is no id is answered as a task that does not exist. */
+/** The id of the task in the path. Anything but an id is a 404, like a task that does not exist. */
 const taskId: Input<string> = {
   read({ params: { id } }) {
     if (typeof id !== 'string' || !uuid.test(id)) throw taskNotFound()
@@ -44,7 +44,7 @@ const task: AnswerDescription = { description: 'The task.', headers: ['ETag'], b
 
 const count = { minimum: 0, maximum: undefined }
 
-/** A page of tasks, in what `LIST_ENVELOPE` wraps it in. */
+/** A page of tasks, wrapped as `LIST_ENVELOPE` says. */
 function taskList(envelope: Envelope): Content {
   const tasks = z.array(Task)
   const meta = { description: 'A page of tasks.' }

@@ -6,12 +6,12 @@ const descriptionLimit = 1000
 
 const timestamp = { format: 'date-time', pattern: 'Z$' }
 
-/** Postgres counts code points; a limit in UTF-16 units would let in half as many emoji. */
+/** Whether a text has at most `limit` code points. An emoji is one, but has two UTF-16 units. */
 function fits(text: string, limit: number): boolean {
   return text.length <= limit || Array.from(text).length <= limit
 }
 
-/** Text that comes back as it was sent. */
+/** Text that Postgres gives back as it was sent. */
 function storableText(limit: number) {
   return z
     .string()
@@ -37,7 +37,7 @@ const title = z
     description: 'White space around it is removed first. Counted in Unicode code points.',
     minLength: 1,
     maxLength: titleLimit,
-    // Postgres cannot store NUL, and a blank title is none.
+    // It has no NUL, which Postgres cannot store, and is not blank.
     pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
     examples: ['Buy milk'],
   })
@@ -50,7 +50,7 @@ const description = storableText(descriptionLimit)
     examples: ['Two bottles'],
   })
 
-/** Frontends write one name or the other for the same boolean. */
+/** The two names of one boolean. A frontend writes one or the other. */
 const completion = {
   completed: z.boolean().optional().meta({ description: 'Whether the task is done.' }),
   is_completed: z
@@ -59,7 +59,7 @@ const completion = {
     .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
 }
 
-/** A task as it is sent: `lib/tasks/task.ts` makes it of a row. */
+/** A task in an answer. `lib/tasks/task.ts` makes it from a row. */
 export const Task = z
   .object({
     id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
@@ -100,7 +100,7 @@ export const NewTask = z
   .transform(mergeCompletion)
   .transform((task) => ({ ...task, completed: task.completed ?? false }))
 
-/** The body of an update: what is sent changes. No defaults, which would reset what is not sent. */
+/** The body of an update. It has no defaults, which would reset fields that are not sent. */
 export const TaskPatch = z
   .object({ title: title.optional(), description: description.optional(), ...completion })
   .transform(mergeCompletion)

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 /** 128 bits in base64url. */
 export const shortHashLength = 22
 
-/** The same for the same text, and for no other that anybody will find. */
+/** A hash that is the same for the same text. Nobody can find another text with that hash. */
 export function shortHash(text: string): string {
   return hash('sha256', text, 'base64url').slice(0, shortHashLength)
 }

@@ -13,14 +13,14 @@ const minuteMs = 60 * secondMs
 const hourMs = 60 * minuteMs
 const dayMs = 24 * hourMs
 
-/** The dates of days that were asked for, from `1970-01-01T` on; the tasks of a list have few. */
+/** Formatted dates, such as `1970-01-01T`, by day. The tasks of a list have few different ones. */
 const dates = new Map<number, string>()
 const rememberedDates = 10_000
 
 const digits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
 const twoDigits = digits.slice(0, 100).map((three) => three.slice(1))
 
-/** The one place that makes of a row what a task looks like outside. */
+/** Makes a task from a row. No other code decides what the API shows of one. */
 export function toTask(row: TaskRow): Task {
   const { id, user_id, title, description, completed, created_ms, updated_ms } = row
   return {
@@ -36,11 +36,10 @@ export function toTask(row: TaskRow): Task {
 }
 
 /**
- * RFC 3339 in UTC, as `Date.prototype.toISOString` writes it, in a tenth of the time: a list of 50
- * tasks has a hundred of them.
+ * Formats a time in UTC (RFC 3339) like `Date.prototype.toISOString`, in a tenth of its time. A
+ * list of 50 tasks has a hundred timestamps.
  *
- * @param milliseconds since 1970; rounded, because a fraction of a second has no exact
- *   floating-point number
+ * @param milliseconds since 1970. They are rounded, because fractions of a second are not exact
  */
 export function toTimestamp(milliseconds: number): string {
   const rounded = Math.round(milliseconds)
@@ -61,7 +60,7 @@ function dateOf(day: number): string {
   return date
 }
 
-/** The `ETag` of a task: strong, since a version is never two different texts. */
+/** The `ETag` of a task. It is strong, because a version always has the same text. */
 export function taskTag(taskVersion: number): string {
   return `"${taskVersion}"`
 }
@@ -76,12 +75,12 @@ export const taskConditions: Input<VersionCondition> = {
   parameters: conditionHeaders,
 }
 
-/** 412: what a condition of the request asks for is not so. */
+/** The 412 for a condition of the request that is not met. */
 export function preconditionFailed(): Problem {
   return new Problem('precondition_failed', 'It has changed since the version that you named.')
 }
 
-/** A tag that is none of ours names no version. */
+/** The versions that these tags stand for. A tag that this service did not make stands for none. */
 function toVersions(tags: EntityTags | undefined): Versions | undefined {
   if (tags === undefined || tags === '*') return tags
   return tags
