@@ -7,26 +7,26 @@ import { isRace, lockSchema, openSessions } from '#db/migrate'
 import { quoteTableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
-/** For one statement. 100,000 rows take seconds, and somebody watches. */
+/** The limit for one statement. 100,000 rows take seconds, and a person watches the command. */
 const statementMs = 30 * 60_000
-/** Whoever holds a table for longer is a backend that was not stopped. */
+/** How long to wait for a lock. A program that holds it for longer is a backend that still runs. */
 const lockMs = 10_000
-/** Another database of the cluster may be migrated at the same moment: see `isRace`. */
+/** Another database of the cluster may migrate at the same moment: see `isRace`. */
 const attempts = 3
 
-/** What `adopt` found and did. */
+/** What `adopt` found, and what it did. */
 export interface Adoption {
-  /** Undefined where there is no table to adopt. */
+  /** Undefined if there is no table to adopt. */
   readonly plan: Plan | undefined
-  /** Undefined where it only looked, or where something stood in the way. */
+  /** Undefined if nothing was changed: it only looked, or rows are in the way. */
   readonly done: Done | undefined
 }
 
 /**
- * Brings the tasks of another backend over, in one transaction that holds the lock of the migrations
- * and an exclusive one on the old table.
+ * Brings over the tasks of another backend, in one transaction. The transaction holds the lock of
+ * the migrations, and an exclusive lock on the old table.
  *
- * @param isMeant false only looks, and rolls back
+ * @param isMeant false: only look, and roll back
  * @throws DatabaseError in an outage, an Error that says what to do, or what Postgres refused
  */
 export async function adopt(
@@ -58,7 +58,7 @@ async function attempt(
   try {
     adoption = await run(transaction, request, isMeant)
   } catch (error) {
-    // On a connection that broke this fails too, and Postgres has rolled back by itself.
+    // This fails too if the connection broke. Then Postgres has rolled back already.
     await transaction
       .rollback()
       .execute()
@@ -99,7 +99,10 @@ async function setLimits(db: Kysely<unknown>): Promise<void> {
     set_config('lock_timeout', ${String(lockMs)}, true)`.execute(db)
 }
 
-/** Forced row-level security hides rows from the table's own owner. Nobody else sees this change. */
+/**
+ * Turns off forced row-level security, which hides rows even from the owner of the table. Until the
+ * transaction ends, nobody else sees the change.
+ */
 async function showRows(db: Kysely<unknown>, table: TableFacts | undefined): Promise<void> {
   if (!table?.isHidden || !table.isOwned) return
   await sql`alter table ${name(table)} no force row level security`.execute(db)
@@ -109,7 +112,7 @@ function name(table: { readonly schema?: string; readonly table: string }) {
   return sql.raw(quoteTableName(table))
 }
 
-/** Of a commit whose answer was lost nobody knows the end. */
+/** Explains a commit whose answer was lost: nobody knows whether it happened. */
 function doubt(error: unknown): never {
   if (sqlStateOf(error) !== undefined) throw error
   throw new Error(

@@ -16,10 +16,10 @@ export interface Done {
 }
 
 /**
- * Does what a plan says, inside a transaction that has the old table locked.
+ * Carries out a plan, in a transaction that has locked the old table.
  *
- * @param setLimits brings back the time limits that the migrations replace
- * @throws an Error where the counts do not agree, so that the transaction is rolled back
+ * @param setLimits sets the time limits again, because the migrations replace them
+ * @throws Error if the counts do not agree, so that the transaction is rolled back
  */
 export async function carryOut(
   db: Kysely<unknown>,
@@ -36,7 +36,7 @@ export async function carryOut(
   const kept = sql.raw(quoteTableName(plan.kept))
   const ids = sql.raw(quoteTableName(plan.ids))
   const idType = sql.raw(plan.users.idType)
-  // Requests must not read what an earlier grant to everybody leaves open.
+  // Requests must not read the old table by an earlier grant to PUBLIC.
   await sql`revoke all on ${kept} from public, ${sql.ref(callerRole)}`.execute(db)
   for (const column of plan.users.missing) {
     await sql`alter table ${users} add column ${sql.id(column)} text`.execute(db)
@@ -68,7 +68,7 @@ export async function carryOut(
   return { migrations, copied: stored, left, addedUsers }
 }
 
-/** Adds the owners that have no row, with nothing in it but the id. @returns how many */
+/** Adds each missing owner to the users table, with an id and nothing else. @returns how many */
 async function addUsers(
   db: Kysely<unknown>,
   by: Judgement & { users: TableName },

@@ -1,20 +1,20 @@
 import type { Column } from '#db/adopt/table-facts'
 
-/** Which columns of the old table the columns of `tasks` are filled from. */
+/** The columns of the old table that fill the columns of `tasks`. */
 export interface ColumnMapping {
   readonly id: Column
   readonly owner: Column
   readonly title: Column
   readonly description: Column | undefined
-  /** Two where the table has it under both names. */
+  /** Two columns if the table has one under each name. */
   readonly completed: readonly Column[]
   readonly createdAt: Column | undefined
   readonly updatedAt: Column | undefined
-  /** What `tasks` has no place for. */
+  /** Columns that `tasks` does not have. */
   readonly others: readonly Column[]
 }
 
-/** The names under which the backends of this brief keep a column, the usual one first. */
+/** The names that earlier backends give a column, the most usual first. */
 const names = {
   id: ['id'],
   owner: ['user_id', 'owner_id'],
@@ -31,7 +31,7 @@ const isText = ({ category }: Column) => category === 'S' || category === 'E'
 const isFlag = ({ type }: Column) => type === 'boolean' || isWhole(type)
 const isInstant = ({ type }: Column) => /^(timestamp|date\b)/.test(type)
 
-/** Finds the columns by name and checks their types. @returns what is wrong, where something is */
+/** Finds the columns by name and checks their types. @returns what is wrong, if anything is */
 export function mapColumns(columns: readonly Column[]): ColumnMapping | { faults: string[] } {
   const faults: string[] = []
   const find = (what: keyof typeof names, fits: (column: Column) => boolean, types: string) => {

@@ -4,18 +4,18 @@ import type { ProblemKind } from '#db/adopt/problems'
 import type { Column } from '#db/adopt/table-facts'
 import { quoteTableName, type TableName } from '#db/table-name'
 
-/** What the rows are judged by. */
+/** The tables, columns and options by which rows are judged. */
 export interface Judgement {
   readonly old: TableName
-  /** The name by which new ids are computed: the old table's, also once it is renamed. */
+  /** The first name of the old table, which new ids are computed from even after it was renamed. */
   readonly idsOf: string
   readonly mapping: ColumnMapping
-  /** Undefined where the users table is still to be made. */
+  /** Undefined if the users table does not exist yet. */
   readonly users: TableName | undefined
   readonly userIdType: string
-  /** Whether `tasks` is there already, and may hold an id. */
+  /** Whether `tasks` exists already, and may have a task with the same id. */
   readonly hasTasks: boolean
-  /** The zone of timestamps that have none. */
+  /** The time zone of timestamps without one. */
   readonly timeZone: string
   readonly repair: readonly ProblemKind[]
   readonly leave: readonly ProblemKind[]
@@ -25,7 +25,7 @@ export interface Judgement {
 const whiteSpace =
   '\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff'
 const uuid = sql.lit('^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$')
-/** Made once for this purpose (RFC 9562, 6.5); another one would give every row another id. */
+/** The namespace of computed ids (RFC 9562, 6.5). Another one would change every computed id. */
 const namespace = '5f0c2b1e64d94c0a9a5d3c1f7e86b210'
 
 /**
@@ -73,7 +73,7 @@ export const taskColumns = sql.raw(
   'user_id, id, title, description, completed, created_at, updated_at',
 )
 
-/** A judged row as a row of `tasks`. What was not said to be repaired has nothing to repair. */
+/** A judged row as a row of `tasks`, with every repair: a row that needs none stays the same. */
 export const taskValues = sql`user_id, id, left(title, 200), left(description, 1000),
   coalesce(completed, other_completed, false),
   coalesce(${usable('created_at')}, ${usable('updated_at')}, now()),
@@ -104,7 +104,7 @@ function unusable(name: string, from?: Column): RawBuilder<unknown> {
   return sql`(${isPresent} and ${usable(name)} is null)`
 }
 
-/** The owner's id as the users table would print it. A UUID may be written without its hyphens. */
+/** The owner's id as the users table prints it. The old table may have a UUID without hyphens. */
 function ownerKey({ mapping, userIdType }: Judgement): RawBuilder<unknown> {
   const text = sql`${column(mapping.owner)}::text`
   if (userIdType !== 'uuid') return text
@@ -129,7 +129,7 @@ function newId({ idsOf }: Judgement): RawBuilder<unknown> {
     || substr(hash, 18, 15))::uuid from (select ${hash} as hash) as hashed) end`
 }
 
-/** Texts that differ can be spellings of one UUID. */
+/** Different texts can be the same UUID in two spellings. */
 function repeated(id: Column): RawBuilder<unknown> {
   return id.category === 'S' ? sql`count(*) over (partition by owner_key, id) > 1` : sql`false`
 }

@@ -6,9 +6,9 @@ import { quoteTableName } from '#db/table-name'
 const nameBytes = 63
 
 /**
- * Renames the old table, and with it the indexes and sequences whose names begin with its name:
- * `tasks_pkey` is the name that the migrations give to an index of theirs. What refers to them goes
- * on doing so. Its foreign keys to the users table go: they would keep accounts from being deleted.
+ * Renames the old table, with the indexes and sequences whose names begin with its name, because
+ * the migrations make a `tasks_pkey` too. Other tables and views go on referring to it. Drops its
+ * foreign keys to the users table, which would keep accounts from being deleted.
  */
 export async function keepTable(db: Kysely<unknown>, { old, kept, userKeys }: Plan): Promise<void> {
   const oldName = sql.raw(quoteTableName(old))
@@ -34,7 +34,7 @@ export async function keepTable(db: Kysely<unknown>, { old, kept, userKeys }: Pl
   }
 }
 
-/** A name that would be cut off gets a number, so that two of them do not become the same. */
+/** Adds a number to a name that Postgres would cut off, so that two names stay different. */
 function shorten(name: string, index: number): string {
   if (Buffer.byteLength(name) <= nameBytes) return name
   return `${Buffer.from(name)

@@ -9,16 +9,16 @@ import { quoteTableName, type TableName } from '#db/table-name'
 
 /** What an operator asks for. */
 export interface AdoptRequest {
-  /** The old table; undefined takes `tasks`, or `task` where `tasks` is the service's own. */
+  /** The old table. If undefined, `tasks`, or `task` if `tasks` is the service's own. */
   readonly table: TableName | undefined
   readonly usersTable: TableName
-  /** Of the users table that the first migration makes where there is none. */
+  /** The type of the ids, if the first migration makes the users table. */
   readonly usersIdType: 'text' | 'uuid'
-  /** The zone of timestamps that have none. */
+  /** The time zone of timestamps without one. */
   readonly timeZone: string
   readonly repair: readonly ProblemKind[]
   readonly leave: readonly ProblemKind[]
-  /** How many ids of rows with a problem are listed, for each kind. */
+  /** How many ids to list for each kind of problem. */
   readonly mostIds: number
 }
 
@@ -27,14 +27,14 @@ export interface Plan {
   readonly old: TableFacts
   /** The name that the old table is kept under. */
   readonly kept: TableName
-  /** The table that says which task each old row has become. */
+  /** The table that says which task each old row became. */
   readonly ids: TableName
   readonly users: UsersFacts
   /** Foreign keys from the old table to the users table. */
   readonly userKeys: readonly string[]
-  /** What refers to the old table or reads it, and goes on doing so under its new name. */
+  /** What refers to the old table or reads it. It will do so under the new name. */
   readonly dependants: readonly string[]
-  /** What has to be changed before anything can be done. The rows are then not looked at. */
+  /** What must be changed before an adoption. If there is anything, the rows are not examined. */
   readonly faults: readonly string[]
   readonly rows: { readonly judgement: Judgement; readonly survey: Survey } | undefined
 }
@@ -42,7 +42,7 @@ export interface Plan {
 /**
  * Looks at the old table and the users table, and counts what would become of the rows.
  *
- * @returns undefined where there is no table to adopt
+ * @returns undefined if there is no table to adopt
  */
 export async function makePlan(
   db: Kysely<unknown>,
@@ -96,7 +96,7 @@ async function hasTasks(db: Kysely<unknown>): Promise<boolean> {
   return (await findTable(db, { table: 'tasks' }))?.isOurs ?? false
 }
 
-/** The table to adopt, as `AdoptRequest.table` says; undefined where there is none. */
+/** The table to adopt, as `AdoptRequest.table` says, undefined if there is none. */
 export async function findOldTable(
   db: Kysely<unknown>,
   name: TableName | undefined,
@@ -124,7 +124,7 @@ async function isTimeZone(db: Kysely<unknown>, name: string): Promise<boolean> {
   return rows.length > 0
 }
 
-/** `tasks_before_adoption`, or with a number where an adoption before has taken that. */
+/** `tasks_before_adoption`, with a number if an earlier adoption has taken that name. */
 async function freeNames(db: Kysely<unknown>, { schema, table }: TableFacts) {
   for (let number = 1; ; number += 1) {
     const suffix = number === 1 ? '' : `_${number}`

@@ -1,7 +1,7 @@
 /** Why a row cannot become a task as it is. */
 export interface ProblemMeaning {
   readonly means: string
-  /** What `--repair` does about it; without it, the row can only be left. */
+  /** What `--repair` does with such a row. Without it, the row can only be left. */
   readonly repair?: string
 }
 

@@ -3,19 +3,19 @@ import { type Judgement, judgedRows } from '#db/adopt/judged-rows'
 import { type ProblemKind, problemKinds } from '#db/adopt/problems'
 import { quoteTableName } from '#db/table-name'
 
-/** What the rows of the old table are, counted. */
+/** Counts of the rows of the old table. */
 export interface Survey {
   readonly rows: number
   readonly owners: number
   readonly copied: number
   readonly left: number
-  /** Rows that cannot become tasks, and of which nobody has said what to do with them. */
+  /** Rows that cannot become tasks, and that no option repairs or leaves. */
   readonly stuck: number
-  /** Titles that lose white space around them, as the API removes it. */
+  /** Titles that lose the white space around them, which the API removes too. */
   readonly trimmed: number
   readonly computedIds: number
   readonly problems: readonly Problem[]
-  /** How many rows have something in the columns that `tasks` has no place for. */
+  /** How many rows have a value in each column that `tasks` does not have. */
   readonly filled: Readonly<Record<string, number>>
 }
 
@@ -23,7 +23,7 @@ export interface Survey {
 export interface Problem {
   readonly kind: ProblemKind
   readonly rows: number
-  /** Their ids in the old table, as many as were asked for. */
+  /** Their ids in the old table, up to the number that was asked for. */
   readonly ids: readonly string[]
 }
 

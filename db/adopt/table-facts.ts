@@ -3,11 +3,11 @@ import { quoteTableName, type TableName } from '#db/table-name'
 
 export interface Column {
   readonly name: string
-  /** As Postgres prints it, such as `character varying(200)`; of a domain, the type behind it. */
+  /** As Postgres prints it, such as `character varying(200)`. For a domain, the type behind it. */
   readonly type: string
   /** Postgres' category of the type: `S` for text, `N` for numbers, `B` for boolean. */
   readonly category: string
-  /** Whether an insert that leaves it out fails. */
+  /** Whether an insert must give a value. */
   readonly isRequired: boolean
 }
 
@@ -15,10 +15,10 @@ export interface Column {
 export interface TableFacts {
   readonly schema: string
   readonly table: string
-  /** As the reader would write it in SQL. */
+  /** The name as one writes it in SQL. */
   readonly label: string
   readonly isTable: boolean
-  /** Whether it is the `tasks` of this service: its policy tells. */
+  /** Whether it is the `tasks` of this service, which the policy `tasks_of_caller` shows. */
   readonly isOurs: boolean
   /** Whether the login has the rights of its owner. */
   readonly isOwned: boolean
@@ -29,7 +29,7 @@ export interface TableFacts {
   readonly columns: readonly Column[]
 }
 
-/** Looks a table up as a statement would find it; undefined where there is none. */
+/** Looks a table up by the search path, as a statement does. Undefined if there is none. */
 export async function findTable(
   db: Kysely<unknown>,
   name: TableName,
@@ -56,18 +56,18 @@ export async function findTable(
   return rows[0]
 }
 
-/** A foreign key, and the tables at its ends as the reader would write them. */
+/** A foreign key, and the names of its two tables as one writes them in SQL. */
 export interface ForeignKey {
   readonly name: string
   readonly from: string
   readonly to: string
-  /** Its columns at the end where it is declared. */
+  /** The columns that it is declared on. */
   readonly columns: readonly string[]
-  /** Whether it is declared by a table that this service made. */
+  /** Whether a table of this service declares it. */
   readonly isOfService: boolean
 }
 
-/** The foreign keys that a table declares, and those that others declare on it. */
+/** The foreign keys that a table declares, and those of other tables that refer to it. */
 export async function foreignKeys(
   db: Kysely<unknown>,
   facts: TableFacts,
@@ -87,7 +87,7 @@ export async function foreignKeys(
   }
 }
 
-/** The views that read a table, as the reader would write them. */
+/** The names of the views that read a table, as one writes them in SQL. */
 export async function viewsOn(db: Kysely<unknown>, facts: TableFacts): Promise<string[]> {
   const { rows } = await sql<{ view: string }>`
     select distinct ev_class::regclass::text as "view"

@@ -4,14 +4,14 @@ import { quoteTableName, type TableName } from '#db/table-name'
 
 /** The users table of `USERS_TABLE`, as far as the adoption needs it. */
 export interface UsersFacts {
-  /** Undefined where the first migration makes it. */
+  /** Undefined if the first migration makes it. */
   readonly table: TableFacts | undefined
   readonly idType: string
-  /** Tables other than the old one and the service's own that refer to it: Better Auth's. */
+  /** The tables that refer to it, besides the old one and the service's own: Better Auth's. */
   readonly referrers: readonly string[]
-  /** Columns that `todo_owner()` writes and that it lacks. */
+  /** Columns that `todo_owner()` writes and the table lacks. */
   readonly missing: readonly string[]
-  /** Why no row with nothing but an id can be added, where it cannot. */
+  /** Why a row with only an id cannot be added, undefined if it can. */
   readonly refusal: string | undefined
   readonly faults: readonly string[]
 }
