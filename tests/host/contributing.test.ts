@@ -28,7 +28,7 @@ vi.setConfig({ testTimeout: 60_000 })
 
 /** A copy of the sources in which the guide was followed. */
 beforeAll(() => {
-  for (const path of [...globSync(sources), ...globSync('*.{ts,json}')]) {
+  for (const path of [...globSync(sources), ...globSync('*.{ts,json}'), 'docs/architecture.md']) {
     cpSync(path, join(folder, path), { recursive: true })
   }
   symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
