@@ -106,8 +106,6 @@ export async function closeDatabase(): Promise<void> {
 export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
-    driver: env().DATABASE_DRIVER,
-    neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
     poolSize: env().DATABASE_POOL_SIZE,
     queueLimit: env().DATABASE_QUEUE_LIMIT,
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
