@@ -34,7 +34,6 @@ function readEnvironment() {
       WORKERS: workers,
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(10),
-      DATABASE_QUEUE_LIMIT: wholeNumber(1, 100_000).default(2000),
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
       DATABASE_NAMED_STATEMENTS: flag.default(false),
       USERS_TABLE: tableName.prefault('users'),

@@ -8,6 +8,12 @@ import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
 
+/**
+ * Requests that may wait for the database. The deadline bounds how long they wait, and this how much
+ * memory they take, so it does not depend on the size of the pool.
+ */
+const queueLimit = 2000
+
 /** For all migrations together; without a limit, a network that swallows one would stop it all. */
 const preparationMs = 90_000
 
@@ -107,7 +113,7 @@ export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
     poolSize: env().DATABASE_POOL_SIZE,
-    queueLimit: env().DATABASE_QUEUE_LIMIT,
+    queueLimit,
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,

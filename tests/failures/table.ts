@@ -24,8 +24,7 @@ export interface Failure {
 
 /** What `serveTable` starts the service with, as the failures need it. */
 export const tableSettings = {
-  DATABASE_POOL_SIZE: '10',
-  DATABASE_QUEUE_LIMIT: '20',
+  DATABASE_POOL_SIZE: '4',
   RATE_LIMIT: '50/3600',
   SESSION_TOKENS: 'true',
   SESSION_CACHE_SECONDS: '0',
@@ -171,12 +170,12 @@ const away: Failure[] = [
 
 const tooMuch: Failure[] = [
   {
-    name: 'as many wait as the queue takes',
+    name: 'so many wait that no connection comes free in time',
     async provoke({ proxy, url }) {
-      // The database answers, slowly, and a crowd that comes again leaves no room.
+      // The database answers, slowly, and a crowd of different users has the connections.
       proxy.delayMs = 50
       let isOver = false
-      const crowd = Array.from({ length: 60 }, async () => {
+      const crowd = Array.from({ length: 120 }, async () => {
         while (!isOver) await send(url, 'GET', '/api/tasks', newUser()).then(() => sleep(20))
       })
       await sleep(300)
