@@ -45,7 +45,6 @@ function readEnvironment() {
         .string()
         .regex(/^[\w.-]+$/, { error: 'must be letters, digits, dots, hyphens or underscores.' })
         .default('better-auth'),
-      SESSION_CACHE_SECONDS: wholeNumber(0, 300).default(10),
       SESSIONS_TABLE: tableName.prefault('session'),
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),

@@ -27,7 +27,6 @@ export const tableSettings = {
   DATABASE_POOL_SIZE: '4',
   RATE_LIMIT: '50/3600',
   SESSION_TOKENS: 'true',
-  SESSION_CACHE_SECONDS: '0',
 }
 const quota = 50
 
