@@ -54,7 +54,6 @@ function readEnvironment() {
       RATE_LIMIT_ADDRESS: quota.prefault('off'),
       TRUSTED_PROXIES: addresses.prefault(''),
       LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-      SERVER_TIMING: flag.default(false),
       METRICS_TOKEN: z.string().min(16, { error: 'is shorter than 16 characters.' }).optional(),
       OTEL_SDK_DISABLED: flag.default(false),
       OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], { error: 'must be otlp or none.' }).optional(),

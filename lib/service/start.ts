@@ -28,7 +28,7 @@ export async function start(port = env().PORT): Promise<void> {
 /** Checks the environment and subscribes what is told of requests, before the first one. */
 async function startWatching(): Promise<void> {
   refuseIgnoredSettings()
-  if (env().SERVER_TIMING) startServerTiming()
+  if (isDevelopment()) startServerTiming()
   if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
   if (isTraced())
     shared.todoEndTracing = await (await import('#lib/observability/tracing')).startTracing()
