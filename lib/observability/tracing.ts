@@ -8,8 +8,14 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import { waitUntil } from '@vercel/functions'
 import { isDatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/retry'
@@ -18,29 +24,25 @@ import { outgoing } from '#lib/http/outgoing'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
 import { log } from '#lib/log'
-import { openExporter, openSampler } from '#lib/observability/span-export'
 
 const propagator = new W3CTraceContextPropagator()
 
 /**
- * From now on each request is a span, and each transaction a child of it, sent by OTLP as the
- * standard variables say. Ours is not the global provider: Next would add spans of its own, each
- * request twice. Attributes are numbers, patterns and codes, never a path, an id or a statement.
+ * From now on each request is a span, and each transaction a child of it, sent by OTLP. The exporter
+ * and the resource read OpenTelemetry's variables themselves. Ours is not the global provider: Next
+ * would add spans of its own, each request twice. Attributes are numbers, patterns and codes, never
+ * a path, an id or a statement.
  *
  * @returns what sends the rest and ends it
  */
-export async function startTracing(): Promise<() => Promise<void>> {
+export function startTracing(): () => Promise<void> {
   setGlobalErrorHandler(tellLoss)
   const defaults = resourceFromAttributes({ 'service.name': 'todo-backend' })
+  const root = new TraceIdRatioBasedSampler(env().OTEL_TRACES_SAMPLER_ARG)
   const provider = new TracerProvider({
     resource: defaults.merge(detectResources({ detectors: [envDetector] })),
-    sampler: openSampler(),
-    spanProcessors: [
-      new BatchSpanProcessor({
-        exporter: await openExporter(),
-        scheduledDelayMillis: env().OTEL_BSP_SCHEDULE_DELAY,
-      }),
-    ],
+    sampler: new ParentBasedSampler({ root }),
+    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   })
   const tracer = provider.getTracer('todo-backend')
   const current = new AsyncLocalStorage<Context>()
