@@ -3,12 +3,12 @@ import { isDatabaseError } from '#db/errors'
 import { openTestDatabase } from '#tests/support/databases'
 
 const queueLimit = 20
-const slow = { sql: 'select pg_sleep(0.2)', parameters: [] }
+const slow = { sql: 'select pg_sleep(0.05)', parameters: [] }
 
 describe.each(['postgres', 'neon'] as const)('on %s', (name) => {
   /** Sends slow work of these users all at once. @returns what became of each, in that order */
   async function crowd(users: readonly string[]): Promise<string[]> {
-    const opened = await openTestDatabase(name, { poolSize: 4, queueLimit })
+    const opened = await openTestDatabase(name, { poolSize: 1, queueLimit })
     const outcomes: string[] = []
     await Promise.all(
       users.map(async (user) => {
@@ -21,7 +21,7 @@ describe.each(['postgres', 'neon'] as const)('on %s', (name) => {
   }
 
   test('more than the queue takes are refused at once, and the rest are served', async () => {
-    const outcomes = await crowd(Array.from({ length: 100 }, () => crypto.randomUUID()))
+    const outcomes = await crowd(Array.from({ length: 200 }, () => crypto.randomUUID()))
     const refused = outcomes.lastIndexOf('overloaded') + 1
     expect(refused).toBeGreaterThan(0)
     expect(new Set(outcomes.slice(0, refused))).toEqual(new Set(['overloaded']))
