@@ -170,17 +170,21 @@ const away: Failure[] = [
 const tooMuch: Failure[] = [
   {
     name: 'so many wait that no connection comes free in time',
-    async provoke({ proxy, url }) {
-      // The database answers, slowly, and a crowd of different users has the connections.
-      proxy.delayMs = 50
+    async provoke({ sql, url }) {
+      // Each request keeps Postgres busy, and a crowd of different users has the connections.
+      await sql(
+        `create function be_slow() returns trigger language plpgsql as
+          $$ begin perform pg_sleep(0.07); return new; end $$`,
+        'create trigger slow before insert on rate_limits for each row execute function be_slow()',
+      )
       let isOver = false
-      const crowd = Array.from({ length: 120 }, async () => {
+      const crowd = Array.from({ length: 150 }, async () => {
         while (!isOver) await send(url, 'GET', '/api/tasks', newUser()).then(() => sleep(20))
       })
       await sleep(300)
       return async () => {
         isOver = true
-        proxy.delayMs = 0
+        await sql('drop function be_slow cascade')
         await Promise.all(crowd)
       }
     },
