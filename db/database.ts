@@ -17,8 +17,6 @@ import type { TableName } from '#db/table-name'
 import type { Transport, TransportOptions } from '#db/transports/transport'
 
 export interface DatabaseOptions extends TransportOptions {
-  /** Chooses the transport where the URL alone does not. */
-  readonly driver?: Transport['name'] | undefined
   readonly usersTable: TableName
   /** Of the users table that the migration creates where there is none. */
   readonly usersIdType: UsersIdType
@@ -127,7 +125,7 @@ async function isProven(
 
 /** Each driver is loaded only where it is used: PGlite alone is 20 MB of WebAssembly. */
 async function openTransport(options: DatabaseOptions): Promise<Transport> {
-  switch (options.driver ?? driverOf(options.url)) {
+  switch (driverOf(options.url)) {
     case 'pglite':
       return (await import('#db/transports/pglite')).openPglite(options)
     case 'neon':

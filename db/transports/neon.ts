@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { neon, neonConfig, Pool } from '@neondatabase/serverless'
+import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { Lines, shareOf } from '#db/transports/lines'
@@ -11,7 +11,6 @@ import type { Row, Transport, TransportOptions } from '#db/transports/transport'
  * functions that are frozen between requests. Migrations need a session and use its WebSocket pool.
  */
 export function openNeon(options: TransportOptions): Transport {
-  if (options.neonFetchEndpoint !== undefined) pointAtStandIn(options.neonFetchEndpoint)
   const sql = neon(options.url)
   const lines = new Lines({
     capacity: options.queueLimit,
@@ -78,13 +77,3 @@ function mayHaveRun(error: unknown): boolean {
 /** What Neon's proxy says before it has a compute to send statements to. */
 const neverReached =
   /couldn't connect to compute node|control plane request failed|failed to acquire permit|http status 429/i
-
-/** Points the driver, whose settings are global, at a stand-in of Neon's proxy on this machine. */
-function pointAtStandIn(endpoint: string): void {
-  neonConfig.fetchEndpoint = endpoint
-  neonConfig.wsProxy = new URL('/v2', endpoint).href.replace(/^https?:\/\//, '')
-  neonConfig.useSecureWebSocket = false
-  neonConfig.forceDisablePgSSL = true
-  neonConfig.pipelineTLS = false
-  neonConfig.pipelineConnect = false
-}

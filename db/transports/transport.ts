@@ -21,8 +21,6 @@ export interface TransportOptions {
   readonly queueTimeoutMs: number
   /** Statements keep a name on their connection, so that Postgres parses them once (`pg` only). */
   readonly namedStatements: boolean
-  /** Where Neon's HTTP driver sends its queries instead of the host in the URL. */
-  readonly neonFetchEndpoint?: string | undefined
   /** Called with the pool, so that a host which freezes processes can close idle connections. */
   readonly onPool?: ((pool: object) => void) | undefined
   /** Called for a fault that belongs to no request, such as an idle connection that broke. */

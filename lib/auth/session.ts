@@ -3,10 +3,11 @@ import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
 import { setLatest } from '#lib/bounded-map'
-import { env } from '#lib/config/env'
 import { findSession } from '#lib/service/database'
 
 const cacheLimit = 10_000
+/** A sign-out is noticed so late at most. A page sends its requests within this time. */
+const rememberedMs = 10_000
 
 interface Entry {
   readonly session: Promise<Session | undefined>
@@ -37,7 +38,7 @@ function findCached(token: string): Promise<Session | undefined> {
   const known = cache.get(token)
   if (known !== undefined && known.until > Date.now()) return known.session
   const session = findSession(token)
-  const entry = { session, until: Date.now() + env().SESSION_CACHE_SECONDS * 1000 }
+  const entry = { session, until: Date.now() + rememberedMs }
   const forget = () => {
     if (cache.get(token) === entry) cache.delete(token)
   }

@@ -48,20 +48,7 @@ export const tableName = z.string().transform(toTableName)
 export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
-export const otlpProtocol = z.enum(['http/protobuf', 'http/json'], {
-  error: 'must be http/protobuf or http/json. gRPC is not supported; collectors take both.',
-})
-const samplers = ['always_on', 'always_off', 'traceidratio'] as const
-export const sampler = z.enum(
-  [...samplers, ...samplers.map((name) => `parentbased_${name}` as const)],
-  {
-    error: 'must be always_on, always_off or traceidratio, or one of them after parentbased_.',
-  },
-)
 export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
-export const propagators = z.string().regex(/\btracecontext\b/, {
-  error: 'must name tracecontext, which is the only one that is supported.',
-})
 
 function isTrue(value: string): boolean {
   return value === 'true'

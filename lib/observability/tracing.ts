@@ -8,8 +8,14 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import { waitUntil } from '@vercel/functions'
 import { isDatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/retry'
@@ -18,30 +24,25 @@ import { outgoing } from '#lib/http/outgoing'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
 import { log } from '#lib/log'
-import { openExporter, openSampler } from '#lib/observability/span-export'
 
 const propagator = new W3CTraceContextPropagator()
 
 /**
  * From now on makes a span of each request, with a child for each transaction, and sends them by
- * OTLP as the standard variables say. The provider is not the global one, because then Next would
- * add its own span of every request. Attributes are numbers, patterns and codes, never a path, an
- * id or a statement.
+ * OTLP. The exporter and the resource read OpenTelemetry's variables themselves. The provider is not
+ * the global one, because then Next would add its own span of every request. Attributes are
+ * numbers, patterns and codes, never a path, an id or a statement.
  *
  * @returns a function that sends the remaining spans and ends tracing
  */
-export async function startTracing(): Promise<() => Promise<void>> {
+export function startTracing(): () => Promise<void> {
   setGlobalErrorHandler(tellLoss)
   const defaults = resourceFromAttributes({ 'service.name': 'todo-backend' })
+  const root = new TraceIdRatioBasedSampler(env().OTEL_TRACES_SAMPLER_ARG)
   const provider = new TracerProvider({
     resource: defaults.merge(detectResources({ detectors: [envDetector] })),
-    sampler: openSampler(),
-    spanProcessors: [
-      new BatchSpanProcessor({
-        exporter: await openExporter(),
-        scheduledDelayMillis: env().OTEL_BSP_SCHEDULE_DELAY,
-      }),
-    ],
+    sampler: new ParentBasedSampler({ root }),
+    spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   })
   const tracer = provider.getTracer('todo-backend')
   const current = new AsyncLocalStorage<Context>()

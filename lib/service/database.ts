@@ -8,6 +8,12 @@ import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
 
+/**
+ * Requests that may wait for the database. The deadline bounds how long they wait, and this how much
+ * memory they take, so it does not depend on the size of the pool.
+ */
+const queueLimit = 2000
+
 /** The limit for all migrations: a network that drops packets must not block the start. */
 const preparationMs = 90_000
 
@@ -105,10 +111,8 @@ export async function closeDatabase(): Promise<void> {
 export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
-    driver: env().DATABASE_DRIVER,
-    neonFetchEndpoint: env().NEON_FETCH_ENDPOINT,
     poolSize: env().DATABASE_POOL_SIZE,
-    queueLimit: env().DATABASE_QUEUE_LIMIT,
+    queueLimit,
     namedStatements: env().DATABASE_NAMED_STATEMENTS,
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,

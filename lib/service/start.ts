@@ -28,10 +28,12 @@ export async function start(port = env().PORT): Promise<void> {
 /** Checks the environment, and starts everything that observes requests, before the first one. */
 async function startWatching(): Promise<void> {
   refuseIgnoredSettings()
-  if (env().SERVER_TIMING) startServerTiming()
+  if (isDevelopment()) startServerTiming()
   if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
-  if (isTraced())
-    shared.todoEndTracing = await (await import('#lib/observability/tracing')).startTracing()
+  if (env().OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) {
+    const { startTracing } = await import('#lib/observability/tracing')
+    shared.todoEndTracing = startTracing()
+  }
   if (env().BETTER_AUTH_URL === undefined) {
     log().warn({
       event: 'no_key_set',
@@ -53,14 +55,6 @@ async function startDatabase(): Promise<void> {
 export async function stop(): Promise<void> {
   await Promise.race([shared.todoEndTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
   await closeDatabase()
-}
-
-/** Whether the standard variables turn traces on. If not, OpenTelemetry is not loaded. */
-function isTraced(): boolean {
-  const { OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER: exporter } = env()
-  const endpoint = env().OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? env().OTEL_EXPORTER_OTLP_ENDPOINT
-  if (OTEL_SDK_DISABLED || exporter === 'none') return false
-  return exporter === 'otlp' || endpoint !== undefined
 }
 
 /** Runs `start`. If it fails, prints what is wrong and what to do, and ends the process. */

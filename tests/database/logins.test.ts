@@ -63,6 +63,37 @@ test('a login that owns nothing serves, once an administrator has migrated', asy
   await database.close()
 })
 
+test('a backup needs a login that row-level security does not bind, and the owner is none', async () => {
+  const name = await createDatabase(server)
+  const owner = await createLogin(server, 'createrole')
+  await runSql(server.url('postgres'), `alter database ${name} owner to ${owner}`)
+  await runSql(server.url(name), `alter schema public owner to ${owner}`)
+  await runSql(
+    server.url('postgres'),
+    `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
+    `grant todo_app to ${owner}`,
+  )
+  const database = await openAs(owner, name)
+  await database.makeReady()
+  await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
+  await database.close()
+  // As pg_dump reads a table.
+  const dump = (login: string, rowSecurity: 'on' | 'off') =>
+    runSql(
+      server.url(name, login),
+      `set row_security = ${rowSecurity}`,
+      'select user_id from rate_limits',
+      'select id from users',
+      'select user_id from tasks',
+    )
+  await expect(dump(owner, 'off')).rejects.toThrow('affected by row-level security')
+  expect(await dump(owner, 'on')).toEqual([])
+  const backup = await createLogin(server, 'bypassrls in role pg_read_all_data')
+  for (const login of ['postgres', backup]) {
+    expect(await dump(login, 'off')).toEqual([{ user_id: 'alice' }])
+  }
+})
+
 test('a login that may not migrate is told what to run', async () => {
   const name = await createDatabase(server)
   // Before Postgres 15 everybody may make tables in it.

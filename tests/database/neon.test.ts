@@ -26,8 +26,7 @@ beforeAll(async () => {
   const name = await createDatabase(server)
   direct = server.url(name)
   service = await startService('node', {
-    DATABASE_URL: standIn.url(name),
-    NEON_FETCH_ENDPOINT: standIn.endpoint,
+    ...standIn.settings(name),
     DATABASE_TIMEOUT_MS: String(deadlineMs),
   })
 })
@@ -125,7 +124,6 @@ test('the driver sends the URL as Neon gave it, and what it takes from its answe
   const database = await openDatabase({
     ...options,
     url: standIn.url('postgres').replace('sslmode=require&', ''),
-    neonFetchEndpoint: standIn.endpoint,
   })
   const statement = { sql: 'select 1', parameters: [] }
   await expect(database.transport.transaction([statement], 2000)).rejects.toMatchObject({

@@ -112,14 +112,13 @@ describe('on Postgres over TCP', () => {
 describe('on Neon over HTTP', () => {
   let standIn: NeonStandIn
   let service: Service
-  let url: string
+  let name: string
 
-  const start = () =>
-    startService('node', { DATABASE_URL: url, NEON_FETCH_ENDPOINT: standIn.endpoint })
+  const start = () => startService('node', standIn.settings(name))
 
   beforeAll(async () => {
     standIn = await startNeonStandIn(server.port, password)
-    url = standIn.url(await createDatabase(server))
+    name = await createDatabase(server)
     service = await start()
   })
   afterAll(async () => {

@@ -75,7 +75,6 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
     const database = await openDatabase({
       ...options,
       url: standIn.url('postgres'),
-      neonFetchEndpoint: standIn.endpoint,
     })
     await database.makeReady()
     expect(await database.isReady()).toBe(true)

@@ -4,8 +4,8 @@ import { logLines } from '#tests/failures/log-lines'
 import { newPerson } from '#tests/failures/requests'
 import { failureWith, sqlStates } from '#tests/failures/sql-states'
 import { failures, tableSettings } from '#tests/failures/table'
-import { openWorld, type World } from '#tests/failures/world'
-import { tokenFor } from '#tests/support/tokens'
+import { host, openWorld, type World } from '#tests/failures/world'
+import { newUser, tokenFor } from '#tests/support/tokens'
 
 let world: World
 
@@ -28,6 +28,14 @@ describe('the answer and the log are the same on every host', () => {
   test('and every SQLSTATE that docs/database.md names is among them', () => {
     expect(sqlStates.length).toBeGreaterThanOrEqual(16)
   })
+})
+
+test('answers say how long they took in development, and nowhere else', async () => {
+  const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
+  const response = await fetch(`${world.url}/api/tasks`, { headers })
+  const timing = response.headers.get('server-timing')
+  if (host !== 'next dev') expect(timing).toBeNull()
+  else expect(timing).toMatch(/^auth;dur=\d+\.\d\d, db;dur=\d+\.\d\d, total;dur=\d+\.\d\d$/)
 })
 
 test('each request is one line of the log, without a token, a cookie or a body', async () => {

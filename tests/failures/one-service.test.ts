@@ -15,7 +15,6 @@ beforeAll(async () => {
   world = await openWorld({
     DATABASE_POOL_SIZE: String(poolSize),
     SESSION_TOKENS: 'true',
-    SESSION_CACHE_SECONDS: '60',
     LOG_LEVEL: 'warn',
   })
 })

@@ -111,7 +111,7 @@ export async function ask(
   const answer = await askOnce(world, name, person)
   // Readiness may be remembered for a moment, so that asking often costs the database nothing.
   if (!(name === 'ready' || mayPass) || isMeant(answer)) return answer
-  for (const end = performance.now() + 8000; performance.now() < end; await sleep(50)) {
+  for (const end = performance.now() + 20_000; performance.now() < end; await sleep(50)) {
     const later = await askOnce(world, name, person)
     if (isMeant(later)) return later
   }

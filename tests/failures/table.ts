@@ -24,11 +24,9 @@ export interface Failure {
 
 /** What `serveTable` starts the service with, as the failures need it. */
 export const tableSettings = {
-  DATABASE_POOL_SIZE: '10',
-  DATABASE_QUEUE_LIMIT: '20',
+  DATABASE_POOL_SIZE: '4',
   RATE_LIMIT: '50/3600',
   SESSION_TOKENS: 'true',
-  SESSION_CACHE_SECONDS: '0',
 }
 const quota = 50
 
@@ -171,18 +169,22 @@ const away: Failure[] = [
 
 const tooMuch: Failure[] = [
   {
-    name: 'as many wait as the queue takes',
-    async provoke({ proxy, url }) {
-      // The database answers, slowly, and a crowd that comes again leaves no room.
-      proxy.delayMs = 50
+    name: 'so many wait that no connection comes free in time',
+    async provoke({ sql, url }) {
+      // Each request keeps Postgres busy, and a crowd of different users has the connections.
+      await sql(
+        `create function be_slow() returns trigger language plpgsql as
+          $$ begin perform pg_sleep(0.07); return new; end $$`,
+        'create trigger slow before insert on rate_limits for each row execute function be_slow()',
+      )
       let isOver = false
-      const crowd = Array.from({ length: 60 }, async () => {
+      const crowd = Array.from({ length: 150 }, async () => {
         while (!isOver) await send(url, 'GET', '/api/tasks', newUser()).then(() => sleep(20))
       })
       await sleep(300)
       return async () => {
         isOver = true
-        proxy.delayMs = 0
+        await sql('drop function be_slow cascade')
         await Promise.all(crowd)
       }
     },

@@ -1,6 +1,8 @@
 import { globSync, readFileSync, realpathSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { options } from '#tests/support/databases'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
@@ -78,10 +80,12 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
     const server = postgresAt(inject('postgresPort'))
     const standIn = await startNeonStandIn(server.port, password)
     try {
-      await using service = await startService('vercel', {
-        DATABASE_URL: standIn.url(await createDatabase(server)),
-        NEON_FETCH_ENDPOINT: standIn.endpoint,
-      })
+      const name = await createDatabase(server)
+      // The build has migrated, so a function needs no WebSocket.
+      const database = await openDatabase({ ...options, url: server.url(name) })
+      await database.makeReady()
+      await database.close()
+      await using service = await startService('vercel', standIn.settings(name))
       expect(await ask(service.url)).toEqual([200, 401, 200])
     } finally {
       await standIn.close()

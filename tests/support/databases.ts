@@ -48,7 +48,6 @@ export async function openTestDatabase(
   const database = await openDatabase({
     ...options,
     url: standIn.url(databaseName),
-    neonFetchEndpoint: standIn.endpoint,
     ...overrides,
   })
   const close = async () => {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import { BatchRunner, faultOf } from '#tests/support/neon-batch'
+import { redirectToStandIn, standInHost } from '#tests/support/neon-redirect'
 import { tunnelToPostgres } from '#tests/support/websocket-tunnel'
 
 /** What the next fetches meet instead of an answer. */
@@ -16,10 +17,11 @@ export type NeonFault =
   | 'cut'
 
 export interface NeonStandIn {
-  /** For `NEON_FETCH_ENDPOINT`. */
   readonly endpoint: string
   /** A URL as Neon hands it out, for a database of the Postgres behind. */
   url(database: string, login?: string): string
+  /** What a service that is started needs to have that database. */
+  settings(database: string): Record<string, string>
   /** Faults to come, used up one a fetch. */
   readonly faults: NeonFault[]
   /** Fetches so far. */
@@ -28,8 +30,6 @@ export interface NeonStandIn {
   readonly tunnels: number
   close(): Promise<void>
 }
-
-const host = 'ep-test-stand-in.eu-central-1.aws.neon.tech'
 
 /**
  * Speaks Neon's protocols in front of a real Postgres: its HTTP `/sql`, and the WebSocket `/v2` that
@@ -54,7 +54,7 @@ export async function startNeonStandIn(
     }
     if (typeof fault === 'object') await sleep(fault.delayMs)
     if (request.socket.destroyed) return undefined
-    const wrong = faultOf(request, host)
+    const wrong = faultOf(request, standInHost(port))
     if (wrong !== undefined) return reply(response, 400, JSON.stringify({ message: wrong }))
     const [status, body] = await runner.run(request)
     if (fault === 'lost answer') return request.socket.destroy()
@@ -63,17 +63,19 @@ export async function startNeonStandIn(
 
   server.on('upgrade', (request, socket, head) => {
     const { pathname, searchParams } = new URL(request.url ?? '', 'http://stand-in')
-    const isOurs = pathname === '/v2' && searchParams.get('address') === `${host}:5432`
+    const isOurs = pathname === '/v2' && searchParams.get('address') === `${standInHost(port)}:5432`
     if (!isOurs) return socket.destroy()
     tunnels += 1
     return tunnelToPostgres(sockets, postgresPort, request, socket, head)
   })
 
   const port = await listen(server)
+  const url = (database: string, login = 'postgres') =>
+    `postgresql://${login}:${password}@${standInHost(port)}/${database}?sslmode=require&channel_binding=require`
   return {
     endpoint: `http://127.0.0.1:${port}/sql`,
-    url: (database, login = 'postgres') =>
-      `postgresql://${login}:${password}@${host}/${database}?sslmode=require&channel_binding=require`,
+    url,
+    settings: (database) => ({ DATABASE_URL: url(database), NODE_OPTIONS: redirectToStandIn }),
     faults,
     get fetches() {
       return fetches

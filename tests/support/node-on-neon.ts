@@ -7,11 +7,8 @@ import { target } from '#tests/support/target'
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
   const server = await takePostgres()
   const standIn = await startNeonStandIn(server.port, password)
-  const url = standIn.url(await createDatabase(server))
-  const tearDown = await target('node', async () => ({
-    DATABASE_URL: url,
-    NEON_FETCH_ENDPOINT: standIn.endpoint,
-  }))(project)
+  const settings = standIn.settings(await createDatabase(server))
+  const tearDown = await target('node', async () => settings)(project)
   return async () => {
     await tearDown?.()
     await standIn.close()

@@ -9,10 +9,7 @@ export function onPostgres(host: Host) {
   return async (project: TestProject): Promise<() => Promise<void>> => {
     const server = await takePostgres()
     const url = server.url(await createDatabase(server))
-    const tearDown = await target(host, async () => ({
-      DATABASE_URL: url,
-      SERVER_TIMING: 'true',
-    }))(project)
+    const tearDown = await target(host, async () => ({ DATABASE_URL: url }))(project)
     return async () => {
       await tearDown?.()
       await releasePostgres()

@@ -50,7 +50,7 @@ test.each(['development', 'production'] as const)(
   'the defaults in docs/operations.md are those of the service, in %s',
   async (mode) => {
     const settings = settingsOf('docs/operations.md')
-    expect(settings.length).toBeGreaterThan(30)
+    expect(settings.length).toBeGreaterThan(20)
     const plain = await read({}, mode)
     for (const { name, defaults } of settings) {
       const [, value] = /^`([^`]*)`$/.exec(defaults[mode]) ?? []
