@@ -1,15 +1,15 @@
-/** Why a connection did not come about. */
+/** Why a connection could not be made. */
 export interface ConnectionFault {
-  /** The reason and the remedy. It has no part of the URL, which has a password in it. */
+  /** The reason and the remedy, without any part of the URL, which has a password. */
   readonly says: string
-  /** Whether only another setting, here or at the database, can mend it. */
+  /** Whether it lasts until somebody changes a setting, here or at the database. */
   readonly isSetting: boolean
 }
 
 const untrusted =
   'its certificate is not signed by anybody whom this service trusts. Name its CA: sslrootcert=<file> in DATABASE_URL, or NODE_EXTRA_CA_CERTS=<file>. sslmode=require encrypts without checking the certificate'
 
-/** By what Node and pg put into the code or the message of an error. */
+/** The faults, by what Node and pg write into the code or the message of an error. */
 const faults: readonly (readonly [pattern: RegExp, isSetting: boolean, says: string])[] = [
   [/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET)|CERT_UNTRUSTED/, true, untrusted],
   [
@@ -47,11 +47,11 @@ const faults: readonly (readonly [pattern: RegExp, isSetting: boolean, says: str
   [/^ECONNREFUSED/, false, 'nothing listens at the host and port in DATABASE_URL'],
 ]
 
-/** SQLSTATEs that a server answers a connection with. Messages of others can repeat what users sent. */
+/** SQLSTATEs that refuse a connection. Messages with other SQLSTATEs may repeat what users sent. */
 const ofConnecting = /^(?:08|28|3D|55000)/
 const sqlState = /^[0-9A-Z]{5}$/
 
-/** @returns undefined where the error does not tell */
+/** @returns undefined if the error is none of these */
 export function connectionFaultOf(error: unknown): ConnectionFault | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''

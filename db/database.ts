@@ -18,11 +18,11 @@ import type { Transport, TransportOptions } from '#db/transports/transport'
 
 export interface DatabaseOptions extends TransportOptions {
   readonly usersTable: TableName
-  /** Of the users table that the migration creates where there is none. */
+  /** The type of the ids, if the migration creates the users table. */
   readonly usersIdType: UsersIdType
   readonly sessionsTable: TableName
   readonly limits: TimeLimits
-  /** Told at the start which other logins may serve the database; see ADR 0051. */
+  /** Called at the start if other logins may serve this database; see ADR 0051. */
   readonly onOtherLogins?: ((logins: string) => void) | undefined
 }
 
@@ -39,20 +39,20 @@ export interface OpenDatabase {
     rateLimit?: RateLimit,
     signal?: () => AbortSignal,
   ): CallerDatabase
-  /** The session that a token of Better Auth's names, undefined where it is over. */
+  /** The session of a token of Better Auth, undefined if it is over. */
   selectSession(token: string): Promise<Session | undefined>
-  /** Migrates where it must, then proves the second wall. One round trip on a migrated database. */
+  /** Migrates if needed, then proves the second wall. One round trip on a migrated database. */
   makeReady(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
   isReady(): Promise<boolean>
-  /** What the tables are like, for the doctor; see `inspectTables`. */
+  /** The state of the tables, for the doctor; see `inspectTables`. */
   inspect(): Promise<Inspection>
   /** Whether the users table has a user, for the doctor; see `hasUser`. */
   hasUser(userId: string): Promise<boolean | undefined>
   close(): Promise<void>
 }
 
-/** Opens the transport that the URL asks for. Nothing is sent yet, except by PGlite to itself. */
+/** Opens the transport for the URL. It sends nothing to a server yet. */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const transport = await openTransport(options)
   const { limits, usersTable, usersIdType, sessionsTable } = options
@@ -90,7 +90,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   }
 }
 
-/** Of a user whom no row can name the database is not asked. */
+/** Refuses a user whose id no column can hold, without asking the database. */
 async function refuseUser(): Promise<never> {
   throw new DatabaseError('no id of a user has this form', {
     kind: 'unknown_user',
@@ -117,7 +117,7 @@ async function isProven(
   try {
     return await proveIsolation(transport, limits, onProof)
   } catch (error) {
-    // The migration makes the role that cannot be taken yet.
+    // The role cannot be taken because the migration has not made it yet.
     if (isDatabaseError(error) && error.sqlState === '42501') return false
     throw error
   }

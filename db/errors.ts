@@ -16,7 +16,7 @@ export type DatabaseErrorKind =
   | 'rate_limited'
   /** The second wall does not hold, or its role cannot be taken; the message says what to run. */
   | 'not_isolated'
-  /** A mistake of ours. */
+  /** A bug of this service. */
   | 'internal'
 
 interface Meaning {
@@ -32,9 +32,9 @@ const unknownUser: Meaning = { kind: 'unknown_user', transient: false }
 const internal: Meaning = { kind: 'internal', transient: false }
 
 /**
- * SQLSTATE, or its class of two characters, to meaning. Documented in `docs/database.md`.
- * Validation has refused every other bad value before the database is asked, so 22P02 and 22003
- * can only come from a user id that the column's type does not take.
+ * What each SQLSTATE means, or each class (its first two characters). `docs/database.md` has the
+ * same table. Validation refuses all other bad values before the database is asked, so 22P02 and
+ * 22003 can only come from a user id that does not fit the type of the column.
  */
 export const sqlStates: Readonly<Record<string, Meaning>> = {
   '08': retryable, // connection exception
@@ -66,12 +66,12 @@ const networkCodes = new Set([
 const networkMessages =
   /connection terminated|connection error|client was closed|is not queryable|query read timeout|timeout expired|timeout exceeded/i
 
-/** The same in every copy of this module: Next makes two of it; see ADR 0041. */
+/** `Symbol.for` gives every copy of this module the same symbol. Next makes two; see ADR 0041. */
 const brand = Symbol.for('todo-backend:DatabaseError')
 
 /**
- * A failure of the database, with what it means. The original error is the `cause`. Recognise it
- * with `isDatabaseError`.
+ * An error of the database with its meaning, and the original error as its `cause`. Code must
+ * recognise it with `isDatabaseError`, not `instanceof`.
  */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
@@ -79,9 +79,9 @@ export class DatabaseError extends Error {
   readonly kind: DatabaseErrorKind
   readonly transient: boolean
   readonly sqlState: string | undefined
-  /** What `todo_take_permit` adds to a refusal. */
+  /** The detail of the error: `todo_take_permit` writes the seconds to wait into it. */
   readonly detail: string | undefined
-  /** False when the statements have certainly had no effect, so that they may be sent again. */
+  /** False if the statements certainly had no effect, so that they may be sent again. */
   readonly mayHaveRun: boolean
 
   constructor(
@@ -102,12 +102,12 @@ export class DatabaseError extends Error {
   }
 }
 
-/** The same failure of statements that change nothing, whether they have run or not. */
+/** The same error for statements that change nothing: they may always be sent again. */
 export function withoutEffect(error: DatabaseError): DatabaseError {
   return new DatabaseError(error.message, { ...error, mayHaveRun: false, cause: error.cause })
 }
 
-/** Whether an error is a `DatabaseError`, of whichever copy of this module. */
+/** Whether an error is a `DatabaseError`, from any copy of this module. */
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return typeof error === 'object' && error !== null && brand in error
 }
@@ -121,7 +121,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 }
 
 /**
- * Gives any error of a driver its meaning.
+ * Converts an error of any driver.
  *
  * @param mayHaveRun whether the statements may have taken effect although they failed
  */
@@ -147,7 +147,7 @@ function detailOf(error: unknown): string | undefined {
 
 function isNetworkError(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  // What Neon's driver says without a SQLSTATE comes from Neon's proxy, or from the way to it.
+  // An error of Neon's driver without a SQLSTATE comes from Neon's proxy or from the network.
   if (['TimeoutError', 'AbortError', 'NeonDbError'].includes(error.name)) return true
   if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true
   if (error instanceof AggregateError && error.errors.some(isNetworkError)) return true

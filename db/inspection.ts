@@ -4,14 +4,14 @@ import type { TimeLimits } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { Statement, Transport } from '#db/transports/transport'
 
-/** A table as Postgres prints it, so that a setting can take it as it stands, and one column's type. */
+/** A table by the name that a setting can have, and the type of its id. */
 export interface FoundTable {
   readonly name: string
-  /** Undefined where it has no such column. */
+  /** Undefined if it has no such column. */
   readonly idType: string | undefined
 }
 
-/** What the doctor has to know of the tables. */
+/** What the doctor needs to know about the tables. */
 export interface Inspection {
   /** Whether the migrations of this version have all run. */
   readonly isMigrated: boolean
@@ -39,7 +39,7 @@ const tables = `select users::text as users, sessions::text as sessions,
       where attrelid = to_regclass('tasks') and attname = 'user_id' and not attisdropped) as "tasksUserId"
   from (select to_regclass($1) as users, to_regclass($2) as sessions) as configured`
 
-/** Both spellings of Better Auth's columns count. Its plugins keep no second table of this shape. */
+/** Better Auth's columns may be in camel case or snake case. No plugin has such a table too. */
 const issuers = `select oid::regclass::text as sessions,
     (select confrelid::regclass::text from pg_constraint
       where conrelid = pg_class.oid and contype = 'f' limit 1) as users
@@ -54,7 +54,7 @@ const migrations = {
 }
 
 /**
- * Looks at the tables, and changes nothing: see `lib/doctor/`.
+ * Looks at the tables for the doctor, and changes nothing.
  *
  * @throws DatabaseError
  */
@@ -84,7 +84,7 @@ export async function inspectTables(
 /**
  * Whether the users table has a user.
  *
- * @returns undefined where the table's ids cannot hold this one
+ * @returns undefined if the ids of the table cannot hold this one
  * @throws DatabaseError
  */
 export async function hasUser(
@@ -108,7 +108,8 @@ async function hasMigrated(transport: Transport, limits: TimeLimits): Promise<bo
     const [rows = []] = await read(transport, limits, [migrations])
     return rows[0]?.['migrated'] === true
   } catch (error) {
-    // The right to ask comes with the role of the requests: `proveIsolation` says that it is missing.
+    // The role of the requests has the right to ask. If the role is missing, `proveIsolation` says
+    // so.
     if (isDatabaseError(error) && error.sqlState === '42501') return true
     throw error
   }

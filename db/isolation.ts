@@ -4,7 +4,7 @@ import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
 import { faultInLogins, serviceLogins } from '#db/service-logins'
 import type { Transport } from '#db/transports/transport'
 
-/** A user that nobody is: the id is no UUID and no id of Better Auth's. */
+/** The id of no real user: it is neither a UUID nor an id of Better Auth. */
 const probe = 'isolation-probe'
 
 const isMigrated = {
@@ -13,8 +13,8 @@ const isMigrated = {
 }
 
 /**
- * Asked as the caller's role, of `tasks` and every other table with a `user_id` that requests may
- * write: what stands between it and other users' rows? `rate_limits` has nothing of a user's.
+ * Asks, as the role of the requests, what protects the rows of `tasks` and of every other table
+ * with a `user_id` that requests may write. `rate_limits` is left out: it has no contents of users.
  */
 const walls = {
   sql: `select walled.relname::text as "table", current_user::text as "role", current_setting('app.user_id', true) as "user",
@@ -41,16 +41,16 @@ const walls = {
   parameters: [],
 }
 
-/** As Postgres 14 to 18 print it, for text, varchar and uuid. */
+/** The policy as Postgres 14 to 18 print it, for text, varchar and uuid. */
 const owned = String.raw`\(\(?user_id\)?(?:::text)? = \( SELECT NULLIF\(current_setting\('app.user_id'::text, true\), ''::text\)(?: AS "?nullif"?)?\)\)`
 const onlyPolicy = new RegExp(`^\\* ${owned} check ${owned}$`)
-/** Others may stand beside it: a restrictive policy only takes away. */
+/** The table may have restrictive policies besides, which only take rights away. */
 const servicePolicy =
   /(?:^|;)\* \{0\} \( SELECT has_function_privilege\(SESSION_USER, \('[^';]*todo_service\(\)'::regprocedure\)::oid, 'execute'::text\) AS has_function_privilege\)(?:;|$)/
 
-/** What the proof found out beside. */
+/** What the proof also found out. */
 export interface Proof {
-  /** Other logins that may serve this database, undefined where there are none. */
+  /** Other logins that may serve this database, undefined if there are none. */
   readonly otherLogins: string | undefined
   /** The type of the ids of users, such as `character varying(36)`. */
   readonly userIdType: string
@@ -59,10 +59,10 @@ export interface Proof {
 /**
  * Proves, in one round trip, that the database is migrated and that the second wall stands.
  *
- * @param onProof told what the proof found out beside
- * @returns false where the database is not migrated
- * @throws DatabaseError where the database cannot be asked; `not_isolated` where the wall does not
- *   hold, and with SQLSTATE 42501 where the role cannot be taken
+ * @param onProof called with what the proof also found out
+ * @returns false if the database is not migrated
+ * @throws DatabaseError if the database cannot be asked; `not_isolated` if the wall does not stand,
+ *   with SQLSTATE 42501 if the role cannot be taken
  */
 export async function proveIsolation(
   transport: Transport,
@@ -89,7 +89,7 @@ export async function proveIsolation(
     return true
   } catch (error) {
     if (!isDatabaseError(error)) throw error
-    // No such table, or no such role yet.
+    // The table or the role does not exist yet.
     if (error.sqlState === '42P01' || error.sqlState === '22023') return false
     if (error.sqlState === '42501') {
       throw notIsolated(
@@ -126,7 +126,7 @@ function faultIn(wall: Record<string, unknown>): string | undefined {
   if (!servicePolicy.test(String(wall['restrictive']))) {
     return `The policy that keeps other databases' logins from ${table} is not there: ${String(wall['restrictive'])}. Restore ${table}_of_service from db/migrations.`
   }
-  // The policy of a table guards its partitions only from those who ask the table.
+  // A table's policy does not apply to statements that name one of its partitions.
   if (typeof wall['open'] === 'string') {
     return `The role ${callerRole} may reach partitions of ${table} past row-level security. Run: REVOKE ALL ON ${wall['open']} FROM ${callerRole}, PUBLIC;`
   }

@@ -11,7 +11,7 @@ import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
-/** Frozen once landed: a change to the schema is another entry, at the end. */
+/** A migration that has landed never changes. A change to the schema is a new entry at the end. */
 function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<string, Migration> {
   return {
     '0001-tasks': { up: createTasks(usersTable, usersIdType) },
@@ -23,18 +23,18 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
   }
 }
 
-/** The migrations that this code needs; a database that has them may have later ones too. */
+/** The migrations that this code needs. The database may have later ones too. */
 export const migrationNames = Object.keys(migrations({ table: 'users' }, 'text'))
 export const latestMigration = migrationNames.at(-1)
 
-/** Any number that nobody else locks. */
+/** The number of the advisory lock. It is arbitrary, but must not change. */
 const lockId = 7_236_401_955
 const timeoutMs = 60_000
 const attempts = 5
 
 /**
- * Brings the database to the latest migration, all of it or nothing. Several processes may call it
- * at once: a lock lets one work, and the others find it done.
+ * Brings the database to the latest migration, or leaves it as it is. Several processes may call it
+ * at once: a lock lets one of them migrate, and the others find it done.
  *
  * @returns the names of the migrations that ran
  * @throws DatabaseError in an outage, an Error that says which right the login lacks, or what the
@@ -69,20 +69,21 @@ export function openSessions(transport: Transport): Kysely<unknown> {
   return new Kysely<unknown>({ dialect: withoutSessionLocks(transport.sessions()) })
 }
 
-/** Holds the lock that lets one process at a time change the schema, until the transaction ends. */
+/** Takes the lock that lets one process at a time change the schema, until the transaction ends. */
 export async function lockSchema(transaction: Kysely<unknown>): Promise<void> {
   await sql`select set_config('statement_timeout', ${String(timeoutMs)}, true)`.execute(transaction)
   await sql`select pg_advisory_xact_lock(${sql.lit(lockId)})`.execute(transaction)
 }
 
-/** Runs the migrations that are missing, as a part of a transaction. Returns and throws as `migrate`. */
+/** Runs the missing migrations inside a transaction. Returns and throws like `migrate`. */
 export async function migrateWithin(
   db: Kysely<unknown>,
   usersTable: TableName,
   usersIdType: UsersIdType,
 ): Promise<string[]> {
   await lockSchema(db)
-  // Asked before, because Kysely swallows the refusal of its first statement and fails at its second.
+  // Checks the right first, because Kysely hides the refusal of its first statement and fails at
+  // the next one.
   await sql`do $$ begin
     if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
       raise insufficient_privilege using message = 'it may not create tables';
@@ -95,12 +96,12 @@ export async function migrateWithin(
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
-  // So that a login which owns nothing can check it.
+  // A login that owns nothing must be able to check the migrations.
   await sql`grant select on kysely_migration to ${sql.ref(callerRole)}`.execute(db)
   return results.map(({ migrationName }) => migrationName)
 }
 
-/** A `tasks` that another backend made is in the way of the first migration, and holds its tasks. */
+/** Refuses to migrate if another backend has made a table `tasks`, which holds its tasks. */
 async function refuseForeignTasks(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql`select from pg_class
     where relname = 'tasks' and relnamespace = current_schema()::regnamespace
@@ -112,8 +113,9 @@ async function refuseForeignTasks(db: Kysely<unknown>): Promise<void> {
 }
 
 /**
- * Kysely's own lock belongs to a session. Behind a pooler in transaction mode (PgBouncer, Neon's
- * `-pooler` hosts) it would be taken on one connection, released on another, and stay for ever.
+ * Turns off Kysely's own lock, which belongs to a session. Behind a pooler in transaction mode
+ * (PgBouncer, Neon's `-pooler` hosts) it would be taken on one connection, released on another, and
+ * never be free again.
  */
 function withoutSessionLocks(dialect: Dialect): Dialect {
   return {
@@ -129,7 +131,7 @@ class LocklessAdapter extends PostgresAdapter {
   override async releaseMigrationLock() {}
 }
 
-/** The role belongs to the cluster, so migrations of two databases can meet over it. */
+/** Whether two migrations met. The role belongs to the cluster, so those of two databases can. */
 export function isRace(error: unknown): boolean {
   const sqlState = sqlStateOf(error)
   return sqlState === '23505' || sqlState === '42710' || sqlState === 'XX000'

@@ -9,7 +9,7 @@ import {
 } from 'kysely'
 import type { Database } from '#db/schema'
 
-/** Builds statements. It has no connection: whoever wants one run needs a `CallerDatabase`. */
+/** Builds statements, and has no connection. Only a `CallerDatabase` can run them. */
 const builder = new Kysely<Database>({
   dialect: {
     createAdapter: () => new PostgresAdapter(),
@@ -19,7 +19,7 @@ const builder = new Kysely<Database>({
   },
 })
 
-/** Stands for a value until the statement runs. */
+/** A placeholder for a value, until the statement runs. */
 class Parameter {
   readonly name: string | symbol
 
@@ -27,7 +27,7 @@ class Parameter {
     this.name = name
   }
 
-  /** A statement that is built once can pass a value on, and cannot look at it. */
+  /** Code that builds a statement may pass a value on, but not read it. */
   [Symbol.toPrimitive](): never {
     throw new TypeError(
       `${String(this.name)} has no value yet: a prepared statement is built once.`,
@@ -38,11 +38,10 @@ class Parameter {
 const parameters = new Proxy({}, { get: (_, name) => new Parameter(name) })
 
 /**
- * A statement that is built and compiled on its first use, and from then on only filled with values:
- * building it anew takes 13 µs, an eighth of what the service spends on a read.
+ * Builds and compiles a statement on its first use, and then only fills in values. Building it
+ * takes 13 µs, an eighth of what the service spends on a read.
  *
- * @param write builds it; the values that it is given stand for those of each run, and may only be
- *   passed on to the statement
+ * @param write builds the statement from placeholders, which it may only pass on
  */
 export function precompile<Values extends object, Row>(
   write: (db: Kysely<Database>, values: Values) => Compilable<Row>,

@@ -7,7 +7,7 @@ export interface Quota {
   readonly seconds: number
 }
 
-/** What a request that was let through leaves: how many more, and when all of them are back. */
+/** What is left after a request: more requests, and the seconds until all of them are back. */
 export interface Permit {
   readonly remaining: number
   readonly resetSeconds: number
@@ -19,18 +19,18 @@ export function readPermit(text: string): Permit {
   return { remaining, resetSeconds }
 }
 
-/** Permits between two sweeps of one process: it adds fewer rows than a sweep can take out. */
+/** Permits between two sweeps of a process. A sweep removes more rows than so many permits add. */
 const permitsPerSweep = 1000
 
 const forget = { sql: 'select todo_forget_permits()', parameters: [] }
 
 /**
- * Counts permits, and every now and then forgets those that say nothing any more, in a transaction
- * of its own that no request waits for. Processes that live for a few requests do their share too,
- * since each starts at another count.
+ * Counts permits, and from time to time deletes the rows of users who have their whole quota again.
+ * No request waits for that transaction. Each process begins at a random count, so short-lived
+ * processes sweep too.
  *
  * @param bind binds the transaction to the role of requests
- * @returns to be called with each permit that was given
+ * @returns a function to call with each permit
  */
 export function permitSweep(transport: Transport, bind: Statement, timeoutMs: number): () => void {
   let permits = Math.floor(Math.random() * permitsPerSweep)

@@ -4,7 +4,7 @@ import { InsertQueryNode, type OperationNode, SelectQueryNode } from 'kysely'
 import { isDatabaseError, withoutEffect } from '#db/errors'
 import type { Place, Row, Statement, Transport } from '#db/transports/transport'
 
-/** What a statement does to the data: nothing, the same however often it is sent, or more each time. */
+/** What a statement does to the data if it is sent again: nothing, the same, or more. */
 export type Effect = 'none' | 'same again' | 'once'
 
 export interface RetryOptions {
@@ -16,18 +16,18 @@ export interface RetryOptions {
   readonly attemptMs: number
 }
 
-/** A transaction on its way, for metrics and traces. It has the kind of statement and no values. */
+/** A transaction that is sent, for metrics and traces. It has no values of the statement. */
 export interface Batch {
   readonly operation: 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
   readonly startedAt: number
-  /** What it failed with, once it has. */
+  /** The error, once it has failed. */
   readonly error?: unknown
 }
 
-/** Tells of every attempt at a transaction. Without subscribers it costs nothing. */
+/** A channel with every attempt at a transaction. It costs nothing without subscribers. */
 export const batches = tracingChannel<unknown, Batch>('todo-backend:batch')
 
-/** Tells of every failure that is tried again; the message is the `DatabaseError`. */
+/** A channel with the `DatabaseError` of every attempt that is repeated. */
 export const retries = channel('todo-backend:retry')
 
 const attempts = 3
@@ -35,12 +35,12 @@ const firstPauseMs = 50
 const longestPauseMs = 400
 
 /**
- * Sends a transaction, and sends it again where it failed in passing, until the deadline.
+ * Sends a transaction, and repeats it after a failure that may pass, until the deadline. A write
+ * that may have taken effect is not repeated: a second time it could undo somebody else's change,
+ * flip a flag back, or answer 404 to a delete that worked.
  *
- * A write whose first attempt may have taken effect is not sent again: its second application could
- * undo what somebody else wrote in between, flip a flag back, or answer 404 to a delete that worked.
- *
- * @throws DatabaseError the last attempt's; of what has no effect, it never says that it may have run
+ * @throws DatabaseError of the last attempt. For statements without effect its `mayHaveRun` is
+ *   false
  */
 export async function sendWithRetries(
   transport: Transport,
@@ -49,7 +49,7 @@ export async function sendWithRetries(
 ): Promise<readonly Row[][]> {
   const end = performance.now() + deadlineMs
   for (let tried = 1; ; tried += 1) {
-    // A pause may last longer than asked, and Neon's driver takes no negative time.
+    // A pause may take longer than asked for, and Neon's driver accepts no negative time.
     const timeoutMs = Math.max(0, Math.min(attemptMs, end - performance.now()))
     try {
       return await traced(statements, () => transport.transaction(statements, timeoutMs, place))
@@ -68,8 +68,7 @@ export async function sendWithRetries(
 }
 
 /**
- * What the statement does, also in its CTEs. An insert under ids of our own that takes an existing
- * row for its success does the same again.
+ * The effect of a statement with its CTEs. An insert that accepts an existing row is repeatable.
  */
 export function effectOf(node: OperationNode): Effect {
   if (SelectQueryNode.is(node)) {
@@ -86,7 +85,7 @@ function traced<T>(statements: readonly Statement[], send: () => Promise<T>): Pr
   return batches.tracePromise(send, { operation: operationOf(statements), startedAt })
 }
 
-/** Of the last statement: those before it bind the transaction to its user. */
+/** The kind of the last statement. Those before it only bind the transaction to its user. */
 function operationOf(statements: readonly Statement[]): Batch['operation'] {
   const [verb] = /\b(insert|update|delete)\b/i.exec(statements.at(-1)?.sql ?? '') ?? ['select']
   return verb.toUpperCase() as Batch['operation']

@@ -1,8 +1,8 @@
 import type { ColumnType } from 'kysely'
 
 /**
- * `tasks`, keyed by `(user_id, id)`: the owner is part of a task's identity. A `never` marks what
- * a statement may not write. The second wall hides every row whose owner is not the caller.
+ * `tasks`, with the key `(user_id, id)`: the owner is part of a task's identity. `never` marks what
+ * a statement may not write. The second wall hides the rows of other users.
  */
 export interface TasksTable {
   user_id: ColumnType<string, string, never>
@@ -10,15 +10,15 @@ export interface TasksTable {
   title: string
   description: string | null
   completed: boolean
-  /** Starts anywhere and goes up by one with each change; it is the task's `ETag`. */
+  /** The `ETag` of the task. It starts at a random number and goes up by one with each change. */
   version: ColumnType<number, never, number>
-  /** What a create with an `Idempotency-Key` stored and which request it was; see ADR 0031. */
+  /** A note of the create: which request it was, and what it stored; see ADR 0031. */
   creation: ColumnType<string | null, string | null, never>
   created_at: ColumnType<string, never, never>
   updated_at: ColumnType<string, never, string>
 }
 
-/** The tables that statements may name. The users table is left to `todo_owner()`. */
+/** The tables that statements may name. Only `todo_owner()` reaches the users table. */
 export interface Database {
   tasks: TasksTable
 }

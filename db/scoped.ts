@@ -14,7 +14,7 @@ import { type Effect, effectOf, sendWithRetries } from '#db/retry'
 import type { Database } from '#db/schema'
 import type { Place, Statement, Transport } from '#db/transports/transport'
 
-/** A Kysely that can see and change one user's rows only. */
+/** A Kysely that sees and changes only the rows of one user. */
 export type CallerDatabase = Kysely<Database>
 
 /** How long one request's work in the database may take, all attempts together. */
@@ -24,20 +24,21 @@ export interface TimeLimits {
   readonly attemptMs: number
 }
 
-/** The rate limit of a request: what it is held to, and who is told what it leaves. */
+/** The rate limit of a request: the quota, and who is told what is left of it. */
 export interface RateLimit {
   readonly quota: Quota
   readonly onPermit: (permit: Permit) => void
 }
 
-/** The role without rights of its own that every request runs as; see the first migration. */
+/** The role that every request runs as. It has only the rights that the migrations grant it. */
 export const callerRole = 'todo_app'
 
 /**
- * A Kysely bound to one user. Each statement is sent as a transaction that first takes the role
- * `todo_app` and the user's id, both forgotten at its end, so that row-level security hides every
- * other user's rows even from a statement that forgot to name the owner. It costs no round trip:
- * see `Transport`. Transactions across statements are not offered: a request is one statement.
+ * Opens a Kysely that is bound to one user. Each statement is sent as a transaction, which first
+ * sets the role `todo_app` and the id of the user. Both end with the transaction. So row-level
+ * security hides other users' rows even from a statement that does not name the owner. All
+ * statements of the transaction are sent in one round trip. There are no transactions of several
+ * queries, because a request is one statement.
  */
 export function openCallerDatabase(
   transport: Transport,
@@ -60,8 +61,8 @@ export function openCallerDatabase(
 const bind = "select set_config('role', $1, true), set_config('app.user_id', $2, true)"
 
 /**
- * The statement that binds the rest of its transaction to a role and a user. With a quota it also
- * takes the user's permit, and fails where there is none.
+ * The statement that binds the rest of its transaction to the role and the user. With a quota it
+ * also takes a permit of the user, and fails if there is none left.
  */
 export function bindCaller(userId: string, quota?: Quota): Statement {
   const parameters = [callerRole, userId]
@@ -73,7 +74,7 @@ export function bindCaller(userId: string, quota?: Quota): Statement {
       }
 }
 
-/** A connection of Kysely's, and the driver that has no other. */
+/** The driver and its only connection, as Kysely calls them. */
 class CallerDriver implements Driver, DatabaseConnection {
   readonly #transport: Transport
   readonly #place: Place
@@ -98,7 +99,7 @@ class CallerDriver implements Driver, DatabaseConnection {
       const [, rows = []] = await this.#send([query], effectOf(query.query), end)
       return { rows: rows as Row[] }
     } catch (error) {
-      // The permit went with the transaction; what is the user's doing is counted all the same.
+      // The rollback gave the permit back. A failure that the user can cause must still cost one.
       const isCounted = isDatabaseError(error) && countedFailures.includes(error.kind)
       if (isCounted && this.#rateLimit !== undefined) await this.#send([], 'none', end)
       throw error
@@ -136,16 +137,16 @@ class CallerDriver implements Driver, DatabaseConnection {
   async destroy() {}
 }
 
-/** Failures that the user can bring about again and again; see ADR 0050. */
+/** Failures that a user can cause again and again; see ADR 0050. */
 const countedFailures: readonly DatabaseErrorKind[] = ['unknown_user', 'internal']
 
 const canonicalUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const canonicalInteger = /^(?:0|-?[1-9][0-9]*)$/
 
 /**
- * Whether a column of this type gives the id back as it is. Postgres takes a UUID in capitals or in
- * braces too, so that one user would have several names: the statement compares UUIDs, the second
- * wall compares texts, and only one spelling passes both.
+ * Whether a column of this type returns the id as it was sent. Postgres also accepts a UUID in
+ * capitals or braces, so one user could have several names. The statement compares UUIDs and the
+ * second wall compares texts, so only the usual spelling passes both.
  *
  * @param type as `format_type` prints it
  */
@@ -154,6 +155,6 @@ export function canHold(type: string, userId: string): boolean {
   if (/^(?:small|big)?int(?:eger)?$/.test(type)) return canonicalInteger.test(userId)
   const [, limit] = /^character(?: varying)?\((\d+)\)$/.exec(type) ?? []
   if (limit === undefined) return true
-  // A column of a fixed width loses the spaces at the end.
+  // A column of a fixed width loses spaces at the end.
   return Array.from(userId).length <= Number(limit) && !userId.endsWith(' ')
 }

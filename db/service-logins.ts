@@ -1,8 +1,8 @@
 import type { Row, Statement } from '#db/transports/transport'
 
 /**
- * Asked as the caller's role: which logins count in this database, and are the functions safe that
- * run with their owner's rights? See ADR 0051.
+ * Asks, as the role of the requests, which logins may serve this database, and whether the
+ * functions that run with their owner's rights are safe; see ADR 0051.
  */
 export const serviceLogins: Statement = {
   sql: `select session_user::text as "login", service.name as "service",
@@ -27,7 +27,7 @@ export const serviceLogins: Statement = {
   parameters: [],
 }
 
-/** What is wrong with the answer to `serviceLogins`, and what to run. */
+/** What the answer to `serviceLogins` shows to be wrong, and what to run; else undefined. */
 export function faultInLogins(found: Row | undefined, callerRole: string): string | undefined {
   if (found === undefined) {
     return 'The function todo_service() is gone. Restore it from db/migrations.'

@@ -4,7 +4,7 @@ import type { TimeLimits } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
-/** A session of Better Auth's, as far as this service needs it. */
+/** What this service needs of a session of Better Auth. */
 export interface Session {
   readonly userId: string
   /** Milliseconds since 1970. */
@@ -17,11 +17,11 @@ const readOnly = {
 }
 
 /**
- * Finds the session of a token whose signature has been checked. It runs as the login, because the
- * role of the requests has no right to sessions: this one statement, in a read-only transaction, in
- * one round trip. See `docs/adr/0020-session-tokens.md`.
+ * Finds the session of a token whose signature has been checked, in one round trip. It runs as the
+ * login, because the role of the requests has no right to sessions, and in a read-only transaction.
+ * See `docs/adr/0020-session-tokens.md`.
  *
- * @returns undefined where the session is over
+ * @returns undefined if the session is over
  * @throws DatabaseError
  */
 export async function selectSession(
@@ -32,7 +32,7 @@ export async function selectSession(
 ): Promise<Session | undefined> {
   const statements = [readOnly, { sql: sessionQuery(table), parameters: [token] }]
   try {
-    // Whose session it is, is not known yet; a token that is sent many times is in one line.
+    // The user is not known yet, so requests wait in line by their token.
     const results = await sendWithRetries(transport, statements, {
       effect: 'none',
       place: { user: token },
@@ -45,7 +45,7 @@ export async function selectSession(
   }
 }
 
-/** As JSON, so that the columns may be named either way: `userId` or `user_id`. */
+/** Reads the row as JSON, because its columns may be `userId` or `user_id`. */
 function sessionQuery(table: TableName): string {
   return `select coalesce(entry->>'userId', entry->>'user_id') as "userId",
       coalesce(entry->>'expiresAt', entry->>'expires_at') as "expiresAt"
@@ -63,12 +63,12 @@ function readSession(row: Record<string, unknown> | undefined): Session | undefi
       mayHaveRun: true,
     })
   }
-  // A column without a time zone holds UTC: that is what the issuer's database layers write.
+  // A column without a time zone has UTC, which Better Auth's database adapters write.
   const hasZone = /(?:Z|[+-]\d\d(?::?\d\d)?)$/.test(expiresAt)
   return { userId, expiresAt: Date.parse(hasZone ? expiresAt : `${expiresAt}Z`) }
 }
 
-/** Tells whoever reads the log which setting is wrong: no table, no such column, no right to it. */
+/** Names the setting to check, if the table, a column or the right to it is missing. */
 function explain(error: unknown, table: TableName): unknown {
   if (!(isDatabaseError(error) && /^(42P01|42703|42501|3F000)$/.test(error.sqlState ?? ''))) {
     return error

@@ -1,4 +1,4 @@
-/** Whether Postgres gives text back as it got it: it refuses NUL and alters half of a surrogate pair. */
+/** Whether Postgres keeps a text as it is: it refuses NUL, and changes half a surrogate pair. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
 }

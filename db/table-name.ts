@@ -1,4 +1,4 @@
-/** A table's name as configuration gives it, its parts as Postgres stores them. */
+/** The name of a table from a setting, with its parts as Postgres stores them. */
 export interface TableName {
   readonly schema?: string
   readonly table: string
@@ -8,10 +8,10 @@ const part = `(?:"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*))`
 const pattern = new RegExp(`^(?:${part}\\.)?${part}$`)
 
 /**
- * Reads `users`, `"user"` or `auth."user"` by the rules of SQL: a bare part is folded to lower
- * case, a quoted one is taken as it stands.
+ * Reads `users`, `"user"` or `auth."user"` by the rules of SQL: a part without quotes is folded to
+ * lower case, a quoted one is kept.
  *
- * @returns undefined where the text is no table name
+ * @returns undefined if the text is no table name
  */
 export function readTableName(text: string): TableName | undefined {
   const match = pattern.exec(text)
@@ -22,7 +22,7 @@ export function readTableName(text: string): TableName | undefined {
   return schema === undefined ? { table } : { schema, table }
 }
 
-/** The name as an identifier that can stand in SQL, or be cast to `regclass`. */
+/** The name as SQL, quoted, also for a cast to `regclass`. */
 export function quoteTableName({ schema, table }: TableName): string {
   const quote = (name: string) => `"${name.replaceAll('"', '""')}"`
   return schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`

@@ -6,15 +6,15 @@ import { tooManyRequests } from '#lib/http/errors'
 import { toNetwork } from '#lib/http/network'
 import { peerAddress } from '#lib/http/peer'
 
-/** Addresses that are remembered at most; the one that has been quiet longest goes first. */
+/** The most addresses that are remembered. Beyond it the one without requests for longest goes. */
 const rememberedAddresses = 10_000
 
-/** For each address the instant, in milliseconds, at which its whole quota is there again. */
+/** For each address, the time in milliseconds at which its whole quota will be available again. */
 const fullAt = new Map<string, number>()
 
 /**
- * Holds the client's address to a quota, in this process, before anything is verified.
- * By the generic cell rate algorithm, like the limit of users in `db/migrations/0002-rate-limits.ts`.
+ * Limits the requests of the client's address in this process, before anything is verified. It uses
+ * the generic cell rate algorithm, like the limit of users in `db/migrations/0002-rate-limits.ts`.
  *
  * @throws Problem 429
  */
@@ -30,9 +30,10 @@ export function limitAddress(request: Request, quota: Quota): void {
 }
 
 /**
- * Where a request comes from: the connection's peer, or, where that is one of `TRUSTED_PROXIES`,
- * the last address in `X-Forwarded-For` that is not. Anybody can write the others. Vercel hands
- * requests on by a connection of its own and overwrites the header with the client's address.
+ * The address that a request comes from. That is the peer of the connection or, if the peer is one
+ * of `TRUSTED_PROXIES`, the last address in `X-Forwarded-For` that is not. A client can write any
+ * address before that one. Vercel forwards requests on a connection of its own, and replaces the
+ * header by the client's address.
  */
 export function clientAddress(request: Request): string | undefined {
   const peer = peerAddress()

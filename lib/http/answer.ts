@@ -2,21 +2,22 @@ import type { Permit, Quota } from '#db/rate-limit'
 import { env } from '#lib/config/env'
 
 /**
- * What a handler answers: a `Response` that nobody has made yet. `lib/http/with-request.ts` makes it, once
- * all of its headers are known, which costs less than changing those of one that is there.
+ * What a handler answers, before it is a `Response`. `lib/http/with-request.ts` makes the
+ * `Response` once all headers are known, which costs less than changing the headers of an existing
+ * one.
  */
 export interface Answer {
-  /** 200 where there is none. */
+  /** 200 if it is missing. */
   readonly status?: number
-  /** By their names in lower case. They win over those of `standingHeaders`. */
+  /** By names in lower case. They take precedence over `standingHeaders`. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array<ArrayBuffer>
 }
 
-/** Copies of what is larger cost more than the stream that saves them. */
+/** Copying a larger body costs more than a stream, which is not copied. */
 const copiedBytes = 64 * 1024
 
-/** The body of a `Response`, which copies bytes that it is given, but not those of a stream. */
+/** The body for a `Response`. A `Response` copies bytes, so a large body is passed as a stream. */
 export function toBody(body: Answer['body'] | null): BodyInit | null {
   if (!(body instanceof Uint8Array) || body.byteLength <= copiedBytes) return body ?? null
   return new ReadableStream({
@@ -27,7 +28,7 @@ export function toBody(body: Answer['body'] | null): BodyInit | null {
   })
 }
 
-/** A page, with the content security policy that lets its own parts in. */
+/** A page of HTML, with the content security policy that allows its scripts and styles. */
 export function html(body: string, policy: string): Answer {
   const headers = {
     'content-type': 'text/html; charset=utf-8',
@@ -43,20 +44,20 @@ export function json(value: unknown, { status = 200, headers }: Omit<Answer, 'bo
   return { status, headers: { ...type, ...headers }, body: JSON.stringify(value) }
 }
 
-/** What every response carries, unless it says otherwise itself (the reference page does). */
+/** The headers of every response. An answer may replace them, as the reference page does. */
 export const standingHeaders = {
   'x-content-type-options': 'nosniff',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'referrer-policy': 'no-referrer',
   'cache-control': 'no-store',
-  // Whether the CORS headers are there depends on it, so a shared cache must know.
+  // The CORS headers depend on the origin, so a shared cache must keep answers apart by it.
   vary: 'Origin',
 } as const
 
-/** RFC 6797: only over HTTPS. */
+/** RFC 6797 allows this header only over HTTPS. */
 export const transportSecurity = { 'strict-transport-security': 'max-age=63072000' } as const
 
-/** The policies in force, and what is left: `RateLimit-Policy` and `RateLimit` of the IETF draft. */
+/** `RateLimit-Policy` and `RateLimit` of the IETF draft: the quota, and what is left of it. */
 export function rateLimitHeaders(
   { headers }: Answer,
   permit: Permit | undefined,

@@ -8,12 +8,12 @@ const allowedHeaders =
 const exposedHeaders =
   'etag, link, location, idempotency-replayed, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id, www-authenticate'
 
-/** A preflight is the browser's own question (Fetch standard), not a request of the page. */
+/** Whether a browser asks if it may send the request of a page (Fetch standard). */
 export function isPreflight(request: Request): boolean {
   return request.method === 'OPTIONS' && request.headers.has('access-control-request-method')
 }
 
-/** Answers a preflight, before anybody asks for credentials: browsers send none with it. */
+/** Answers a preflight without a check of credentials, because browsers send none with it. */
 export function answerPreflight(request: Request): Response {
   const origin = allowedOrigin(request)
   const headers = {
@@ -31,7 +31,7 @@ export function answerPreflight(request: Request): Response {
   return new Response(null, { status: 204, statusText: 'No Content', headers })
 }
 
-/** What lets the page that asked read the answer, errors included, where its origin is allowed. */
+/** The headers that let a page of an allowed origin read the answer, also an error. */
 export function corsHeaders(request: Request): Readonly<Record<string, string>> | undefined {
   const origin = allowedOrigin(request)
   if (origin === undefined) return undefined
@@ -42,7 +42,7 @@ export function corsHeaders(request: Request): Readonly<Record<string, string>> 
   }
 }
 
-/** The request's origin, where `CORS_ORIGINS` has it. */
+/** The origin of the request if `CORS_ORIGINS` has it, otherwise undefined. */
 export function allowedOrigin(request: Request): string | undefined {
   const origin = request.headers.get('origin')
   return origin !== null && env().CORS_ORIGINS.some((pattern) => matches(pattern, origin))
@@ -50,7 +50,7 @@ export function allowedOrigin(request: Request): string | undefined {
     : undefined
 }
 
-/** `https://*.example.com` stands for one label: what has two may belong to somebody else. */
+/** `*` matches one label only, because a host with two may belong to somebody else. */
 function matches(pattern: string, origin: string): boolean {
   const [start = '', end] = pattern.split('*')
   if (end === undefined) return origin === pattern

@@ -1,7 +1,7 @@
 import { Problem } from '#lib/http/errors'
 import type { Parameter } from '#lib/http/operation'
 
-/** The tags that a header of RFC 9110, 13.1 names: any at all, or what stands between their quotes. */
+/** The tags in a header of RFC 9110, 13.1, without quotes. `*` stands for all tags. */
 export type EntityTags = '*' | readonly string[]
 
 /** Empty elements are allowed: RFC 9110, 5.6.1. */
@@ -11,7 +11,7 @@ const oneTag = /(W\/)?"([^"]*)"/g
 
 const schema = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
 
-/** Both headers in the API document. Without examples: the reference page would send those. */
+/** Both headers in the API document, without examples, which the reference page would send. */
 export const conditionHeaders: readonly Parameter[] = [
   {
     name: 'If-Match',
@@ -29,19 +29,19 @@ export const conditionHeaders: readonly Parameter[] = [
   },
 ]
 
-/** The two conditions that a request may make. */
+/** The two conditions of a request. */
 export interface Conditions<Tags> {
-  /** It happens only where the current tag is one of these. */
+  /** The request is carried out only if the current tag is one of these. */
   readonly ifMatch?: Tags | undefined
-  /** It happens only where the current tag is none of these; for a read that means 304. */
+  /** The request is carried out only if the current tag is none of these. A read is then a 304. */
   readonly ifNoneMatch?: Tags | undefined
 }
 
 /**
- * Reads `If-Match` and `If-None-Match`. `If-Match` compares strongly, so a weak tag in it matches
- * nothing; `If-None-Match` compares weakly.
+ * Reads `If-Match` and `If-None-Match`. Weak tags count only in `If-None-Match`, because `If-Match`
+ * compares strongly.
  *
- * @throws Problem 400 where a header is malformed
+ * @throws Problem 400 if a header is malformed
  */
 export function readConditions(request: Request): Conditions<EntityTags> {
   return {

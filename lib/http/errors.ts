@@ -4,7 +4,7 @@ import type { Answer } from '#lib/http/answer'
 export interface ProblemType {
   readonly status: number
   readonly title: string
-  /** A type that others define too, in place of the entry in our own table. */
+  /** A type that another document defines, in place of the entry in our own table. */
   readonly type?: string
 }
 
@@ -43,7 +43,7 @@ export const problemTypes = {
 
 export type ProblemCode = keyof typeof problemTypes
 
-/** One thing that is wrong with a request that is well formed. */
+/** One value that is not allowed, in a request that can be read. */
 export type ValidationIssue = { readonly code: string; readonly detail: string } & (
   | { readonly pointer: string }
   | { readonly parameter: string }
@@ -53,16 +53,16 @@ export type ValidationIssue = { readonly code: string; readonly detail: string }
 interface ProblemOptions {
   readonly errors?: readonly ValidationIssue[]
   readonly headers?: Readonly<Record<string, string>>
-  /** Members that the problem's type defines. */
+  /** Further members of the document, which the type of the problem defines. */
   readonly members?: Readonly<Record<string, unknown>>
   /** For the log, never for the client. */
   readonly cause?: unknown
 }
 
-/** The same in every copy of this module; see ADR 0041. */
+/** `Symbol.for` gives every copy of this module the same symbol; see ADR 0041. */
 const brand = Symbol.for('todo-backend:Problem')
 
-/** An answer of 400 and up, thrown by whatever finds that the request cannot be served. */
+/** An error that a client is answered, with a status of 400 and up. It is thrown. */
 export class Problem extends Error {
   override readonly name = 'Problem'
   readonly [brand] = true
@@ -117,7 +117,7 @@ function databaseUnavailable(cause: DatabaseError): Problem {
   return new Problem('database_unavailable', detail, { cause, headers: tryAgain })
 }
 
-/** 429, with the policy that was violated and how long to wait. */
+/** A 429, with the policy that the request exceeds and the seconds to wait. */
 export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number): Problem {
   return new Problem('rate_limited', `Too many requests. Try again in ${waitSeconds} s.`, {
     headers: {
@@ -128,7 +128,7 @@ export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number)
   })
 }
 
-/** Turns whatever was thrown into the problem that the client is told. */
+/** Turns anything that was thrown into the problem that the client gets. */
 export function toProblem(thrown: unknown): Problem {
   if (isProblem(thrown)) return thrown
   return isDatabaseError(thrown) ? databaseProblems[thrown.kind](thrown) : internalError(thrown)

@@ -4,7 +4,7 @@ import { Problem } from '#lib/http/errors'
 import type { BodyDescription, Input, InputSource, Inputs, ValuesOf } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
-/** What the Node host adds to a request: the connection's own stream. */
+/** A request on the Node host, which has the stream of the connection too. */
 type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
 
 const bodyLimitBytes = 64 * 1024
@@ -27,7 +27,7 @@ export async function readInputs<Taken extends Inputs>(
   return values as ValuesOf<Taken>
 }
 
-/** A JSON body that must be there. */
+/** The input of a JSON body that is required. */
 export function jsonBody<Schema extends z.ZodType>(
   name: string,
   schema: Schema,
@@ -40,7 +40,7 @@ export function jsonBody<Schema extends z.ZodType>(
   }
 }
 
-/** A JSON body that may be left out; its value is undefined then. */
+/** The input of a JSON body that may be missing. Its value is undefined then. */
 export function optionalJsonBody<Schema extends z.ZodType>(
   name: string,
   schema: Schema,
@@ -67,7 +67,7 @@ async function readJson<Schema extends z.ZodType>(
   return parseJson(request, text, schema)
 }
 
-/** Like `readJson`, where no body at all is a choice: it returns undefined then. */
+/** Like `readJson`, but a body may be missing. It then returns undefined. */
 async function readOptionalJson<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
@@ -86,14 +86,15 @@ async function readText(request: Request): Promise<string> {
   }
 }
 
-/** The body, or a little more of it than is allowed. */
+/** Reads the body, or a little more of it than the limit. */
 async function readChunks(request: Request): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   try {
     for await (const chunk of bodyOf(request) ?? []) {
-      // Counted as it is read, because Content-Length may be missing. What exceeds the limit is
-      // dropped, not left: a client that is still sending would see a reset instead of the answer.
+      // The bytes are counted, because Content-Length may be missing. Beyond the limit they are
+      // read and dropped: if reading stopped, a client that still sends would see a reset and no
+      // answer.
       if (bytes <= bodyLimitBytes) chunks.push(chunk)
       bytes += chunk.byteLength
       if (bytes > droppedLimitBytes) break
@@ -104,7 +105,7 @@ async function readChunks(request: Request): Promise<Uint8Array[]> {
   return chunks
 }
 
-/** A body made a web stream costs as much as the rest of a create, so it is left a Node stream. */
+/** The body, as a Node stream if possible: a web stream costs as much as the rest of a create. */
 function bodyOf(request: OnNode): AsyncIterable<Uint8Array> | null {
   return request.runtime?.node?.req.iterator() ?? request.body
 }

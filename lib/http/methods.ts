@@ -4,7 +4,7 @@ import { type RouteHandler, withRequest } from '#lib/http/with-request'
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 type Method = (typeof methods)[number]
-/** `OPTIONS` knows the path's methods, for a host that is asked for one that no file can export. */
+/** `allow` has the methods of the path, for a 405 of a method that no route file can export. */
 export type OptionsHandler = RouteHandler & { readonly allow: string }
 /** What a route file exports: a handler for each method. */
 export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {
@@ -16,8 +16,8 @@ type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandle
 }
 
 /**
- * The methods that a path does not have, as problem documents with `Allow`, and `OPTIONS`. Next's
- * own 405 has neither `Allow` nor a body.
+ * Handlers for the methods that a path does not have, which answer 405 with `Allow`, and for
+ * `OPTIONS`. Next's own 405 has neither `Allow` nor a body.
  */
 export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Own> {
   const served: readonly Method[] = own
@@ -35,7 +35,7 @@ export function otherMethods<Own extends Method>(...own: Own[]): OtherMethods<Ow
   return Object.fromEntries(others) as OtherMethods<Own>
 }
 
-/** Whoever serves `GET` serves `HEAD`. */
+/** The value of `Allow`. A path with `GET` also has `HEAD`. */
 function allowOf(served: readonly Method[]): string {
   return methods
     .filter((method) => served.includes(method))
@@ -58,7 +58,7 @@ export function methodNotAllowed(allow: string): RouteHandler {
   })
 }
 
-/** 404: no path of the service looks like this one. */
+/** A 404 for a path that the service does not have. */
 export function pathNotFound(): Problem {
   return new Problem('path_not_found', 'There is nothing at this path.')
 }

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 
 /**
- * Whom an address stands for: an IPv4 address for itself, also where it is written as IPv6, and an
- * IPv6 address for its network of 64 bits, of which a provider gives each customer at least one.
+ * The part of an address that stands for one client. That is an IPv4 address, also if it is written
+ * as IPv6, or the first 64 bits of an IPv6 address: a provider gives each customer at least such a
+ * network.
  */
 export function toNetwork(address: string): string {
   const [bare = ''] = address.split('%', 1)
@@ -20,7 +21,7 @@ export function toNetwork(address: string): string {
     .join(':')}::/64`
 }
 
-/** The eight numbers of an IPv6 address, which has many spellings. */
+/** The eight numbers of an IPv6 address, which can be written in many ways. */
 function toGroups(address: string): number[] {
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [before = '', after = ''] = canonical.split('::')

@@ -13,10 +13,7 @@ export interface InputSource {
   readonly caller: Caller
 }
 
-/**
- * One thing that an operation takes from a request: how it is read and validated, and what the API
- * document says of it.
- */
+/** One input of an operation: how to read and validate it, and how the API document shows it. */
 export interface Input<Value> {
   /** @throws Problem with one of the codes in `problems` */
   readonly read: (source: InputSource) => Value | Promise<Value>
@@ -26,7 +23,7 @@ export interface Input<Value> {
   readonly body?: BodyDescription & { readonly required: boolean }
 }
 
-/** A part of the path or a header in the API document, where it is a component by its name. */
+/** A path parameter or a header, which the API document has as a component with this name. */
 export interface Parameter {
   readonly name: string
   readonly in: 'path' | 'header'
@@ -36,14 +33,14 @@ export interface Parameter {
   readonly example?: string
 }
 
-/** A body in the API document, by the name that its schema has there. */
+/** The body of a request in the API document, under the name of its schema. */
 export interface BodyDescription {
   readonly name: string
   readonly schema: z.ZodType
   readonly examples: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>
 }
 
-/** What an answer of 2xx or 3xx has. */
+/** The description of an answer of 2xx or 3xx. */
 export interface AnswerDescription {
   readonly description: string
   readonly headers?: readonly HeaderName[]
@@ -53,7 +50,7 @@ export interface AnswerDescription {
 /** The body of an answer in the API document: JSON unless it has another type. */
 export interface Content {
   readonly type?: string
-  /** Under this name the schema is a component of the document; without one it stands in its place. */
+  /** With a name, the schema is a component of the document. Without one, it stands inline. */
   readonly name?: string
   readonly schema: z.ZodType
   readonly example?: unknown
@@ -65,34 +62,34 @@ export type Envelope = Environment['LIST_ENVELOPE']
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
 /**
- * All that is to be said of an operation, said once: `withAuth` reads its inputs for the handler, and
- * the API document is built from it.
+ * The declaration of an operation. `withAuth` reads the inputs of a handler by it, and the API
+ * document is built from it.
  */
 export interface Operation<Taken extends Inputs = Inputs> {
-  /** Unique in the API document; generators of clients make a function's name of it. */
+  /** Unique in the API document. Generators of clients name functions after it. */
   readonly id: string
   readonly tag: string
   readonly summary: string
   readonly description?: string
-  /** Read in this order; the first that cannot be read decides the answer. */
+  /** They are read in this order. The first that fails decides the answer. */
   readonly inputs: Taken
   readonly answers: Readonly<Record<number, AnswerDescription>>
   readonly parameters?: readonly Parameter[]
-  /** What it can fail with besides what its inputs do. */
+  /** The errors that it can have besides those of its inputs. */
   readonly problems?: readonly ProblemCode[]
   /** Whether it takes no credentials. */
   readonly isPublic?: boolean
 }
 
-/** The values that a handler is given, by the names in the declaration. */
+/** The values of the inputs, by the names in the declaration. */
 export type ValuesOf<Taken extends Inputs> = {
   readonly [Name in keyof Taken]: Taken[Name] extends Input<infer Value> ? Value : never
 }
 
-/** What a route file exports for a method: a handler that tells what it does. */
+/** A handler that a route file exports for a method, with its operation. */
 export type OperationHandler = RouteHandler & { readonly operation: Operation }
 
-/** The same handler under another operation, such as another method or another path. */
+/** The same handler with another operation, for another method or path. */
 export function sameAs(handler: RouteHandler, operation: Operation): OperationHandler {
   return Object.assign<RouteHandler, { operation: Operation }>(
     (request, route) => handler(request, route),
@@ -100,7 +97,7 @@ export function sameAs(handler: RouteHandler, operation: Operation): OperationHa
   )
 }
 
-/** Makes a handler that needs no credentials, from its operation and what it does. */
+/** Makes a handler without credentials, from an operation and a function. */
 export function withoutAuth(
   operation: Operation,
   handler: Handler<RequestContext>,

@@ -1,4 +1,4 @@
 import { channel } from 'node:diagnostics_channel'
 
-/** Tells of a request that is about to be sent; the message is its headers, to be added to. */
+/** A channel with the headers of each request that the service sends. Subscribers may add some. */
 export const outgoing = channel('todo-backend:outgoing')

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { subscribe } from 'node:diagnostics_channel'
 import type { Socket } from 'node:net'
 
-/** Of the process: on Next `instrumentation.ts` and the routes each have a copy of this module. */
+/** Global, because on Next `instrumentation.ts` and the routes each have a copy of this module. */
 const shared = globalThis as typeof globalThis & {
   todoPeers?: AsyncLocalStorage<string | undefined>
 }
@@ -10,9 +10,9 @@ shared.todoPeers ??= new AsyncLocalStorage()
 const peers = shared.todoPeers
 
 /**
- * From now on each request knows the address at the other end of its connection. Next does not tell
- * its handlers. Node tells of each request on a channel, whichever server takes it, before anybody
- * answers it; and unlike a header, nobody can write it.
+ * Notes the address of the peer for each request from now on, because Next does not tell its
+ * handlers. Node publishes every request on a channel before it is answered, on each server. Unlike
+ * a header, a client cannot forge this address.
  */
 export function rememberPeers(): void {
   subscribe('http.server.request.start', (message) => {
@@ -21,7 +21,7 @@ export function rememberPeers(): void {
   })
 }
 
-/** The address at the other end of the connection of the request that is being answered. */
+/** The address of the peer of the request that is being answered. */
 export function peerAddress(): string | undefined {
   return peers.getStore()
 }

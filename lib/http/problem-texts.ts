@@ -1,6 +1,9 @@
 import type { ProblemCode } from '#lib/http/errors'
 
-/** For each error what it means and what to do about it: in the API document, on its page, in docs. */
+/**
+ * What each error means and what to do about it. The API document and the page `/docs/errors` show
+ * these texts.
+ */
 export const problemTexts: Record<ProblemCode, string> = {
   malformed_json:
     'The body could not be read as JSON in UTF-8, or it is empty where an object is expected. Check how the request is serialised.',

@@ -8,22 +8,22 @@ export interface RequestContext {
   readonly request: Request
   readonly params: Params
   readonly requestId: string
-  /** By the clock of `performance.now()`. */
+  /** In milliseconds of `performance.now()`. */
   readonly startedAt: number
-  /** The user that the request turned out to come from, for the log. */
+  /** The user who sent the request, once authenticated. For the log. */
   userId?: string
-  /** What the request left of the user's rate limit, once the database has counted it. */
+  /** What is left of the user's rate limit, once the database has counted the request. */
   permit?: Permit
-  /** How long its credentials took, in milliseconds. */
+  /** How long the verification of the credentials took, in milliseconds. */
   authMs?: number
-  /** What it is refused with. */
+  /** The error that the request is answered with. */
   problem?: Problem
   /** The ids of its span, for the log. */
   trace?: Readonly<Record<'trace_id' | 'span_id', string>>
 }
 
-/** A request with its answer, whose headers may still be added to. */
+/** A request and its answer. Subscribers may still add headers. */
 export type AnsweredRequest = RequestContext & { readonly result: Response }
 
-/** Tells of every request, whoever watches. Nobody who watches, nothing paid. */
+/** A channel with every request. It costs nothing without subscribers. */
 export const requests = tracingChannel<unknown, RequestContext>('todo-backend:request')

@@ -44,7 +44,7 @@ export const headerComponents = {
 
 export type HeaderName = keyof typeof headerComponents
 
-/** References to headers, by their names. */
+/** References to the components of these headers. */
 export function headerReferences(names: readonly HeaderName[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 }

@@ -1,17 +1,19 @@
-/** What tells where a request goes. */
+/** What the pattern of a request is computed from. */
 interface Routed {
   readonly request: Request
   readonly params: object
 }
 
 /**
- * The pattern of a request's path, such as `/api/{userId}/tasks/{id}`, for logs and figures. Of the
- * path it keeps the names of folders and nothing that a client made up, so there are only so many.
+ * The pattern of a request's path, such as `/api/{userId}/tasks/{id}`, for logs and metrics. It has
+ * only names of folders and parameters, and nothing that a client made up, so the number of
+ * patterns is limited.
  */
 export function routeOf({ request, params }: Routed): string {
   const segments = decode(URL.parse(request.url)?.pathname)
   if (segments === undefined) return unknownPath
-  // From the right, because a user may be called like a folder, and folders come first.
+  // From the right, because folders come first, and the id of a user may equal the name of a
+  // folder.
   const pattern = segments.toReversed()
   for (const [name, value] of Object.entries(params).toReversed()) {
     const index = pattern.findIndex((part) => part === value || part === decode(value)?.[0])
@@ -31,7 +33,7 @@ function decode(path: unknown): string[] | undefined {
       .split('/')
       .map((part) => decodeURIComponent(part))
   } catch {
-    // A percent sign that encodes nothing: no route has one.
+    // The path has a malformed percent sign, so it belongs to no route.
     return undefined
   }
 }

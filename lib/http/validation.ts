@@ -3,7 +3,7 @@ import { Problem, type ValidationIssue } from '#lib/http/errors'
 
 type Issue = z.core.$ZodIssue
 
-/** More than any frontend sends, and few enough to be read in a fraction of a millisecond. */
+/** More than any frontend sends. So many are read in a fraction of a millisecond. */
 const parameterLimit = 1000
 
 const names: Record<string, string> = {
@@ -14,7 +14,7 @@ const names: Record<string, string> = {
 }
 
 /**
- * Parses a body or a query, and says all that is wrong with it.
+ * Parses a body or a query, and reports everything that is wrong with it.
  *
  * @throws Problem `validation_failed`
  */
@@ -29,16 +29,16 @@ export function parse<Schema extends z.ZodType>(
 }
 
 /**
- * Reads and validates the query. A parameter that the schema does not know is ignored.
+ * Reads and validates the query. Parameters that the schema does not have are ignored.
  *
- * @throws Problem 422 where a known parameter is not valid, or where there are too many of them
+ * @throws Problem 422 if a known parameter is not valid, or if there are too many parameters
  */
 export function readQuery<Schema extends z.ZodType>(
   request: Request,
   schema: Schema,
 ): z.output<Schema> {
   const { search, searchParams } = new URL(request.url)
-  // Next takes out what is empty between two separators.
+  // Next removes empty parts between two separators, so they are not counted.
   const given = search
     .slice(1)
     .split('&')
@@ -47,19 +47,19 @@ export function readQuery<Schema extends z.ZodType>(
   const values = new Map<string, string | string[]>()
   for (const [name, value] of searchParams) {
     const earlier = values.get(name)
-    // A parameter with two values becomes a list, which no schema takes.
+    // A parameter with two different values becomes a list, which no schema accepts.
     if (earlier === undefined) values.set(name, value)
     else if (earlier !== value) values.set(name, [value])
   }
   return parse(schema, Object.fromEntries(values), 'parameter')
 }
 
-/** A 422 for a query parameter whose value only the handler can judge. */
+/** A 422 for a query parameter that only the handler can check. */
 export function parameterProblem(parameter: string, code: string, says: string): Problem {
   return validationProblem([{ parameter, code, detail: `${parameter} ${says}.` }])
 }
 
-/** A 422 for these issues; its detail is the first one's. */
+/** A 422 for these issues. Its `detail` is that of the first. */
 function validationProblem(errors: readonly ValidationIssue[]): Problem {
   const [first] = errors
   return new Problem('validation_failed', first?.detail ?? 'The request is not valid.', { errors })
@@ -100,7 +100,7 @@ function explain(issue: Issue): { code: string; says: string } {
   }
 }
 
-/** RFC 6901. */
+/** Escapes a part of a JSON Pointer (RFC 6901). */
 function escapePointer(part: string): string {
   return part.replaceAll('~', '~0').replaceAll('/', '~1')
 }

@@ -14,20 +14,20 @@ import { routeOf } from '#lib/http/route-pattern'
 import { log } from '#lib/log'
 import { startWithRequest } from '#lib/service/start'
 
-/** A method of a route file, as the hosts call it. For a path without parameters Next gives none. */
+/** A method of a route file, as the hosts call it. Next gives no `params` if the path has none. */
 export type RouteHandler = (
   request: Request,
   route: { params: Promise<Params | undefined> },
 ) => Promise<Response>
 
-/** Answers a request, or throws the problem with it. */
+/** Answers a request, or throws the problem that it is answered with. */
 export type Handler<Context extends RequestContext> = (context: Context) => Answer | Promise<Answer>
 
 const plainId = /^[\w.:=/+@-]{1,128}$/
 
 /**
- * Wraps what answers a request: gives it an id, turns whatever is thrown into a problem document,
- * puts the headers of every response on it, and logs it.
+ * Wraps a handler: gives the request an id, turns anything thrown into a problem document, adds the
+ * headers of every response, and writes the log line.
  */
 export function withRequest(handler: Handler<RequestContext>): RouteHandler {
   return async (request, route) => {
@@ -51,7 +51,7 @@ async function respond(
   const { status = 200, body = null } = answer
   const response = new Response(toBody(body), {
     status,
-    // srvx would send an empty one, and frontends show it.
+    // Without it srvx would send an empty status text, which some frontends show.
     statusText: STATUS_CODES[status] ?? '',
     headers: {
       ...standingHeaders,
@@ -85,7 +85,10 @@ async function answerOf(
   }
 }
 
-/** The incoming id where it is plain, so that a frontend can follow its request; else a new one. */
+/**
+ * The id of the request: `X-Request-Id` if it is harmless, so that a frontend can follow its
+ * request, or else a new one.
+ */
 function requestIdOf(request: Request): string {
   const incoming = request.headers.get('x-request-id')
   return incoming !== null && plainId.test(incoming) ? incoming : crypto.randomUUID()
