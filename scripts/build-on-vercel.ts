@@ -7,12 +7,12 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync } from 'node:zlib'
-import { isSet } from '#lib/config/env'
+import { hasValue, isSet } from '#lib/config/env'
 import { compressedFolder, packageFolder, swaggerUiFiles } from '#lib/openapi/swagger-ui'
 
 if (isSet('DATABASE_URL')) {
   run('db:migrate')
-} else if (isSet('VERCEL_ENV', 'production')) {
+} else if (hasValue('VERCEL_ENV', 'production')) {
   console.error('DATABASE_URL is not set for Production: its functions could not start.')
   process.exit(1)
 } else {

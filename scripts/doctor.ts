@@ -3,7 +3,7 @@
  * [--json]` says why a frontend is refused, and what to set. It changes nothing.
  */
 import { parseArgs } from 'node:util'
-import { isSet } from '#lib/config/env'
+import { hasValue } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
 import { examine } from '#lib/doctor/examine'
 
@@ -19,7 +19,7 @@ if (values.frontend !== undefined && (frontend === undefined || frontend === 'nu
   console.error('--frontend takes an origin, such as http://localhost:3000')
   process.exit(1)
 }
-loadEnvFiles(!isSet('NODE_ENV', 'production'))
+loadEnvFiles(!hasValue('NODE_ENV', 'production'))
 
 const checks = await examine({ frontend, token: values.token })
 const ok = checks.every((check) => check.ok)

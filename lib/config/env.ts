@@ -117,8 +117,14 @@ export function isDevelopment(): boolean {
  */
 export const isBuiltOnVercel = process.env.BUILT_ON_VERCEL === '1'
 
-export function isSet(name: string, to = process.env[name] ?? ''): boolean {
-  return to !== '' && process.env[name] === to
+/** Whether a variable is there and not empty, for code that runs before `env()` can be called. */
+export function isSet(name: string): boolean {
+  return (process.env[name] ?? '') !== ''
+}
+
+/** Whether a variable has this value, for code that runs before `env()` can be called. */
+export function hasValue(name: string, value: string): boolean {
+  return process.env[name] === value
 }
 
 /** Better Auth signs with the first entry of `BETTER_AUTH_SECRETS`, which has the form `2:…,1:…`. */

@@ -1,4 +1,4 @@
-import { env, isSet, withoutPassword } from '#lib/config/env'
+import { env, hasValue, withoutPassword } from '#lib/config/env'
 import { type Check, failedAsTold, passed } from '#lib/doctor/check'
 
 const name = 'environment'
@@ -8,7 +8,7 @@ export function checkEnvironment(): Check[] {
   try {
     const url = withoutPassword(env().DATABASE_URL)
     const sessions = env().SESSION_TOKENS ? 'on' : 'off'
-    const mode = isSet('NODE_ENV', 'production') ? 'production' : 'development'
+    const mode = hasValue('NODE_ENV', 'production') ? 'production' : 'development'
     const found = `complete, read as in ${mode}: database ${url}, session tokens ${sessions}`
     return [passed(name, found)]
   } catch (error) {
