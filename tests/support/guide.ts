@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
 export const guideVariants = ['', 'with a route of your own', 'with the session cookie']
@@ -21,7 +21,8 @@ const tsconfig = {
 }
 
 /**
- * Writes the frontend of `docs/frontend.md`: each code block as the file that its title names.
+ * Writes the frontend of `docs/frontend.md`: what it says to copy, and each code block as the file that
+ * its title names.
  *
  * @param variant takes the blocks with this remark in their title in place of the plain ones
  * @param root where two files of tests write it at the same time, each has its own
@@ -32,6 +33,7 @@ export function writeGuide(variant = '', root = 'guide'): string {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
+  cpSync('examples/frontend', folder, { recursive: true })
   for (const [, title = '', code = ''] of readFileSync('docs/frontend.md', 'utf8').matchAll(
     block,
   )) {
