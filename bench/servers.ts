@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { secret } from '#bench/data'
+import { bun, fastapi, go } from '#bench/other-languages'
 import { buildNext } from '#tests/support/build'
 
 /** One row of the tables: a program to measure, and what is sent along with each request. */
@@ -19,6 +20,8 @@ export interface Target {
   readonly build?: () => void | Promise<void>
   /** What to install where something is missing; the target is left out then. */
   readonly missing?: () => string | undefined
+  /** Of what it is made of, beside Node. */
+  readonly versions?: () => string[]
 }
 
 const node = process.execPath
@@ -26,13 +29,6 @@ const node = process.execPath
 export const counting = { RATE_LIMIT: '1000000/60' }
 const nextBin = join(import.meta.dirname, '..', 'node_modules', 'next', 'dist', 'bin', 'next')
 const constantApp = join(import.meta.dirname, 'peers', 'next-constant')
-const python = '/usr/bin/python3'
-const pythonModules = 'fastapi, sqlmodel, asyncpg, uvicorn, uvloop, httptools, jwt'
-const pythonPackages = pythonModules.replaceAll(/(\w+),?/g, 'python3-$1')
-const uvicorn = [
-  ...[python, '-m', 'uvicorn', 'main:app', '--loop', 'uvloop', '--http', 'httptools'],
-  ...['--no-access-log', '--log-level', 'warning', '--port', '$PORT'],
-]
 
 /**
  * Every row, in the order of the tables.
@@ -45,28 +41,28 @@ export function targetsFor(
   settings: Readonly<Record<string, string>>,
   base: string | undefined,
 ): Target[] {
-  const database = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: '10' }
-  const peer = { ...database, JWT_SECRET: secret }
+  const peer = { DATABASE_URL: databaseUrl, DATABASE_POOL_SIZE: '10', JWT_SECRET: secret }
+  // The best that a peer can do whose requests share connections.
+  const sharing = { ...peer, DATABASE_POOL_SIZE: '1' }
   const env = {
-    ...{ ...database, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
+    ...{ DATABASE_URL: databaseUrl, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
     ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
   const onNode = { server: 'node', command: [node, 'server/main.ts'], env }
   const onNext = {
     ...{ server: 'next', command: [node, 'server/main.ts', 'next'], env },
-    build: buildNext,
+    ...{ build: buildNext, versions: () => [`Next ${versionOf('next')}`] },
   }
   const onBase = { ...onNode, server: 'base', folder: base ?? '' }
   const onCounting = { ...onNode, server: 'node-counting', env: { ...env, ...counting } }
-  const onFastify = { server: 'fastify', command: [node, 'bench/peers/fastify.ts'], env: peer }
-  const onFastapi = {
-    ...{ server: 'fastapi', command: uvicorn, env: { ...peer, PYTHONDONTWRITEBYTECODE: '1' } },
-    folder: join(import.meta.dirname, 'peers', 'fastapi'),
-    missing: missingPython,
-  }
+  const fastify = (name: string, driver: string, env: Target['env']) => ({
+    ...{ name, title: `Fastify, \`${driver}\``, env },
+    ...{ server: name, command: [node, `bench/peers/${name}.ts`] },
+    versions: () => [`Fastify ${versionOf('fastify')}`, `${driver} ${versionOf(driver)}`],
+  })
   const constantNext = {
     ...{ server: 'next-constant', command: [node, nextBin, 'start', constantApp], env: {} },
-    ...{ build: buildConstantNext, constant: true },
+    ...{ build: buildConstantNext, constant: true, versions: onNext.versions },
   }
   const bare = { server: 'node-http', command: [node, 'bench/peers/node-http.ts'], env: {} }
   const origin = { origin: 'http://localhost:3000' }
@@ -76,8 +72,11 @@ export function targetsFor(
     { ...onCounting, name: 'node-counting', title: 'the same, with `RATE_LIMIT`' },
     { ...onNext, name: 'next', title: '**this service**, Next host' },
     { ...onNext, name: 'next-origin', title: 'the same, with `Origin`', headers: origin },
-    { ...onFastify, name: 'fastify', title: 'Fastify, SQL by hand' },
-    { ...onFastapi, name: 'fastapi', title: 'FastAPI, SQLModel' },
+    fastify('fastify', 'pg', peer),
+    fastify('fastify-postgresjs', 'postgres', sharing),
+    { ...fastapi, env: peer, name: 'fastapi', title: 'FastAPI, SQLModel' },
+    { ...go, env: peer, name: 'go', title: 'Go, pgx' },
+    { ...bun, env: sharing, name: 'bun', title: 'Bun, Bun.SQL' },
     { ...constantNext, name: 'next-constant', title: 'Next, a constant' },
     { ...bare, name: 'node-http', title: '`node:http`, a constant', constant: true },
   ]
@@ -95,27 +94,12 @@ function buildConstantNext(): void {
 
 /** Which versions were measured. */
 export function versionsOf(targets: readonly Target[]): string {
-  const measured = (...names: string[]) => targets.some(({ name }) => names.includes(name))
-  const versions = [`Node ${process.versions.node}`]
-  if (measured('next', 'next-origin', 'next-constant')) versions.push(`Next ${versionOf('next')}`)
-  if (measured('fastify')) {
-    versions.push(`Fastify ${versionOf('fastify')}`, `pg ${versionOf('pg')}`)
-  }
-  if (measured('fastapi')) {
-    const script = `import sys, ${pythonModules}
-print(f'Python {sys.version.split()[0]}, FastAPI {fastapi.__version__}, SQLModel {sqlmodel.__version__}')`
-    versions.push(execFileSync(python, ['-c', script], { encoding: 'utf8' }).trim())
-  }
-  return versions.join(', ')
+  const others = new Set(targets.flatMap(({ versions }) => versions?.() ?? []))
+  return [`Node ${process.versions.node}`, ...others].join(', ')
 }
 
 /** The version of an installed package. */
 export function versionOf(name: string): string {
   const path = join(import.meta.dirname, '..', 'node_modules', name, 'package.json')
   return JSON.parse(readFileSync(path, 'utf8')).version
-}
-
-function missingPython(): string | undefined {
-  const { status } = spawnSync(python, ['-c', `import ${pythonModules}`])
-  return status === 0 ? undefined : `FastAPI is left out. To have it: apt install ${pythonPackages}`
 }
