@@ -10,6 +10,7 @@ import type { Target } from '#bench/servers'
 export interface Result {
   readonly operation: Operation
   readonly target: Target
+  readonly connections: number
   readonly median: Measurement
   readonly rounds: readonly Measurement[]
 }
@@ -19,7 +20,7 @@ const tasksEach = 200
 
 /** What was done, for the reader of the tables. */
 export function describeRun({ rounds, seconds, connections }: Options): string {
-  return `${users} users with ${tasksEach} tasks each; ${connections} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each`
+  return `${users} users with ${tasksEach} tasks each; ${connections.join(', ')} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each`
 }
 
 /** Measures every operation on every target, in alternating rounds. */
@@ -45,13 +46,29 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
 /** Lets V8 compile what is hot: what a server needs for a request goes down by half with it. */
 export async function warmUp(rig: Rig, options: Options, data: readonly BenchUser[]) {
   const only = { ...options, rounds: 0, warmUpSeconds: options.firstWarmUpSeconds }
-  await measureOperation(rig, only, readOne, rig.targets, data)
+  await measureWith(rig, only, 64, readOne, rig.targets, data)
 }
 
-/** Measures one operation on these targets, in alternating rounds after a round to warm up. */
+/** Measures one operation on these targets, with each number of connections. */
 export async function measureOperation(
   rig: Rig,
   options: Options,
+  operation: Operation,
+  targets: readonly Target[],
+  data: readonly BenchUser[],
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const connections of options.connections) {
+    results.push(...(await measureWith(rig, options, connections, operation, targets, data)))
+  }
+  return results
+}
+
+/** In alternating rounds, after a round to warm up. */
+async function measureWith(
+  rig: Rig,
+  options: Options,
+  connections: number,
   operation: Operation,
   targets: readonly Target[],
   data: readonly BenchUser[],
@@ -67,7 +84,7 @@ export async function measureOperation(
       const make = await operation.prepare(data, server.url)
       const measurement = await measure({
         ...{ server, postgresPid: postgres.pid, status: operation.status },
-        connections: options.connections,
+        connections,
         seconds: isWarmUp ? options.warmUpSeconds : options.seconds,
         next: target.headers === undefined ? make : withHeaders(make, target.headers),
       })
@@ -77,10 +94,13 @@ export async function measureOperation(
       await deleteCreated(postgres)
       await postgres.query('vacuum (analyze) tasks')
     }
-    if (!isWarmUp) console.log(`${operation.title}: round ${round} of ${options.rounds}`)
+    if (isWarmUp) continue
+    console.log(
+      `${operation.title}, ${connections} connections: round ${round} of ${options.rounds}`,
+    )
   }
   return [...rounds].map(([target, measured]) => ({
-    ...{ operation, target, rounds: measured, median: medianOf(measured) },
+    ...{ operation, target, connections, rounds: measured, median: medianOf(measured) },
   }))
 }
 

@@ -2,13 +2,29 @@ import type { Result } from '#bench/compare'
 import type { Measurement } from '#bench/measure'
 import { figure, percent, ratio, toTable, whole } from '#bench/tables'
 
-const bases = { fastapi: 'FastAPI', fastify: 'Fastify', base: 'base' }
+const bases = {
+  fastapi: 'FastAPI',
+  fastify: '`pg`',
+  'fastify-postgresjs': '`postgres`',
+  base: 'base',
+}
 
 /** One table an operation, with ratios of throughput against those of the peers that ran. */
 export function operationTables(results: readonly Result[]): string {
-  return [...Map.groupBy(results, ({ operation }) => operation)]
-    .map(([{ title }, rows]) => `### ${capitalised(title)}\n\n${operationTable(rows)}`)
+  return groupsOf(results)
+    .map(([title, rows]) => `### ${capitalised(title)}\n\n${operationTable(rows)}`)
     .join('\n\n')
+}
+
+/** What was measured side by side: an operation, with a number of connections where there are several. */
+function groupsOf(results: readonly Result[]) {
+  const [first] = results
+  const isOne = results.every(({ connections }) => connections === first?.connections)
+  return [
+    ...Map.groupBy(results, ({ operation: { title }, connections }) =>
+      isOne ? title : `${title}, ${connections} connections`,
+    ),
+  ]
 }
 
 function operationTable(results: readonly Result[]): string {
@@ -35,6 +51,10 @@ function operationTable(results: readonly Result[]): string {
 const pairs = [
   { ours: 'node', theirs: 'fastapi', title: 'Node, FastAPI' },
   { ours: 'node', theirs: 'fastify', title: 'Node, Fastify' },
+  { ours: 'node', theirs: 'fastify-postgresjs', title: 'Node, Fastify with `postgres`' },
+  { ours: 'node', theirs: 'go', title: 'Node, Go' },
+  { ours: 'node', theirs: 'bun', title: 'Node, Bun' },
+  { ours: 'node-counting', theirs: 'node', title: '`RATE_LIMIT` on, off' },
   { ours: 'next', theirs: 'fastapi', title: 'Next, FastAPI' },
   { ours: 'next-origin', theirs: 'fastapi', title: '`Origin`, FastAPI' },
   { ours: 'node', theirs: 'base', title: 'Node, base' },
@@ -47,7 +67,7 @@ const pairs = [
 export function cpuRatios(results: readonly Result[]): string {
   const ran = new Set(results.map(({ target }) => target.name))
   const shown = pairs.filter(({ ours, theirs }) => ran.has(ours) && ran.has(theirs))
-  const rows = [...Map.groupBy(results, ({ operation }) => operation)].map(([{ title }, group]) => {
+  const rows = groupsOf(results).map(([title, group]) => {
     const median = (name: string) => group.find(({ target }) => target.name === name)?.median
     const cells = shown.flatMap(({ ours, theirs }) => {
       const [less, more] = [median(ours), median(theirs)]
@@ -57,6 +77,20 @@ export function cpuRatios(results: readonly Result[]): string {
   })
   return toTable(['operation', ...shown.flatMap(({ title }) => [title, 'with Postgres'])], rows)
 }
+
+/** CPU ms of every server, and in Postgres, for a request. */
+export function cpuTable(results: readonly Result[]): string {
+  const servers = [...new Set(results.map(({ target }) => target))]
+  const rows = groupsOf(results).map(([title, group]) => {
+    const costs = servers.map((server) => group.find(({ target }) => target === server)?.median)
+    return [title, ...costs.map((one) => (one === undefined ? '' : cpuOf(one)))]
+  })
+  const head = ['CPU ms, server + Postgres', ...servers.map(({ title }) => title)]
+  return toTable(head, rows)
+}
+
+const cpuOf = ({ serverMs, postgresMs }: Measurement) =>
+  `${serverMs.toFixed(3)} + ${postgresMs.toFixed(3)}`
 
 function allMs(measurement: Measurement | undefined): number | undefined {
   return measurement && measurement.serverMs + measurement.postgresMs

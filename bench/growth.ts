@@ -34,13 +34,11 @@ async function growConnections(rig: Rig, options: Options): Promise<string> {
   const variants = ['next-origin', 'node-counting']
   const targets = rig.targets.filter(({ name, constant }) => !variants.includes(name) && !constant)
   const data = await loadData(rig.postgres, 1000, 20)
-  const rows: string[][] = []
-  for (const connections of connectionCounts) {
-    const results = await measureOperation(rig, { ...options, connections }, readOne, targets, data)
-    for (const result of results) {
-      rows.push([result.target.title, whole(connections), ...figures(result)])
-    }
-  }
+  const all = { ...options, connections: connectionCounts }
+  const results = await measureOperation(rig, all, readOne, targets, data)
+  const rows = results.map((result) => [
+    ...[result.target.title, whole(result.connections), ...figures(result)],
+  ])
   return toTable(['server', 'connections', ...columns], rows)
 }
 

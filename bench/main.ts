@@ -5,7 +5,7 @@
 import { aimsTable } from '#bench/aims'
 import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
-import { cpuRatios, operationTables } from '#bench/comparison-tables'
+import { cpuRatios, cpuTable, operationTables } from '#bench/comparison-tables'
 import { measureHolding, measureTaskSize } from '#bench/costs'
 import { grow } from '#bench/growth'
 import { load } from '#bench/load'
@@ -16,10 +16,11 @@ import { versionsOf } from '#bench/servers'
 import { writeSection } from '#bench/tables'
 
 const options = readOptions()
-const commands = ['compare', 'growth', 'load', 'costs', 'cold-start']
-const { command, quick } = options
-// Everything but cold starts, which need a build of their own; quickly, the comparison alone.
-const all = quick ? ['compare'] : ['compare', 'growth', 'load', 'costs']
+const commands = ['compare', 'aims', 'growth', 'load', 'costs', 'cold-start']
+const { command, quick, only } = options
+// Everything but cold starts, which need a build of their own; quickly or in part, the comparison.
+const isPart = quick || only.length > 0
+const all = isPart ? ['compare'] : ['compare', 'aims', 'growth', 'load', 'costs']
 const runs = (section: string) => (command === 'all' ? all.includes(section) : command === section)
 
 if (command !== 'all' && !commands.includes(command)) {
@@ -36,11 +37,17 @@ if (runs('compare')) {
     ]
   })
 }
-if (runs('growth')) {
-  await measureOnRig('growth', {}, (rig) =>
-    grow(rig, { ...options, rounds: Math.min(options.rounds, 3) }),
-  )
+const fewer = { ...options, rounds: Math.min(options.rounds, 3) }
+if (runs('aims')) {
+  const standard = ['node', 'node-counting', 'fastify', 'fastify-postgresjs']
+  const operations = only.length > 0 ? only : ['read', 'list', 'create', 'toggle']
+  const few = { ...fewer, only: operations, connections: [8, 64, 256] }
+  await measureOnRig('aims', { standard }, async (rig) => {
+    const results = await compare(rig, few)
+    return [`${describeRun(few)}.`, aimsTable(results), cpuTable(results)]
+  })
 }
+if (runs('growth')) await measureOnRig('growth', {}, (rig) => grow(rig, fewer))
 // These two count what is lost and how long a write takes, so commits reach the disk.
 const asInProduction = { durable: true, standard: ['node', 'next'] }
 if (runs('load')) {

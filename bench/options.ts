@@ -8,7 +8,8 @@ export interface Options {
   readonly warmUpSeconds: number
   /** Once for each server: V8 takes thousands of requests to compile what is hot. */
   readonly firstWarmUpSeconds: number
-  readonly connections: number
+  /** Everything is measured with each of these numbers of connections. */
+  readonly connections: readonly number[]
   /** Of the load test: how many users, for how long. */
   readonly load: { readonly users: number; readonly seconds: number }
   /** Names of targets and operations that are left; all where it is empty. */
@@ -38,6 +39,7 @@ export function readOptions(): Options {
   })
   const [command = 'all'] = positionals
   const { quick, write, base } = values
+  const connections = values.connections?.split(',').map(Number)
   return {
     ...{ command, quick, write, base },
     only: values.only.split(',').filter((name) => name !== ''),
@@ -45,9 +47,9 @@ export function readOptions(): Options {
     seconds: Number(values.seconds ?? (quick ? 0.4 : 3)),
     warmUpSeconds: quick ? 0.4 : 1.5,
     firstWarmUpSeconds: quick ? 1 : 8,
-    connections: Number(values.connections ?? 64),
+    connections: connections ?? [64],
     load: {
-      users: Number(values.connections ?? 1000),
+      users: connections?.[0] ?? 1000,
       seconds: Number(values.seconds ?? (quick ? 10 : 60)),
     },
     settings: Object.fromEntries(

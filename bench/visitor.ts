@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchRequest, Connection } from '#bench/connection'
 import { pick, signToken } from '#bench/data'
 
@@ -15,8 +16,15 @@ export interface Visit {
 /**
  * A person at work until `end`: creates, reads, lists, changes, completes and deletes tasks, one
  * request after the other, compares every answer and remembers what must be stored afterwards.
+ *
+ * @param pauseMs between an answer and the next request
  */
-export async function visit(userId: string, connection: Connection, end: number): Promise<Visit> {
+export async function visit(
+  userId: string,
+  connection: Connection,
+  end: number,
+  pauseMs: number,
+): Promise<Visit> {
   const expected = new Map<string, { title: string; completed: boolean }>()
   const latencies: number[] = []
   const faults: string[] = []
@@ -68,10 +76,13 @@ export async function visit(userId: string, connection: Connection, end: number)
     }
   }
 
+  // Not everybody comes at the same moment.
+  if (pauseMs > 0) await sleep(Math.random() * pauseMs)
   while (performance.now() < end) {
     await act().catch((error) =>
       faults.push(error instanceof Error ? error.message : String(error)),
     )
+    if (pauseMs > 0) await sleep(pauseMs)
   }
   return { userId, expected, latencies, faults }
 }
