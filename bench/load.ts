@@ -23,13 +23,16 @@ const columns = [
   ...['CPU ms/request', 'in Postgres', 'core in use', 'tasks to be stored', 'lost or wrong'],
 ]
 
-/** Seconds between an answer and the user's next request: as a person works, and as fast as can be. */
-const pauses = [1, 0]
+/**
+ * Seconds between an answer and the user's next request: as fast as can be, which also warms the
+ * server up, and as a person works.
+ */
+const pauses = [0, 1]
 
 /**
- * Lets a thousand users work at once on each host, first with a pause between one request and the
- * next and then without, and counts afterwards what the database holds of what they were told is
- * stored.
+ * Lets a thousand users work at once on each host, first without a pause between one request and
+ * the next and then with one, and counts afterwards what the database holds of what they were told
+ * is stored.
  */
 export async function load(rig: Rig, { load: { users, seconds } }: Options): Promise<string> {
   const rows: string[][] = []

@@ -37,8 +37,8 @@ export async function visit(
     const answer = await connection.send({ method, path, headers: bearer, ...content })
     latencies.push(performance.now() - sentAt)
     if (answer.status === status) return status === 204 ? undefined : JSON.parse(answer.text)
-    const [, code = 'without a code'] = /"code":"(\w+)"/.exec(answer.text) ?? []
-    throw new Error(`${method} gave ${answer.status} (${code}), not ${status}`)
+    const { code = 'no code', detail = '' } = JSON.parse(answer.text)
+    throw new Error(`${method} gave ${answer.status}, not ${status}: ${code}. ${detail}`)
   }
 
   async function act(): Promise<void> {
