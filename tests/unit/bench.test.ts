@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { aimsTable } from '#bench/aims'
+import { operations, readOne } from '#bench/operations'
+import { targetsFor } from '#bench/servers'
+
+const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
+
+test('docs/performance.md names every server and operation that --only takes, and no other', () => {
+  const page = readFileSync('docs/performance.md', 'utf8')
+  const [, row = ''] = /^\| `--only a,b` \|(.*)\|$/m.exec(page) ?? []
+  const named = Array.from(row.matchAll(/`([\w-]+)`/g), ([, name]) => name)
+  expect(named).toEqual([...targets, ...operations].map(({ name }) => name))
+})
+
+test('an aim counts as met only where it is met with every number of connections', () => {
+  const result = (name: string, connections: number, serverMs: number) => {
+    const target = targets.find((one) => one.name === name)
+    if (target === undefined) throw new Error(`There is no row ${name}.`)
+    const rates = { perSecond: 1, p50: 1, p95: 1, p99: 1, postgresMs: 1, memoryMb: 1, busy: 1 }
+    const median = { ...rates, serverMs }
+    return { operation: readOne, target, connections, median, rounds: [median] }
+  }
+  const met = [result('node', 8, 1), result('fastify', 8, 1.2)]
+  const missed = [result('node', 64, 1), result('fastify', 64, 1.1)]
+  const cells = (results: typeof met) =>
+    aimsTable(results)
+      .split('\n')
+      .at(-1)
+      ?.split(/ *\| */)
+  const row = ['', 'Node host against Fastify with `pg`, read one', '≥ 1.15']
+  expect(cells(met)).toEqual([...row, '1.20', 'yes', ''])
+  expect(cells([...met, ...missed])).toEqual([...row, '1.20', '1.10', 'no', ''])
+})
