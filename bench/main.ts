@@ -8,6 +8,7 @@ import { compare, describeRun } from '#bench/compare'
 import { cpuRatios, cpuTable, operationTables } from '#bench/comparison-tables'
 import { measureHolding, measureTaskSize } from '#bench/costs'
 import { grow } from '#bench/growth'
+import { measureHeldUp } from '#bench/held-up'
 import { load } from '#bench/load'
 import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
@@ -57,6 +58,7 @@ if (runs('costs')) {
   await measureOnRig('costs', asInProduction, async (rig) => [
     ...['### What a task takes', await measureTaskSize(rig.postgres)],
     ...['### What a request holds', await measureHolding(rig, options)],
+    ...['### While a row is locked', await measureHeldUp(rig, options)],
   ])
 }
 if (runs('cold-start')) {

@@ -19,6 +19,13 @@ const read = (user: BenchUser, taskId = pick(user.taskIds)): BenchRequest => ({
   headers: bearer(user),
 })
 
+/** Completes a task, or opens it again. */
+export const toggleOf = (user: BenchUser, taskId: string): BenchRequest => ({
+  method: 'PATCH',
+  path: `/api/tasks/${taskId}/complete`,
+  headers: bearer(user),
+})
+
 export const readOne = operation('read', 'read one', 200, (user) => read(user))
 export const listOf50 = operation('list', 'list of 50', 200, (user) => ({
   method: 'GET',
@@ -35,11 +42,7 @@ export const operations: readonly Operation[] = [
     headers: { ...bearer(user), 'content-type': 'application/json' },
     body: newTask,
   })),
-  operation('toggle', 'toggle', 200, (user) => ({
-    method: 'PATCH',
-    path: `/api/tasks/${pick(user.taskIds)}/complete`,
-    headers: bearer(user),
-  })),
+  operation('toggle', 'toggle', 200, (user) => toggleOf(user, pick(user.taskIds))),
   { name: 'unchanged', title: 'read one, 304', status: 304, writes: false, prepare: readEtags },
   operation('refused', 'refused token', 401, (user) => ({
     ...read(user),
