@@ -15,7 +15,8 @@ const parts = 5
 const relations = [
   ['rows', `pg_table_size('tasks')`],
   ['primary key', `pg_relation_size('tasks_pkey')`],
-  ['index of the list', `pg_relation_size('tasks_newest_first')`],
+  ['index by time', `pg_relation_size('tasks_newest_first')`],
+  ['index by title', `pg_relation_size('tasks_by_title')`],
   ['all of it', `pg_total_relation_size('tasks')`],
 ] as const
 
