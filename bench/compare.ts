@@ -1,5 +1,4 @@
 import { checkAnswers, deleteCreated } from '#bench/agree'
-import type { BenchRequest } from '#bench/connection'
 import { type BenchUser, loadData } from '#bench/data'
 import { type Measurement, measure, medianOf } from '#bench/measure'
 import { type Operation, operations, readOne } from '#bench/operations'
@@ -81,12 +80,11 @@ async function measureWith(
     const start = round % Math.max(1, targets.length)
     for (const target of [...targets.slice(start), ...targets.slice(0, start)]) {
       const server = await rig.running(target)
-      const make = await operation.prepare(data, server.url)
       const measurement = await measure({
         ...{ server, postgresPid: postgres.pid, status: operation.status },
         connections,
         seconds: isWarmUp ? options.warmUpSeconds : options.seconds,
-        next: target.headers === undefined ? make : withHeaders(make, target.headers),
+        next: await operation.prepare(data, server.url),
       })
       if (!isWarmUp) rounds.get(target)?.push(measurement)
       if (!operation.writes) continue
@@ -102,11 +100,4 @@ async function measureWith(
   return [...rounds].map(([target, measured]) => ({
     ...{ operation, target, connections, rounds: measured, median: medianOf(measured) },
   }))
-}
-
-function withHeaders(make: () => BenchRequest, headers: object): () => BenchRequest {
-  return () => {
-    const request = make()
-    return { ...request, headers: { ...request.headers, ...headers } }
-  }
 }

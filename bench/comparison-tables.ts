@@ -56,7 +56,6 @@ const pairs = [
   { ours: 'node', theirs: 'bun', title: 'Node, Bun' },
   { ours: 'node-counting', theirs: 'node', title: '`RATE_LIMIT` on, off' },
   { ours: 'next', theirs: 'fastapi', title: 'Next, FastAPI' },
-  { ours: 'next-origin', theirs: 'fastapi', title: '`Origin`, FastAPI' },
   { ours: 'node', theirs: 'base', title: 'Node, base' },
 ]
 

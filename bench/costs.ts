@@ -65,8 +65,8 @@ export async function measureHolding(rig: Rig, options: Options): Promise<string
   const node = rig.targets.find(({ name }) => name === 'node')
   if (node === undefined) throw new Error('The Node host is needed: take it into --only.')
   const timed = { ...node.env, NODE_ENV: 'development' }
-  const plain = { ...node, server: 'timed', env: timed }
-  const counted = { ...node, server: 'timed, counting', env: { ...timed, ...counting } }
+  const plain = { ...node, name: 'timed', env: timed }
+  const counted = { ...node, name: 'timed, counting', env: { ...timed, ...counting } }
   const data = await loadData(rig.postgres, 1000, 200)
   const rows: string[][] = []
   for (const operation of operations.filter(({ name }) => measured.includes(name))) {

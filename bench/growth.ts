@@ -31,8 +31,7 @@ async function growTable(rig: Rig, options: Options): Promise<string> {
 
 /** Read one, with the peers side by side. */
 async function growConnections(rig: Rig, options: Options): Promise<string> {
-  const variants = ['next-origin', 'node-counting']
-  const targets = rig.targets.filter(({ name, constant }) => !variants.includes(name) && !constant)
+  const targets = rig.targets.filter(({ name, constant }) => name !== 'node-counting' && !constant)
   const data = await loadData(rig.postgres, 1000, 20)
   const all = { ...options, connections: connectionCounts }
   const results = await measureOperation(rig, all, readOne, targets, data)

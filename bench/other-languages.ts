@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { Target } from '#bench/servers'
 
 /** A peer that `npm ci` does not bring: it is left out where its language is not installed. */
-type OtherLanguage = Pick<Target, 'server' | 'command' | 'folder' | 'build'> &
+type OtherLanguage = Pick<Target, 'command' | 'folder' | 'build'> &
   Required<Pick<Target, 'missing' | 'versions'>>
 
 const root = join(import.meta.dirname, '..')
@@ -16,7 +16,6 @@ const pythonVersions = `import sys, ${modules}
 print(f'Python {sys.version.split()[0]}, FastAPI {fastapi.__version__}, SQLModel {sqlmodel.__version__}')`
 
 export const fastapi: OtherLanguage = {
-  server: 'fastapi',
   command: [
     // Nothing is written beside the sources.
     ...[python, '-B', '-m', 'uvicorn', 'main:app', '--loop', 'uvloop', '--http', 'httptools'],
@@ -36,7 +35,6 @@ const goPackages = ['golang-github-jackc-pgx-v4-dev', 'golang-github-golang-jwt-
 const goProgram = join(root, '.data', 'bench', 'go')
 
 export const go: OtherLanguage = {
-  server: 'go',
   command: [goProgram],
   missing: () => {
     const libraries = ['jackc/pgx/v4', 'golang-jwt/jwt'].map((name) => `src/github.com/${name}`)
@@ -62,7 +60,6 @@ export const go: OtherLanguage = {
 const [bunProgram = ''] = globSync(join(root, '.data/bun/node_modules/@oven/*/bin/bun'))
 
 export const bun: OtherLanguage = {
-  server: 'bun',
   command: [bunProgram, 'bench/peers/bun.ts'],
   missing: () =>
     bunProgram === '' ? 'Bun is left out. To have it: npm run bun:install' : undefined,

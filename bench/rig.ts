@@ -10,7 +10,6 @@ export interface Rig {
   readonly postgres: BenchPostgres
   readonly cores: CorePlan | undefined
   readonly targets: readonly Target[]
-  /** The server of a target; targets may share one. */
   running(target: Target): Promise<RunningServer>
 }
 
@@ -42,8 +41,8 @@ export async function withRig(
     await use({
       ...{ postgres, cores, targets },
       running(target) {
-        const running = servers.get(target.server) ?? startServer(target, cores?.server)
-        servers.set(target.server, running)
+        const running = servers.get(target.name) ?? startServer(target, cores?.server)
+        servers.set(target.name, running)
         return running
       },
     })

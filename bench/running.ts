@@ -39,7 +39,7 @@ export async function startServer(target: Target, cores?: string): Promise<Runni
   const isUp = await answers(`${url}/api/tasks`, () => child.exitCode === null)
   if (!isUp || child.pid === undefined) {
     killIt()
-    throw new Error(`${target.server} did not come up:\n${printed}`)
+    throw new Error(`${target.name} did not come up:\n${printed}`)
   }
   return {
     url,

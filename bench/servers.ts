@@ -5,16 +5,13 @@ import { secret } from '#bench/data'
 import { bun, fastapi, go } from '#bench/other-languages'
 import { buildNext } from '#tests/support/build'
 
-/** One row of the tables: a program to measure, and what is sent along with each request. */
+/** One row of the tables: a program to measure. */
 export interface Target {
   readonly name: string
   readonly title: string
-  /** Targets with the same one share a process. */
-  readonly server: string
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly folder?: string
-  readonly headers?: Readonly<Record<string, string>>
   /** Answers the same to everybody, so only `read` is asked of it. */
   readonly constant?: boolean
   readonly build?: () => void | Promise<void>
@@ -48,30 +45,28 @@ export function targetsFor(
     ...{ DATABASE_URL: databaseUrl, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
     ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
-  const onNode = { server: 'node', command: [node, 'server/main.ts'], env }
+  const onNode = { command: [node, 'server/main.ts'], env }
   const onNext = {
-    ...{ server: 'next', command: [node, 'server/main.ts', 'next'], env },
+    ...{ command: [node, 'server/main.ts', 'next'], env },
     ...{ build: buildNext, versions: () => [`Next ${versionOf('next')}`] },
   }
-  const onBase = { ...onNode, server: 'base', folder: base ?? '' }
-  const onCounting = { ...onNode, server: 'node-counting', env: { ...env, ...counting } }
+  const onBase = { ...onNode, folder: base ?? '' }
+  const onCounting = { ...onNode, env: { ...env, ...counting } }
   const fastify = (name: string, driver: string, env: Target['env']) => ({
     ...{ name, title: `Fastify, \`${driver}\``, env },
-    ...{ server: name, command: [node, `bench/peers/${name}.ts`] },
+    command: [node, `bench/peers/${name}.ts`],
     versions: () => [`Fastify ${versionOf('fastify')}`, `${driver} ${versionOf(driver)}`],
   })
   const constantNext = {
-    ...{ server: 'next-constant', command: [node, nextBin, 'start', constantApp], env: {} },
+    ...{ command: [node, nextBin, 'start', constantApp], env: {} },
     ...{ build: buildConstantNext, constant: true, versions: onNext.versions },
   }
-  const bare = { server: 'node-http', command: [node, 'bench/peers/node-http.ts'], env: {} }
-  const origin = { origin: 'http://localhost:3000' }
+  const bare = { command: [node, 'bench/peers/node-http.ts'], env: {} }
   const targets: Target[] = [
     { ...onNode, name: 'node', title: '**this service**, Node host' },
     { ...onBase, name: 'base', title: `Node host of ${base}` },
     { ...onCounting, name: 'node-counting', title: 'the same, with `RATE_LIMIT`' },
     { ...onNext, name: 'next', title: '**this service**, Next host' },
-    { ...onNext, name: 'next-origin', title: 'the same, with `Origin`', headers: origin },
     fastify('fastify', 'pg', peer),
     fastify('fastify-postgresjs', 'postgres', sharing),
     { ...fastapi, env: peer, name: 'fastapi', title: 'FastAPI, SQLModel' },
