@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import Order from './tests/support/order.ts'
 import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
 import { hasVercel } from './tests/support/vercel-build.ts'
@@ -42,6 +43,7 @@ export default defineConfig({
     reporters: ['default', './tests/support/closing-line.ts'],
     // Most tests start a server of their own, and half of their time is waiting for something.
     maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: Order },
     // Where the machine is shared with others, one of three thousand may be late once.
     retry: process.env['CI'] === undefined ? 0 : 1,
     // A machine that is busy takes its time; a hang still ends.
