@@ -10,8 +10,10 @@ import { newUser } from '#tests/support/tokens'
 const user = newUser()
 const server = postgresAt(inject('postgresPort'))
 
+type Run = (url: string, id: string) => Promise<{ status: number }>
+
 /** The eight operations, each with the status that shows that it was carried out. */
-const operations: [string, (url: string, id: string) => Promise<{ status: number }>, number][] = [
+const operations: [string, Run, number][] = [
   ['list', (url) => send(url, 'GET', '/api/tasks', user), 200],
   ['create', (url) => send(url, 'POST', '/api/tasks', user, { title: 'One' }), 201],
   ['read', (url, id) => send(url, 'GET', `/api/tasks/${id}`, user), 200],
@@ -25,6 +27,14 @@ const operations: [string, (url: string, id: string) => Promise<{ status: number
   ],
   ['delete', (url, id) => send(url, 'DELETE', `/api/tasks/${id}`, user), 204],
 ]
+
+/** What an operation on a task that is there adds to a count. */
+async function countDuring({ url }: Service, run: Run, status: number, count: () => number) {
+  const id = await createBy(url, user)
+  const before = count()
+  expect((await run(url, id)).status).toBe(status)
+  return count() - before
+}
 
 function median(values: number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0
@@ -48,10 +58,7 @@ describe('on Postgres over TCP', () => {
   })
 
   test.each(operations)('to %s takes one exchange with the database', async (_, run, status) => {
-    const id = await createBy(service.url, user)
-    const before = proxy.exchanges
-    expect((await run(service.url, id)).status).toBe(status)
-    expect(proxy.exchanges - before).toBe(1)
+    expect(await countDuring(service, run, status, () => proxy.exchanges)).toBe(1)
   })
 
   test('what cannot concern the database asks it nothing', async () => {
@@ -127,10 +134,7 @@ describe('on Neon over HTTP', () => {
   })
 
   test.each(operations)('to %s takes one fetch', async (_, run, status) => {
-    const id = await createBy(service.url, user)
-    const before = standIn.fetches
-    expect((await run(service.url, id)).status).toBe(status)
-    expect(standIn.fetches - before).toBe(1)
+    expect(await countDuring(service, run, status, () => standIn.fetches)).toBe(1)
   })
 
   test('a start on a migrated database takes one fetch, and no WebSocket', async () => {
