@@ -14,7 +14,7 @@ export function serve(env: Record<string, string>) {
     served.url = service.url
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
   })
   return served
 }
