@@ -53,7 +53,7 @@ describe('on Postgres over TCP', () => {
     await createBy(service.url, user)
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await proxy?.close()
   })
 
@@ -81,7 +81,7 @@ describe('on Postgres over TCP', () => {
     const before = proxy.exchanges
     const second = await startService('node', { DATABASE_URL: url })
     expect(proxy.exchanges - before).toBe(expected)
-    await second.stop()
+    await second.stop('SIGKILL')
   })
 
   test('over a network of 10 ms each way, the median request stays under 1.2 round trips', {
@@ -129,7 +129,7 @@ describe('on Neon over HTTP', () => {
     service = await start()
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await standIn?.close()
   })
 
@@ -142,6 +142,6 @@ describe('on Neon over HTTP', () => {
     const second = await start()
     expect(standIn.fetches - before.fetches).toBe(1)
     expect(standIn.tunnels).toBe(before.tunnels)
-    await second.stop()
+    await second.stop('SIGKILL')
   })
 })
