@@ -28,12 +28,19 @@ const operations: [string, Run, number][] = [
   ['delete', (url, id) => send(url, 'DELETE', `/api/tasks/${id}`, user), 204],
 ]
 
-/** What an operation on a task that is there adds to a count. */
+/**
+ * What an operation on a task that is there adds to a count: the smaller of two, because once in 1,000
+ * permits a service also sweeps the old ones out, on its own.
+ */
 async function countDuring({ url }: Service, run: Run, status: number, count: () => number) {
-  const id = await createBy(url, user)
-  const before = count()
-  expect((await run(url, id)).status).toBe(status)
-  return count() - before
+  const counts: number[] = []
+  for (let round = 0; round < 2; round += 1) {
+    const id = await createBy(url, user)
+    const before = count()
+    expect((await run(url, id)).status).toBe(status)
+    counts.push(count() - before)
+  }
+  return Math.min(...counts)
 }
 
 function median(values: number[]): number {
