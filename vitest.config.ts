@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import Order from './tests/support/order.ts'
 import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
 import { hasVercel } from './tests/support/vercel-build.ts'
@@ -15,9 +17,11 @@ const inProcess = {
 
 /** The same suite of requests for every way to serve: a project each. */
 const suite = {
-  include: ['tests/{http,fuzz}/**/*.test.ts'],
+  include: ['tests/http/**/*.test.ts'],
   isolate: false,
 }
+/** Random requests find what is wrong with an operation, which neither Neon nor Vercel changes. */
+const withFuzz = { ...suite, include: ['tests/{http,fuzz}/**/*.test.ts'] }
 
 /**
  * The suite of failures: it speaks HTTP to the service, started as in production on the project's
@@ -37,8 +41,9 @@ function failuresOn(host: Host, ...setUp: string[]) {
 export default defineConfig({
   test: {
     reporters: ['default', './tests/support/closing-line.ts'],
-    // Most tests start a server of their own and wait for it; more files than cores make them late.
-    maxWorkers: '100%',
+    // Most tests start a server of their own, and half of their time is waiting for something.
+    maxWorkers: 2 * availableParallelism(),
+    sequence: { sequencer: Order },
     // Where the machine is shared with others, one of three thousand may be late once.
     retry: process.env['CI'] === undefined ? 0 : 1,
     // A machine that is busy takes its time; a hang still ends.
@@ -46,26 +51,16 @@ export default defineConfig({
     hookTimeout: 120_000,
     projects: [
       { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], env: inProcess } },
-      // One file at a time, on one PGlite.
       {
         test: {
-          ...suite,
-          name: 'in process',
-          env: inProcess,
-          fileParallelism: false,
-          sequence: { groupOrder: 1 },
-        },
-      },
-      {
-        test: {
-          ...suite,
+          ...withFuzz,
           name: 'next',
           globalSetup: ['tests/support/build.ts', 'tests/support/next-on-pglite.ts'],
         },
       },
       {
         test: {
-          ...suite,
+          ...withFuzz,
           name: 'node on postgres',
           globalSetup: ['tests/support/node-on-postgres.ts'],
         },
@@ -76,7 +71,6 @@ export default defineConfig({
       {
         test: {
           ...suite,
-          include: ['tests/http/**/*.test.ts'],
           name: 'vercel',
           globalSetup: ['tests/support/vercel-build.ts', 'tests/support/vercel-on-postgres.ts'],
           provide: { host: 'vercel' },
@@ -109,13 +103,9 @@ export default defineConfig({
           ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
         },
       },
-      // `next dev` serves one process in a folder, so it runs the part that needs no second one.
+      // `next dev` serves one process in a folder, so it runs the one file that needs no second one.
       {
-        test: {
-          ...failuresOn('next dev').test,
-          include: ['tests/failures/**/*.dev.test.ts'],
-          fileParallelism: false,
-        },
+        test: { ...failuresOn('next dev').test, include: ['tests/failures/**/*.dev.test.ts'] },
       },
       {
         test: {

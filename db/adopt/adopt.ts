@@ -11,6 +11,11 @@ import type { Transport } from '#db/transports/transport'
 const statementMs = 30 * 60_000
 /** How long to wait for a lock. A program that holds it for longer is a backend that still runs. */
 const lockMs = 10_000
+/**
+ * The same for the migrations. They lock the role of the requests, which belongs to the whole cluster,
+ * and another database that migrates or adopts may hold it. Less than their `statement_timeout`.
+ */
+const migrationLockMs = 50_000
 /** Another database of the cluster may migrate at the same moment: see `isRace`. */
 const attempts = 3
 
@@ -87,7 +92,10 @@ async function run(
   if (!isMeant || plan?.rows === undefined || plan.rows.survey.stuck > 0) {
     return { plan, done: undefined }
   }
-  const done = await carryOut(db, plan, plan.rows, request, () => setLimits(db))
+  const done = await carryOut(db, plan, plan.rows, request, {
+    before: () => limitLocks(db, migrationLockMs),
+    after: () => setLimits(db),
+  })
   if (old?.isHidden) {
     await sql`alter table ${name(plan.kept)} force row level security`.execute(db)
   }
@@ -95,8 +103,12 @@ async function run(
 }
 
 async function setLimits(db: Kysely<unknown>): Promise<void> {
-  await sql`select set_config('statement_timeout', ${String(statementMs)}, true),
-    set_config('lock_timeout', ${String(lockMs)}, true)`.execute(db)
+  await sql`select set_config('statement_timeout', ${String(statementMs)}, true)`.execute(db)
+  await limitLocks(db, lockMs)
+}
+
+async function limitLocks(db: Kysely<unknown>, timeoutMs: number): Promise<void> {
+  await sql`select set_config('lock_timeout', ${String(timeoutMs)}, true)`.execute(db)
 }
 
 /**
@@ -132,7 +144,7 @@ function explain(error: unknown): unknown {
   }
   if (sqlState === '55P03') {
     return new Error(
-      'Another program uses the table: stop the old backend, and run this again. Nothing was changed.',
+      'Another program uses the table, or migrates another database of this server: stop the old backend, and run this again. Nothing was changed.',
       { cause: error },
     )
   }

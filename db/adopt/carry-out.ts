@@ -18,7 +18,7 @@ export interface Done {
 /**
  * Carries out a plan, in a transaction that has locked the old table.
  *
- * @param setLimits sets the time limits again, because the migrations replace them
+ * @param limits `before` sets the time limits of the migrations, and `after` sets the others again
  * @throws Error if the counts do not agree, so that the transaction is rolled back
  */
 export async function carryOut(
@@ -26,11 +26,12 @@ export async function carryOut(
   plan: Plan,
   { judgement, survey }: { judgement: Judgement; survey: Survey },
   { usersTable, usersIdType }: AdoptRequest,
-  setLimits: () => Promise<void>,
+  limits: { before(): Promise<void>; after(): Promise<void> },
 ): Promise<Done> {
   await keepTable(db, plan)
+  await limits.before()
   const migrations = await migrateWithin(db, usersTable, usersIdType)
-  await setLimits()
+  await limits.after()
   const by = { ...judgement, old: plan.kept, users: usersTable }
   const users = sql.raw(quoteTableName(usersTable))
   const kept = sql.raw(quoteTableName(plan.kept))

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
@@ -5,7 +6,13 @@ import { adoptIn, runAdopt } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
 import { everythingIn } from '#tests/support/everything-in'
 import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import {
+  createDatabase,
+  createLogin,
+  postgresAt,
+  runSql,
+  startPostgres,
+} from '#tests/support/postgres'
 import { launch } from '#tests/support/service'
 import { statementsOf } from '#tests/support/statements'
 
@@ -177,7 +184,27 @@ test.skipIf(!hasPgbouncer)(
   },
 )
 
-test('it stops where the old backend still writes, and changes nothing', async () => {
+test.concurrent('it waits for another database of the server that is migrated meanwhile', async ({
+  onTestFinished,
+}) => {
+  // The role of the requests belongs to the server, so this one has nobody else on it.
+  const own = await startPostgres()
+  onTestFinished(() => own.remove())
+  const url = own.url(await createDatabase(own))
+  await runSql(url, ...backend, 'create role todo_app nologin')
+  const database = await openDatabase({ ...options, url })
+  const other = new Client({ connectionString: own.url('postgres') })
+  await other.connect()
+  await other.query('begin; grant todo_app to current_user')
+  // Longer than it waits for a table.
+  const released = sleep(12_000).then(() => other.end())
+  const { done } = await adoptIn(database, 'yes')
+  expect(done).toMatchObject({ copied: 40 })
+  await released
+  await database.close()
+})
+
+test.concurrent('it stops where the old backend still writes, and changes nothing', async () => {
   const { url, database } = await openBackend()
   const before = await everythingIn(url)
   const writer = new Client({ connectionString: url })

@@ -9,7 +9,7 @@ import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 const server = postgresAt(inject('postgresPort'))
 const taskCount = 4000
 /** 50 are `KILLS=50`; this is what a run of all tests has time for. */
-const kills = Number(process.env['KILLS'] ?? 12)
+const kills = Number(process.env['KILLS'] ?? 6)
 
 const watcher = new Client({ connectionString: server.url('postgres') })
 beforeAll(() => watcher.connect())

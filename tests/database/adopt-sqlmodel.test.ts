@@ -99,7 +99,13 @@ describe.skipIf(!hasSqlmodel)('the tables of a backend on SQLModel', () => {
 
   test('of 100,000 rows are adopted, and another look finds nothing to do', async () => {
     const url = server.url(await createDatabase(server))
-    makeSqlmodelTables(url, 'serial', 100_000)
+    makeSqlmodelTables(url, 'serial', 1000)
+    const columns =
+      'title, description, completed, priority, due_date, user_id, created_at, updated_at'
+    await runSql(
+      url,
+      `insert into tasks (${columns}) select ${columns} from tasks, generate_series(1, 99)`,
+    )
     const adopted = await runAdopt(url, ['--yes'])
     expect(adopted.output).toContain('100,000 tasks were brought over, 0 rows left behind')
     const [differing] = await runSql(

@@ -12,7 +12,7 @@ beforeAll(async () => {
   url = server.url(await createDatabase(server))
   service = await startService('node', { DATABASE_URL: url })
 })
-afterAll(() => service?.stop())
+afterAll(() => service?.stop('SIGKILL'))
 
 const times = <T>(count: number, run: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => run(index)))

@@ -31,7 +31,7 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  await service?.stop()
+  await service?.stop('SIGKILL')
   await standIn?.close()
 })
 afterEach(async () => {

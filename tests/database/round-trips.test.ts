@@ -10,8 +10,10 @@ import { newUser } from '#tests/support/tokens'
 const user = newUser()
 const server = postgresAt(inject('postgresPort'))
 
+type Run = (url: string, id: string) => Promise<{ status: number }>
+
 /** The eight operations, each with the status that shows that it was carried out. */
-const operations: [string, (url: string, id: string) => Promise<{ status: number }>, number][] = [
+const operations: [string, Run, number][] = [
   ['list', (url) => send(url, 'GET', '/api/tasks', user), 200],
   ['create', (url) => send(url, 'POST', '/api/tasks', user, { title: 'One' }), 201],
   ['read', (url, id) => send(url, 'GET', `/api/tasks/${id}`, user), 200],
@@ -25,6 +27,21 @@ const operations: [string, (url: string, id: string) => Promise<{ status: number
   ],
   ['delete', (url, id) => send(url, 'DELETE', `/api/tasks/${id}`, user), 204],
 ]
+
+/**
+ * What an operation on a task that is there adds to a count: the smaller of two, because once in 1,000
+ * permits a service also sweeps the old ones out, on its own.
+ */
+async function countDuring({ url }: Service, run: Run, status: number, count: () => number) {
+  const counts: number[] = []
+  for (let round = 0; round < 2; round += 1) {
+    const id = await createBy(url, user)
+    const before = count()
+    expect((await run(url, id)).status).toBe(status)
+    counts.push(count() - before)
+  }
+  return Math.min(...counts)
+}
 
 function median(values: number[]): number {
   return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0
@@ -43,15 +60,12 @@ describe('on Postgres over TCP', () => {
     await createBy(service.url, user)
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await proxy?.close()
   })
 
   test.each(operations)('to %s takes one exchange with the database', async (_, run, status) => {
-    const id = await createBy(service.url, user)
-    const before = proxy.exchanges
-    expect((await run(service.url, id)).status).toBe(status)
-    expect(proxy.exchanges - before).toBe(1)
+    expect(await countDuring(service, run, status, () => proxy.exchanges)).toBe(1)
   })
 
   test('what cannot concern the database asks it nothing', async () => {
@@ -74,7 +88,7 @@ describe('on Postgres over TCP', () => {
     const before = proxy.exchanges
     const second = await startService('node', { DATABASE_URL: url })
     expect(proxy.exchanges - before).toBe(expected)
-    await second.stop()
+    await second.stop('SIGKILL')
   })
 
   test('over a network of 10 ms each way, the median request stays under 1.2 round trips', {
@@ -122,15 +136,12 @@ describe('on Neon over HTTP', () => {
     service = await start()
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await standIn?.close()
   })
 
   test.each(operations)('to %s takes one fetch', async (_, run, status) => {
-    const id = await createBy(service.url, user)
-    const before = standIn.fetches
-    expect((await run(service.url, id)).status).toBe(status)
-    expect(standIn.fetches - before).toBe(1)
+    expect(await countDuring(service, run, status, () => standIn.fetches)).toBe(1)
   })
 
   test('a start on a migrated database takes one fetch, and no WebSocket', async () => {
@@ -138,6 +149,6 @@ describe('on Neon over HTTP', () => {
     const second = await start()
     expect(standIn.fetches - before.fetches).toBe(1)
     expect(standIn.tunnels).toBe(before.tunnels)
-    await second.stop()
+    await second.stop('SIGKILL')
   })
 })

@@ -12,7 +12,7 @@ test('on Vercel, the function is kept awake until idle connections are closed', 
     VERCEL_URL: 'todo.test',
     VERCEL_REGION: 'test1',
   })
-  await service.stop()
+  await service.stop('SIGKILL')
   // Vercel's own words where a connection is given back and there is no function to keep awake.
   expect(service.output()).toContain('Pool release event triggered outside of request scope')
 })

@@ -9,7 +9,7 @@ const server = postgresAt(inject('postgresPort'))
 let service: Service | undefined
 
 afterEach(async () => {
-  await service?.stop()
+  await service?.stop('SIGKILL')
 })
 
 function workersOf({ process: { pid } }: Service): number[] {

@@ -1,27 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { serve } from '#tests/failures/serve'
 import { host } from '#tests/failures/world'
 import { watchConnections } from '#tests/support/busy-statements'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { runSql } from '#tests/support/postgres'
 import { createBy, send } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const poolSize = 10
 
 describe(`on ${host}`, () => {
-  let service: Service
-  let direct: string
-
-  beforeAll(async () => {
-    direct = server.url(await createDatabase(server))
-    service = await startService(host, { DATABASE_URL: direct, RATE_LIMIT: '600/60' })
-  })
-  afterAll(async () => {
-    await service?.stop()
-  })
+  const service = serve({ RATE_LIMIT: '600/60' })
 
   test('while one user’s requests wait, others pass them, and those whose client has gone are not sent', async () => {
     const greedy = newUser()
@@ -29,7 +19,7 @@ describe(`on ${host}`, () => {
     const other = newUser()
     await createBy(service.url, other)
     await createBy(service.url, greedy)
-    const holder = new Client({ connectionString: direct })
+    const holder = new Client({ connectionString: service.direct })
     await holder.connect()
     await holder.query('begin')
     await holder.query(`select from rate_limits where user_id = '${greedy}' for update`)
@@ -52,7 +42,7 @@ describe(`on ${host}`, () => {
     await sleep(1000)
     const created = `select from tasks where user_id = '${greedy}' and title = 'Thrown away'`
     // What was under way already: a quarter of the pool.
-    expect((await runSql(direct, created)).length).toBeLessThanOrEqual(2)
+    expect((await runSql(service.direct, created)).length).toBeLessThanOrEqual(2)
   })
 
   test('550 requests of one user, each thrown away after 100 ms, keep nobody else waiting', {
@@ -61,7 +51,7 @@ describe(`on ${host}`, () => {
     const greedy = newUser()
     await createBy(service.url, greedy)
     await runSql(
-      direct,
+      service.direct,
       `insert into tasks (user_id, id, title) select '${greedy}', gen_random_uuid(), 'Task ' || md5(n::text)
         from generate_series(1, 100000) as n`,
       'analyze tasks',
@@ -73,7 +63,7 @@ describe(`on ${host}`, () => {
       await Promise.all(others.map((other) => send(service.url, 'GET', '/api/tasks', other)))
     }
     const authorization = `Bearer ${await tokenFor(greedy)}`
-    const connections = await watchConnections(direct)
+    const connections = await watchConnections(service.direct)
 
     let isOver = false
     const answers: { at: number; status: number; durationMs: number }[] = []

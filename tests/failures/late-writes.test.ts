@@ -1,30 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { serve } from '#tests/failures/serve'
 import { host } from '#tests/failures/world'
 import { watchConnections } from '#tests/support/busy-statements'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { runSql } from '#tests/support/postgres'
 import { createAtOne, send } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const poolSize = 10
 const flips = 15
-/** Longer than the time that a request has in the database. */
-const lockedMs = 12_000
+/** The time that a request has in the database, and longer than that. */
+const [deadlineMs, lockedMs] = [4000, 7000]
 
 describe(`on ${host}`, () => {
-  let service: Service
-  let direct: string
-
-  beforeAll(async () => {
-    direct = server.url(await createDatabase(server))
-    service = await startService(host, { DATABASE_URL: direct, RATE_LIMIT: '600/60' })
-  })
-  afterAll(async () => {
-    await service?.stop()
-  })
+  const service = serve({ DATABASE_TIMEOUT_MS: String(deadlineMs), RATE_LIMIT: '600/60' })
 
   test.each([
     ['one user', 1],
@@ -37,10 +27,13 @@ describe(`on ${host}`, () => {
     async (_, count) => {
       const users = Array.from({ length: count }, newUser)
       const tasks = await Promise.all(
-        users.map(async (user) => ({ user, id: await createAtOne(service.url, direct, user) })),
+        users.map(async (user) => ({
+          user,
+          id: await createAtOne(service.url, service.direct, user),
+        })),
       )
-      const connections = await watchConnections(direct)
-      await whileTasksAreLocked(`${direct}?application_name=test`, async () => {
+      const connections = await watchConnections(service.direct)
+      await whileTasksAreLocked(`${service.direct}?application_name=test`, async () => {
         const over = sleep(lockedMs)
         const answers = await Promise.all(
           Array.from({ length: flips }, (_, index) => {
@@ -58,7 +51,7 @@ describe(`on ${host}`, () => {
       const { busy } = await connections.stop()
       const ids = tasks.map(({ id }) => `'${id}'`).join()
       const [ran] = await runSql(
-        direct,
+        service.direct,
         `select sum(version - 1)::int as flips from tasks where id in (${ids})`,
       )
       console.info(`${host}: ${ran?.['flips']} flips ran, ${busy} statements under way at most`)

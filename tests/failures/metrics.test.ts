@@ -32,7 +32,7 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  await service?.stop()
+  await service?.stop('SIGKILL')
   await proxy?.close()
 })
 

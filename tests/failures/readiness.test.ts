@@ -24,7 +24,7 @@ describe(`on ${host}`, () => {
     service = await startService(host, { DATABASE_URL: postgresAt(proxy.port).url(name) })
   })
   afterAll(async () => {
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await proxy?.close()
   })
 

@@ -56,7 +56,7 @@ test(
     await check(
       'conformance',
       fc.asyncProperty(trials, (trial) => run(trial, newUser())),
-      300,
+      150,
     )
   },
   timeoutMs,

@@ -64,7 +64,7 @@ async function apply(as: string, made: Change, touched: readonly Task[]): Promis
 test(
   'whatever happens between two pages, a task that nobody touches is on exactly one of them',
   async () => {
-    await check('paging', fc.asyncProperty(reading, readAll), 40)
+    await check('paging', fc.asyncProperty(reading, readAll), 20)
   },
   timeoutMs,
 )

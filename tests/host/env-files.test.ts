@@ -66,7 +66,7 @@ test.each(['next', 'node'] as const)(
       expect(response?.headers.get('ratelimit-policy')).toBe('"user";q=77;w=60')
       expect(service.output()).not.toContain('"event":"request"')
     } finally {
-      await service.stop()
+      await service.stop('SIGKILL')
     }
   },
 )

@@ -16,7 +16,7 @@ let running: Service | undefined
 
 beforeAll(() => buildNext())
 afterEach(async () => {
-  await running?.stop()
+  await running?.stop('SIGKILL')
   running = undefined
 })
 afterAll(() => {

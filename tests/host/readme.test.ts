@@ -1,14 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { type Service, startService } from '#tests/support/service'
 
 const readme = readFileSync('README.md', 'utf8')
+const server = postgresAt(inject('postgresPort'))
 let service: Service
 
 beforeAll(async () => {
-  service = await startService('node', { DATABASE_URL: 'pglite://' })
+  service = await startService('node', { DATABASE_URL: server.url(await createDatabase(server)) })
 })
 afterAll(() => service.stop('SIGKILL'))
 

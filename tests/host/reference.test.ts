@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { chromium, type Page } from 'playwright-core'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -33,7 +34,9 @@ async function tryOut(page: Page, operation: string, id?: string) {
 test.skipIf(!existsSync(browserPath))(
   'a person can sign in on the reference page, try operations and see the answers',
   async () => {
-    await using service = await startService('node', { DATABASE_URL: 'pglite://' })
+    const server = postgresAt(inject('postgresPort'))
+    const DATABASE_URL = server.url(await createDatabase(server))
+    await using service = await startService('node', { DATABASE_URL })
     const browser = await chromium.launch({ executablePath: browserPath, args: flags })
     try {
       const page = await browser.newPage({ reducedMotion: 'reduce' })

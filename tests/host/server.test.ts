@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { buildNext } from '#tests/support/build'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket, sendRaw } from '#tests/support/raw'
 import { launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
+
+const server = postgresAt(inject('postgresPort'))
 
 beforeAll(() => buildNext())
 
@@ -13,7 +16,8 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
   let service: Service
 
   beforeAll(async () => {
-    service = await startService(host, { DATABASE_URL: 'pglite://', LOG_LEVEL: 'info' })
+    const url = server.url(await createDatabase(server))
+    service = await startService(host, { DATABASE_URL: url, LOG_LEVEL: 'info' })
   })
   afterAll(() => service.stop('SIGKILL'))
 
@@ -185,7 +189,8 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
 
   test('ends with an error where its address is in use', async () => {
     const { port } = new URL(service.url)
-    const second = launch(host, { PORT: port, DATABASE_URL: 'pglite://' })
+    const url = server.url(await createDatabase(server))
+    const second = launch(host, { PORT: port, DATABASE_URL: url })
     await once(second.process, 'close')
     expect(second.process.exitCode).toBe(1)
     expect(second.output()).toContain('The service cannot start:\n')

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -24,7 +25,9 @@ function run(command: string, options: string[], env: Record<string, string> = {
 }
 
 test('the client that the guide generates compiles, and does what its example says', async () => {
-  await using service = await startService('node', { DATABASE_URL: 'pglite://' })
+  const server = postgresAt(inject('postgresPort'))
+  const DATABASE_URL = server.url(await createDatabase(server))
+  await using service = await startService('node', { DATABASE_URL })
   // Inside the project, so that the program finds openapi-fetch; git ignores it.
   mkdirSync('.data', { recursive: true })
   const folder = mkdtempSync(join(process.cwd(), '.data', 'typed-client-'))

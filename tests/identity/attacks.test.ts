@@ -38,7 +38,7 @@ const service = await startService('node', {
   SESSION_TOKENS: 'true',
 })
 afterAll(async () => {
-  await service.stop()
+  await service.stop('SIGKILL')
   await database.stop()
   await keyServer.stop()
 })

@@ -84,7 +84,7 @@ test.each(
     SESSION_TOKENS: String(options.name.startsWith('session')),
     DATABASE_POOL_SIZE: '3',
   })
-  onTestFinished(async () => void (await service.stop()))
+  onTestFinished(async () => void (await service.stop('SIGKILL')))
   if (first === 'service') await issuer.migrate()
   await liveThrough(service.url, issuer.url, credentials)
   const { rows } = await issuer.pool.query('select title from tasks')

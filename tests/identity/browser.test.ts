@@ -70,7 +70,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   })
   afterAll(async () => {
     await browser?.close()
-    await service?.stop()
+    await service?.stop('SIGKILL')
     await Promise.all(stops.map((stop) => stop()))
   })
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
   visitor = await signUp(issuer.url, 'anna')
 })
 afterAll(async () => {
-  await service.stop()
+  await service.stop('SIGKILL')
 })
 
 const start = () =>

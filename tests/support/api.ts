@@ -58,7 +58,8 @@ export async function call(method: string, path: string, options: CallOptions = 
     redirect: 'manual',
     duplex: 'half',
   }
-  const response = await send(path, body === undefined ? init : { ...init, body })
+  const url = inject('baseUrl') + path
+  const response = await fetch(url, body === undefined ? init : { ...init, body })
   const answer = toAnswer(response, await response.text())
   checkEveryResponse(answer)
   checkAgainstDocument(method, path, answer)
@@ -77,13 +78,6 @@ export async function listTasks(as: string, query = ''): Promise<Task[]> {
   const answer = await call('GET', `/api/tasks${query}`, { as })
   expect(answer.status, answer.text).toBe(200)
   return answer.json<Task[]>()
-}
-
-async function send(path: string, init: RequestInit): Promise<Response> {
-  const baseUrl = inject('baseUrl')
-  if (baseUrl !== undefined) return await fetch(baseUrl + path, init)
-  const { handle } = await import('#server/handle')
-  return await handle(new Request(`http://in-process${path}`, init))
 }
 
 function toAnswer(response: Response, text: string): Answer {

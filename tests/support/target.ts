@@ -3,8 +3,8 @@ import { type Host, startService } from '#tests/support/service'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where the service under test is; undefined for the one in this process. */
-    baseUrl: string | undefined
+    /** Where the service under test is. */
+    baseUrl: string
   }
 }
 
