@@ -1,0 +1,128 @@
+import type { Pool } from 'pg'
+import { shareOf } from '#db/transports/lines'
+import type { Neighbours } from '#db/transports/neighbours'
+import type { PooledClient } from '#db/transports/pooled-client'
+import { SharedConnection } from '#db/transports/shared-connection'
+import type { Place } from '#db/transports/transport'
+
+interface ConnectionsOptions {
+  readonly pool: Pool
+  readonly poolSize: number
+  readonly namedStatements: boolean
+  readonly cancelTimeoutMs: number
+  /** Called with every answer of the database. */
+  readonly onAnswer: () => void
+  /** Called when a connection was closed or went back to the pool. */
+  readonly onRoom: () => void
+}
+
+/** For how long a user whose transaction was slow is expected to send more of them. */
+const slowUserMs = 10_000
+const mostSlowUsers = 1000
+
+/**
+ * The connections that carry transactions. One is filled before the next is taken, so that few,
+ * large writes and reads do for many transactions; what is held up is passed by. See ADR 0056.
+ */
+export class Connections implements Neighbours<SharedConnection> {
+  readonly cancelTimeoutMs: number
+  quickestMs = Number.POSITIVE_INFINITY
+  readonly #options: ConnectionsOptions
+  /** The one that has been in use for longest comes first. */
+  readonly #inUse = new Set<SharedConnection>()
+  readonly #names = new WeakMap<PooledClient, Set<string>>()
+  readonly #slowUntil = new Map<string, number>()
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options
+    this.cancelTimeoutMs = options.cancelTimeoutMs
+  }
+
+  /** How many carry something. */
+  get size(): number {
+    return this.#inUse.size
+  }
+
+  hasRoom(place: Place): boolean {
+    const { own, shared } = this.#look(place)
+    if (own !== undefined) return own.isWell()
+    return shared !== undefined || this.#mayOpen(place)
+  }
+
+  /**
+   * The connection for a transaction, which is to be run on it next.
+   *
+   * @param isSlow whether it was slow before, so that it had better have a connection of its own
+   */
+  take(place: Place, isSlow = this.#isSlow(place.user)): SharedConnection {
+    const { own, shared } = this.#look(place)
+    if (own?.isWell()) return own.reserve()
+    const mayOpen = this.#mayOpen(place)
+    if (shared !== undefined && !(isSlow && mayOpen)) return shared.reserve()
+    const any = mayOpen ? undefined : [...this.#inUse].findLast((each) => each.isWell())
+    return (any ?? this.#open()).reserve()
+  }
+
+  /** The first that takes more, and where the user has a full share of connections, one of those. */
+  #look({ user, isProbe = false }: Place) {
+    let shared: SharedConnection | undefined
+    let own: SharedConnection | undefined
+    let owned = 0
+    for (const connection of this.#inUse) {
+      if (connection.carries(user)) {
+        owned += 1
+        if (own?.isWell() !== true) own = connection
+      }
+      if (shared === undefined && connection.takesMore()) shared = connection
+    }
+    const isFull = !isProbe && owned >= shareOf(this.#options.poolSize)
+    return { own: isFull ? own : undefined, shared }
+  }
+
+  #open(): SharedConnection {
+    const opening = this.#options.pool.connect() as unknown as Promise<PooledClient>
+    const connection = new SharedConnection(opening, this)
+    this.#inUse.add(connection)
+    return connection
+  }
+
+  /** Readiness must not fail because the service is busy. A smaller pool has nothing to spare. */
+  #mayOpen({ isProbe = false }: Place): boolean {
+    const { poolSize } = this.#options
+    return this.#inUse.size < (isProbe || poolSize < 4 ? poolSize : poolSize - 1)
+  }
+
+  #isSlow(user: string): boolean {
+    const until = this.#slowUntil.get(user)
+    if (until === undefined) return false
+    if (performance.now() < until) return true
+    this.#slowUntil.delete(user)
+    return false
+  }
+
+  namesOf(client: PooledClient): Set<string> | undefined {
+    if (!this.#options.namedStatements) return undefined
+    const names = this.#names.get(client) ?? new Set<string>()
+    this.#names.set(client, names)
+    return names
+  }
+
+  hasSpare(): boolean {
+    return this.#mayOpen({ user: '' })
+  }
+
+  answered(afterMs: number): void {
+    this.quickestMs = Math.min(this.quickestMs, afterMs)
+    this.#options.onAnswer()
+  }
+
+  slow(user: string): void {
+    if (this.#slowUntil.size >= mostSlowUsers) this.#slowUntil.clear()
+    this.#slowUntil.set(user, performance.now() + slowUserMs)
+  }
+
+  left(connection: SharedConnection): void {
+    this.#inUse.delete(connection)
+    this.#options.onRoom()
+  }
+}
