@@ -14,13 +14,20 @@ export class Flight {
   /** Whether a request to cancel may have met it, whomever it was meant for. */
   isHit = false
   isLate = false
-  timer: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
 
   constructor(transaction: PipelinedTransaction, user: string, end: number, mayMove: boolean) {
     this.transaction = transaction
     this.user = user
     this.end = end
     this.mayMove = mayMove
+  }
+
+  /** Calls what is given when this part of the time that is left is over, unless called again. */
+  after(share: number, act: () => void): void {
+    clearTimeout(this.#timer)
+    const timeLeftMs = Math.max(0, this.end - performance.now())
+    this.#timer = setTimeout(act, timeLeftMs * share)
   }
 
   /**
@@ -41,7 +48,7 @@ export class Flight {
       }
       throw toDatabaseError(error, mayHaveRun(sqlState, this.transaction))
     } finally {
-      clearTimeout(this.timer)
+      clearTimeout(this.#timer)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { cancel } from '#db/transports/cancel'
 import { Flight } from '#db/transports/flight'
+import { Flights } from '#db/transports/flights'
 import { HoldUps } from '#db/transports/hold-ups'
 import type { Neighbours } from '#db/transports/neighbours'
 import type { PipelinedTransaction } from '#db/transports/pipelined-transaction'
@@ -21,16 +22,13 @@ const connectShare = 0.5
  */
 export class SharedConnection {
   readonly #neighbours: Neighbours<SharedConnection>
-  readonly #unsent = new Set<Flight>()
-  /** The first is the one that Postgres works on. */
-  readonly #sent: Flight[] = []
+  readonly #flights = new Flights()
   readonly #listeners: readonly [event: string, listener: (error: unknown) => void][] = [
     ['readyForQuery', () => this.#synced()],
-    ['errorMessage', () => this.#expectSync()],
+    ['errorMessage', () => (this.#syncing ??= setTimeout(this.#broken, syncTimeoutMs))],
     ['error', (error) => this.#end(error)],
-    ['end', () => this.#end(new Error('connection terminated'))],
+    ['end', () => this.#broken()],
   ]
-  #reserved = 0
   /** Undefined before the connection has come about, and once it has gone. */
   #client: PooledClient | undefined
   #holdUps: HoldUps | undefined
@@ -48,26 +46,22 @@ export class SharedConnection {
 
   /** Whether it may be expected to answer another transaction soon. */
   takesMore(): boolean {
-    const oldest = this.#sent[0] ?? first(this.#unsent)
-    const ageMs = oldest === undefined ? 0 : performance.now() - oldest.since
-    return ageMs < youngMs + this.#neighbours.quickestMs && this.isWell()
+    return this.#flights.ageMs < youngMs + this.#neighbours.quickestMs && this.isWell()
   }
 
   /** Whether it takes more at all. */
   isWell(): boolean {
     const isLeaving = this.#hasEnded || this.#holdUps?.hasCancelled === true
-    return !isLeaving && this.#syncing === undefined && this.#size < mostTransactions
+    return !isLeaving && this.#syncing === undefined && this.#flights.size < mostTransactions
   }
 
   carries(user: string): boolean {
-    for (const flight of this.#sent) if (flight.user === user) return true
-    for (const flight of this.#unsent) if (flight.user === user) return true
-    return false
+    return this.#flights.haveOneOf(user)
   }
 
   /** Keeps a place for a call of `run` that follows. */
   reserve(): this {
-    this.#reserved += 1
+    this.#flights.expected += 1
     return this
   }
 
@@ -78,14 +72,13 @@ export class SharedConnection {
    */
   run(transaction: PipelinedTransaction, user: string, end: number, mayMove: boolean) {
     const flight = new Flight(transaction, user, end, mayMove)
-    this.#reserved -= 1
-    this.#unsent.add(flight)
+    this.#flights.expected -= 1
+    this.#flights.unsent.add(flight)
     if (this.#client === undefined) {
-      const giveUp = () => {
-        this.#unsent.delete(flight)
+      flight.after(connectShare, () => {
+        this.#flights.unsent.delete(flight)
         transaction.fail(new Error('timeout expired'))
-      }
-      flight.timer = setTimeout(giveUp, (end - flight.since) * connectShare)
+      })
     } else {
       // What comes in one turn of the event loop is written at once.
       this.#flushing ??= setImmediate(() => this.#flush(this.#client))
@@ -93,14 +86,10 @@ export class SharedConnection {
     return flight.outcome()
   }
 
-  get #size(): number {
-    return this.#reserved + this.#unsent.size + this.#sent.length
-  }
-
   #begin(client: PooledClient): void {
     this.#client = client
     const delivered = () => this.#releaseWhenDone()
-    this.#holdUps = new HoldUps(client, this.#sent, this.#neighbours, delivered)
+    this.#holdUps = new HoldUps(client, this.#flights.sent, this.#neighbours, delivered)
     for (const [event, listener] of this.#listeners) client.connection.on(event, listener)
     this.#flush(client)
     this.#releaseWhenDone()
@@ -112,21 +101,19 @@ export class SharedConnection {
     const named = this.#neighbours.namesOf(client)
     const { stream } = client.connection
     stream.cork()
-    for (const flight of this.#unsent) {
-      const patienceMs = (flight.end - performance.now()) * patienceShare
-      clearTimeout(flight.timer)
-      flight.timer = setTimeout(() => this.#late(flight), patienceMs)
+    for (const flight of this.#flights.unsent) {
+      flight.after(patienceShare, () => this.#late(flight))
       flight.transaction.named = named
       client.query(flight.transaction)
-      this.#sent.push(flight)
+      this.#flights.sent.push(flight)
     }
-    this.#unsent.clear()
+    this.#flights.unsent.clear()
     stream.uncork()
     this.#holdUps?.watch()
   }
 
   #synced(): void {
-    const flight = this.#sent.shift()
+    const flight = this.#flights.sent.shift()
     if (flight === undefined) return
     clearTimeout(this.#syncing)
     this.#syncing = undefined
@@ -136,15 +123,11 @@ export class SharedConnection {
     this.#releaseWhenDone()
   }
 
-  #expectSync(): void {
-    const end = () => this.#end(new Error('connection terminated'))
-    this.#syncing ??= setTimeout(end, syncTimeoutMs)
-  }
+  readonly #broken = () => this.#end(new Error('connection terminated'))
 
   #late(flight: Flight): void {
     flight.isLate = true
-    const end = () => this.#end(new Error('query read timeout'))
-    flight.timer = setTimeout(end, flight.end - performance.now())
+    flight.after(1, () => this.#end(new Error('query read timeout')))
     this.#holdUps?.cancelFirst()
   }
 
@@ -154,11 +137,9 @@ export class SharedConnection {
    */
   #end(error: unknown): void {
     const client = this.#client
-    const isBusy = this.#sent.length > 0 && this.#syncing === undefined
+    const isBusy = this.#flights.sent.length > 0 && this.#syncing === undefined
     this.#hasEnded = true
-    for (const { transaction } of [...this.#sent, ...this.#unsent]) transaction.fail(error)
-    this.#sent.length = 0
-    this.#unsent.clear()
+    this.#flights.fail(error)
     if (client === undefined) {
       this.#neighbours.left(this)
       return
@@ -171,7 +152,7 @@ export class SharedConnection {
 
   #releaseWhenDone(): void {
     const client = this.#client
-    if (client === undefined || this.#size > 0 || this.#holdUps?.isCancelling === true) return
+    if (client === undefined || this.#flights.size > 0 || this.#holdUps?.isCancelling) return
     this.#detach(client)
     this.#release(client)
   }
@@ -188,9 +169,4 @@ export class SharedConnection {
     client.release(this.#hasEnded || this.#holdUps?.hasCancelled)
     this.#neighbours.left(this)
   }
-}
-
-function first<T>(set: ReadonlySet<T>): T | undefined {
-  for (const element of set) return element
-  return undefined
 }

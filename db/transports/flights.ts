@@ -1,0 +1,34 @@
+import type { Flight } from '#db/transports/flight'
+
+/** The transactions on one connection, in the order in which they came. */
+export class Flights {
+  readonly unsent = new Set<Flight>()
+  /** The first is the one that Postgres works on. */
+  readonly sent: Flight[] = []
+  /** Those that have a place, and come in a moment. */
+  expected = 0
+
+  get size(): number {
+    return this.expected + this.unsent.size + this.sent.length
+  }
+
+  /** For how long the oldest has been under way. */
+  get ageMs(): number {
+    const [oldest = this.unsent.values().next().value] = this.sent
+    return oldest === undefined ? 0 : performance.now() - oldest.since
+  }
+
+  /** Whether one of them is this user's. */
+  haveOneOf(user: string): boolean {
+    for (const flight of this.sent) if (flight.user === user) return true
+    for (const flight of this.unsent) if (flight.user === user) return true
+    return false
+  }
+
+  /** Fails all of them, since the connection is gone. */
+  fail(error: unknown): void {
+    for (const { transaction } of [...this.sent, ...this.unsent]) transaction.fail(error)
+    this.sent.length = 0
+    this.unsent.clear()
+  }
+}
