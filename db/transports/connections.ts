@@ -32,6 +32,7 @@ export class Connections implements Neighbours<SharedConnection> {
   readonly #inUse = new Set<SharedConnection>()
   readonly #names = new WeakMap<PooledClient, Set<string>>()
   readonly #slowUntil = new Map<string, number>()
+  #turnBeganAt: number | undefined
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
@@ -46,7 +47,7 @@ export class Connections implements Neighbours<SharedConnection> {
   hasRoom(place: Place): boolean {
     const { own, shared } = this.#look(place)
     if (own !== undefined) return own.isWell()
-    return shared !== undefined || this.#mayOpen(place)
+    return shared !== undefined || this.#mayOpen(place, this.#isSlow(place.user))
   }
 
   /**
@@ -57,14 +58,15 @@ export class Connections implements Neighbours<SharedConnection> {
   take(place: Place, isSlow = this.#isSlow(place.user)): SharedConnection {
     const { own, shared } = this.#look(place)
     if (own?.isWell()) return own.reserve()
-    const mayOpen = this.#mayOpen(place)
+    const mayOpen = this.#mayOpen(place, isSlow)
     if (shared !== undefined && !(isSlow && mayOpen)) return shared.reserve()
     const any = mayOpen ? undefined : [...this.#inUse].findLast((each) => each.isWell())
-    return (any ?? this.#open()).reserve()
+    return (any ?? this.#open(isSlow)).reserve()
   }
 
   /** The first that takes more, and where the user has a full share of connections, one of those. */
   #look({ user, isProbe = false }: Place) {
+    const now = this.#turn()
     let shared: SharedConnection | undefined
     let own: SharedConnection | undefined
     let owned = 0
@@ -73,23 +75,37 @@ export class Connections implements Neighbours<SharedConnection> {
         owned += 1
         if (own?.isWell() !== true) own = connection
       }
-      if (shared === undefined && connection.takesMore()) shared = connection
+      if (shared === undefined && connection.takesMore(now)) shared = connection
     }
     const isFull = !isProbe && owned >= shareOf(this.#options.poolSize)
     return { own: isFull ? own : undefined, shared }
   }
 
-  #open(): SharedConnection {
+  /** When this turn of the event loop began: what has come since is not read yet. */
+  #turn(): number {
+    if (this.#turnBeganAt !== undefined) return this.#turnBeganAt
+    this.#turnBeganAt = performance.now()
+    setImmediate(() => {
+      this.#turnBeganAt = undefined
+    })
+    return this.#turnBeganAt
+  }
+
+  #open(isForSlow: boolean): SharedConnection {
     const opening = this.#options.pool.connect() as unknown as Promise<PooledClient>
-    const connection = new SharedConnection(opening, this)
+    const connection = new SharedConnection(opening, this, isForSlow)
     this.#inUse.add(connection)
     return connection
   }
 
-  /** Readiness must not fail because the service is busy. A smaller pool has nothing to spare. */
-  #mayOpen({ isProbe = false }: Place): boolean {
+  /**
+   * One connection is kept for probes, since readiness must not fail because the service is busy, and
+   * one for what has to make way. A smaller pool has nothing to spare.
+   */
+  #mayOpen({ isProbe = false }: Place, isSlow: boolean): boolean {
     const { poolSize } = this.#options
-    return this.#inUse.size < (isProbe || poolSize < 4 ? poolSize : poolSize - 1)
+    const kept = isProbe || poolSize < 4 ? 0 : isSlow ? 1 : 2
+    return this.#inUse.size < poolSize - kept
   }
 
   #isSlow(user: string): boolean {
@@ -108,7 +124,7 @@ export class Connections implements Neighbours<SharedConnection> {
   }
 
   hasSpare(): boolean {
-    return this.#mayOpen({ user: '' })
+    return this.#mayOpen({ user: '' }, true)
   }
 
   answered(afterMs: number): void {

@@ -10,7 +10,8 @@ export class Flight {
   readonly end: number
   /** Whether it may be cancelled and sent elsewhere, once, so that those behind it go on. */
   readonly mayMove: boolean
-  readonly since = performance.now()
+  /** When it was sent, and before that when it came. */
+  since = performance.now()
   /** Whether a request to cancel may have met it, whomever it was meant for. */
   isHit = false
   isLate = false

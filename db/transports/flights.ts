@@ -1,4 +1,6 @@
 import type { Flight } from '#db/transports/flight'
+import type { PooledClient } from '#db/transports/pooled-client'
+import { patienceShare } from '#db/transports/time-limits'
 
 /** The transactions on one connection, in the order in which they came. */
 export class Flights {
@@ -13,9 +15,9 @@ export class Flights {
   }
 
   /** For how long the oldest has been under way. */
-  get ageMs(): number {
+  ageMs(now: number): number {
     const [oldest = this.unsent.values().next().value] = this.sent
-    return oldest === undefined ? 0 : performance.now() - oldest.since
+    return oldest === undefined ? 0 : now - oldest.since
   }
 
   /** Whether one of them is this user's. */
@@ -23,6 +25,21 @@ export class Flights {
     for (const flight of this.sent) if (flight.user === user) return true
     for (const flight of this.unsent) if (flight.user === user) return true
     return false
+  }
+
+  /** Writes at once what is not sent yet. @param named the statements that the client knows by name */
+  send(client: PooledClient, named: Set<string> | undefined, onLate: (flight: Flight) => void) {
+    const { stream } = client.connection
+    stream.cork()
+    for (const flight of this.unsent) {
+      flight.after(patienceShare, () => onLate(flight))
+      flight.since = performance.now()
+      flight.transaction.named = named
+      client.query(flight.transaction)
+      this.sent.push(flight)
+    }
+    this.unsent.clear()
+    stream.uncork()
   }
 
   /** Fails all of them, since the connection is gone. */

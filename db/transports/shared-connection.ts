@@ -5,7 +5,6 @@ import { HoldUps } from '#db/transports/hold-ups'
 import type { Neighbours } from '#db/transports/neighbours'
 import type { PipelinedTransaction } from '#db/transports/pipelined-transaction'
 import type { PooledClient } from '#db/transports/pooled-client'
-import { patienceShare } from '#db/transports/time-limits'
 
 /** So many requests at most meet the fault where a connection breaks. */
 const mostTransactions = 64
@@ -22,6 +21,7 @@ const connectShare = 0.5
  */
 export class SharedConnection {
   readonly #neighbours: Neighbours<SharedConnection>
+  readonly #isForSlow: boolean
   readonly #flights = new Flights()
   readonly #listeners: readonly [event: string, listener: (error: unknown) => void][] = [
     ['readyForQuery', () => this.#synced()],
@@ -36,17 +36,28 @@ export class SharedConnection {
   #flushing: NodeJS.Immediate | undefined
   #syncing: NodeJS.Timeout | undefined
 
-  constructor(opening: Promise<PooledClient>, neighbours: Neighbours<SharedConnection>) {
+  /** @param isForSlow whether nobody else is to be put behind the one that it is opened for */
+  constructor(
+    opening: Promise<PooledClient>,
+    neighbours: Neighbours<SharedConnection>,
+    isForSlow: boolean,
+  ) {
     this.#neighbours = neighbours
+    this.#isForSlow = isForSlow
     opening.then(
       (client) => this.#begin(client),
       (error) => this.#end(error),
     )
   }
 
-  /** Whether it may be expected to answer another transaction soon. */
-  takesMore(): boolean {
-    return this.#flights.ageMs < youngMs + this.#neighbours.quickestMs && this.isWell()
+  /**
+   * Whether it may be expected to answer another transaction soon.
+   *
+   * @param now when the event loop last looked for answers
+   */
+  takesMore(now: number): boolean {
+    const isYoung = this.#flights.ageMs(now) < youngMs + this.#neighbours.quickestMs
+    return isYoung && !this.#isForSlow && this.isWell()
   }
 
   /** Whether it takes more at all. */
@@ -99,16 +110,7 @@ export class SharedConnection {
     this.#flushing = undefined
     if (client === undefined) return
     const named = this.#neighbours.namesOf(client)
-    const { stream } = client.connection
-    stream.cork()
-    for (const flight of this.#flights.unsent) {
-      flight.after(patienceShare, () => this.#late(flight))
-      flight.transaction.named = named
-      client.query(flight.transaction)
-      this.#flights.sent.push(flight)
-    }
-    this.#flights.unsent.clear()
-    stream.uncork()
+    this.#flights.send(client, named, (flight) => this.#late(flight))
     this.#holdUps?.watch()
   }
 
