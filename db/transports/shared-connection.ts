@@ -108,10 +108,13 @@ export class SharedConnection {
 
   #flush(client: PooledClient | undefined): void {
     this.#flushing = undefined
-    if (client === undefined) return
-    const named = this.#neighbours.namesOf(client)
-    this.#flights.send(client, named, (flight) => this.#late(flight))
-    this.#holdUps?.watch()
+    // It may have broken before anybody listened.
+    if (client?.connection.stream.destroyed) this.#broken()
+    else if (client !== undefined) {
+      const named = this.#neighbours.namesOf(client)
+      this.#flights.send(client, named, (flight) => this.#late(flight))
+      this.#holdUps?.watch()
+    }
   }
 
   #synced(): void {

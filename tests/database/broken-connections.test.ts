@@ -153,10 +153,13 @@ test('what is late behind another is answered, or never happens; the other is se
   const bob = statementsOf(database.forUser('bob', 700), 'bob')
   const id = crypto.randomUUID()
   const { version } = await bob.insert(id)
+  const before = await backendOf('carol')
   const nap = sql<{ user: string }>`select current_setting('app.user_id') as "user", pg_sleep(1.2)`
   const napping = nap.execute(database.forUser('alice'))
   await sleep(5)
   const [flip] = await Promise.allSettled([bob.complete(id)])
   expect((await napping).rows[0]?.user).toBe('alice')
   expect(await versionOf(id)).toBe(flip?.status === 'fulfilled' ? version + 1 : version)
+  // A request to cancel that is late would meet whoever comes next.
+  expect(await backendOf('carol')).not.toBe(before)
 })
