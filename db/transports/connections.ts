@@ -53,15 +53,17 @@ export class Connections implements Neighbours<SharedConnection> {
   /**
    * The connection for a transaction, which is to be run on it next.
    *
-   * @param isSlow whether it was slow before, so that it had better have a connection of its own
+   * @param hasMoved whether it had to make way for others, and must not hold up others again
    */
-  take(place: Place, isSlow = this.#isSlow(place.user)): SharedConnection {
+  take(place: Place, hasMoved = false): SharedConnection {
     const { own, shared } = this.#look(place)
     if (own?.isWell()) return own.reserve()
-    const mayOpen = this.#mayOpen(place, isSlow)
-    if (shared !== undefined && !(isSlow && mayOpen)) return shared.reserve()
-    const any = mayOpen ? undefined : [...this.#inUse].findLast((each) => each.isWell())
-    return (any ?? this.#open(isSlow)).reserve()
+    const isSlow = hasMoved || this.#isSlow(place.user)
+    if (shared !== undefined && !isSlow) return shared.reserve()
+    if (this.#mayOpen(place, isSlow)) return this.#open(isSlow).reserve()
+    const well = [...this.#inUse].filter((each) => each.isWell())
+    const slow = hasMoved ? well.find((each) => each.isForSlow) : undefined
+    return (slow ?? shared ?? well.at(-1) ?? this.#open(isSlow)).reserve()
   }
 
   /** The first that takes more, and where the user has a full share of connections, one of those. */

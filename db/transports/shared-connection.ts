@@ -21,7 +21,8 @@ const connectShare = 0.5
  */
 export class SharedConnection {
   readonly #neighbours: Neighbours<SharedConnection>
-  readonly #isForSlow: boolean
+  /** Whether nobody else is put behind the one that it was opened for. */
+  readonly isForSlow: boolean
   readonly #flights = new Flights()
   readonly #listeners: readonly [event: string, listener: (error: unknown) => void][] = [
     ['readyForQuery', () => this.#synced()],
@@ -36,14 +37,13 @@ export class SharedConnection {
   #flushing: NodeJS.Immediate | undefined
   #syncing: NodeJS.Timeout | undefined
 
-  /** @param isForSlow whether nobody else is to be put behind the one that it is opened for */
   constructor(
     opening: Promise<PooledClient>,
     neighbours: Neighbours<SharedConnection>,
     isForSlow: boolean,
   ) {
     this.#neighbours = neighbours
-    this.#isForSlow = isForSlow
+    this.isForSlow = isForSlow
     opening.then(
       (client) => this.#begin(client),
       (error) => this.#end(error),
@@ -57,7 +57,7 @@ export class SharedConnection {
    */
   takesMore(now: number): boolean {
     const isYoung = this.#flights.ageMs(now) < youngMs + this.#neighbours.quickestMs
-    return isYoung && !this.#isForSlow && this.isWell()
+    return isYoung && !this.isForSlow && this.isWell()
   }
 
   /** Whether it takes more at all. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
@@ -65,10 +64,12 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     const cancelling = (async () => {
       while (!isOver) {
         await opened.asAdministrator(
-          `select pg_cancel_backend(pid) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()`,
+          `do $$ begin for i in 1..20 loop
+            perform pg_cancel_backend(pid) from pg_stat_activity
+              where datname = current_database() and pid <> pg_backend_pid();
+            perform pg_sleep(random() * 0.01);
+          end loop; end $$`,
         )
-        await sleep(Math.random() * 10)
       }
     })()
     await Promise.all(Array.from({ length: callers }, caller)).finally(() => {
