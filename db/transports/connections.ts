@@ -59,11 +59,13 @@ export class Connections implements Neighbours<SharedConnection> {
     const { own, shared } = this.#look(place)
     if (own?.isWell()) return own.reserve()
     const isSlow = hasMoved || this.#isSlow(place.user)
-    if (shared !== undefined && !isSlow) return shared.reserve()
-    if (this.#mayOpen(place, isSlow)) return this.#open(isSlow).reserve()
+    // A probe behind a request that is about to be held up would say that the service is not ready.
+    const isAlone = isSlow || place.isProbe === true
+    if (shared !== undefined && !isAlone) return shared.reserve()
+    if (this.#mayOpen(place, isSlow)) return this.#open(isAlone).reserve()
     const well = [...this.#inUse].filter((each) => each.isWell())
-    const slow = hasMoved ? well.find((each) => each.isForSlow) : undefined
-    return (slow ?? shared ?? well.at(-1) ?? this.#open(isSlow)).reserve()
+    const slow = hasMoved ? well.find((each) => each.isForOne) : undefined
+    return (slow ?? shared ?? well.at(-1) ?? this.#open(isAlone)).reserve()
   }
 
   /** The first that takes more, and where the user has a full share of connections, one of those. */
@@ -93,9 +95,9 @@ export class Connections implements Neighbours<SharedConnection> {
     return this.#turnBeganAt
   }
 
-  #open(isForSlow: boolean): SharedConnection {
+  #open(isForOne: boolean): SharedConnection {
     const opening = this.#options.pool.connect() as unknown as Promise<PooledClient>
-    const connection = new SharedConnection(opening, this, isForSlow)
+    const connection = new SharedConnection(opening, this, isForOne)
     this.#inUse.add(connection)
     return connection
   }

@@ -22,7 +22,7 @@ const connectShare = 0.5
 export class SharedConnection {
   readonly #neighbours: Neighbours<SharedConnection>
   /** Whether nobody else is put behind the one that it was opened for. */
-  readonly isForSlow: boolean
+  readonly isForOne: boolean
   readonly #flights = new Flights()
   readonly #listeners: readonly [event: string, listener: (error: unknown) => void][] = [
     ['readyForQuery', () => this.#synced()],
@@ -40,10 +40,10 @@ export class SharedConnection {
   constructor(
     opening: Promise<PooledClient>,
     neighbours: Neighbours<SharedConnection>,
-    isForSlow: boolean,
+    isForOne: boolean,
   ) {
     this.#neighbours = neighbours
-    this.isForSlow = isForSlow
+    this.isForOne = isForOne
     opening.then(
       (client) => this.#begin(client),
       (error) => this.#end(error),
@@ -57,7 +57,7 @@ export class SharedConnection {
    */
   takesMore(now: number): boolean {
     const isYoung = this.#flights.ageMs(now) < youngMs + this.#neighbours.quickestMs
-    return isYoung && !this.isForSlow && this.isWell()
+    return isYoung && !this.isForOne && this.isWell()
   }
 
   /** Whether it takes more at all. */
