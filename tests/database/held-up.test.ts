@@ -102,6 +102,16 @@ test('a row that is locked holds up those who want it, and nobody else', async (
   ])
 })
 
+test('a readiness probe is behind nobody, also where all connections are held up', async () => {
+  const naps = Promise.all(Array.from({ length: 8 }, (_, index) => nap(`sleeper-${index}`, 0.5)))
+  // They are on their way, and none of them has taken long yet.
+  await sleep(2)
+  const startedAt = performance.now()
+  expect(await database.isReady()).toBe(true)
+  expect(performance.now() - startedAt).toBeLessThan(1000)
+  await naps
+})
+
 test('requests of many users at once share a connection', async () => {
   await readAsOthers(300)
   const open = await runSql(
