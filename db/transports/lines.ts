@@ -2,11 +2,7 @@ import { DatabaseError } from '#db/errors'
 import type { Place, PoolLoad } from '#db/transports/transport'
 import { WaitingUsers } from '#db/transports/waiting-users'
 
-/**
- * One user has a quarter of the connections at once, and of the places to wait: it takes four of
- * them to fill the service. More would not serve a user sooner, since each request locks the user's
- * row of the rate limit to its end.
- */
+/** One user has a quarter of the connections, and of the places to wait: it takes four to fill them. */
 const usersWithoutRoom = 4
 
 /** The part of `all` that one user may have at once. */
@@ -14,17 +10,25 @@ export function shareOf(all: number): number {
   return Math.max(1, Math.floor(all / usersWithoutRoom))
 }
 
-interface LinesOptions {
-  /** Transactions that may be under way at once. */
-  readonly capacity: number
-  /** How many of them may be one user's. */
+/**
+ * How many transactions of one user may be under way at once. More would not serve a user sooner,
+ * since each request locks the user's row of the rate limit to its end. Two hide the network.
+ */
+export function userShareOf(poolSize: number): number {
+  return Math.max(2, shareOf(poolSize))
+}
+
+interface LinesOptions<Seat> {
+  /** How many transactions of one user may be under way at once. */
   readonly userShare: number
-  /** How many are kept for probes. */
-  readonly reserve: number
   /** Transactions that may wait at once. */
   readonly queueLimit: number
   /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
+  /** @param underWay how many transactions are under way already */
+  readonly hasRoom: (place: Place, underWay: number) => boolean
+  /** Takes the room that there is. */
+  readonly seat: (place: Place) => Seat
 }
 
 /** What is sent without time to be answered in makes a crowd worse. */
@@ -33,30 +37,29 @@ const queueShare = 0.75
 const nobody: Place = { user: '' }
 
 /**
- * Lets as many transactions go at once as there are connections, and the users in turn. What goes
- * beyond a user's share waits in that user's own line, where it delays nobody else.
+ * Lets transactions go while there is room for them, and the users in turn. What goes beyond a
+ * user's share waits in that user's own line, where it delays nobody else.
  */
-export class Lines {
-  readonly #options: LinesOptions
-  readonly #waiting = new WaitingUsers()
+export class Lines<Seat> {
+  readonly #options: LinesOptions<Seat>
+  readonly #waiting = new WaitingUsers<Seat>()
   readonly #busyUsers = new Map<string, number>()
   #underWay = 0
   #heardAt = 0
 
-  constructor(options: LinesOptions) {
+  constructor(options: LinesOptions<Seat>) {
     this.#options = options
   }
 
   /**
    * Waits for its turn, for three quarters of the time at most.
    *
-   * @returns what gives the place back, to be called once the database has nothing more to do
+   * @returns the seat, and what is to be called once the transaction is over
    * @throws DatabaseError `overloaded`, `unavailable` where the database is silent, or `abandoned`
    */
-  async enter(timeoutMs: number, place: Place = nobody): Promise<() => void> {
-    if (this.#mayGo(place)) this.#go(place)
-    else await this.#wait(place, timeoutMs)
-    return () => this.#leave(place)
+  async enter(timeoutMs: number, place: Place = nobody): Promise<[seat: Seat, leave: () => void]> {
+    const seat = this.#mayGo(place) ? this.#go(place) : await this.#wait(place, timeoutMs)
+    return [seat, () => this.#leave(place)]
   }
 
   /** To be called with every answer of the database. */
@@ -64,24 +67,34 @@ export class Lines {
     this.#heardAt = performance.now()
   }
 
-  load(): Omit<PoolLoad, 'idle'> {
+  /** To be called when there is new room: lets go who may. */
+  admit(): void {
+    for (;;) {
+      const next = this.#waiting.takeNext((place) => this.#mayGo(place))
+      if (next === undefined) return
+      next.go(this.#go(next.place))
+    }
+  }
+
+  load(): Pick<PoolLoad, 'inUse' | 'waiting'> {
     return { inUse: this.#underWay, waiting: this.#waiting.size }
   }
 
-  #mayGo({ user, isProbe = false }: Place): boolean {
-    const { capacity, reserve, userShare } = this.#options
-    if (isProbe) return this.#underWay < capacity
-    return this.#underWay < capacity - reserve && this.#busy(user) < userShare
+  #mayGo(place: Place): boolean {
+    const { hasRoom, userShare } = this.#options
+    const isWithinShare = place.isProbe === true || this.#busy(place.user) < userShare
+    return isWithinShare && hasRoom(place, this.#underWay)
   }
 
   #busy(user: string): number {
     return this.#busyUsers.get(user) ?? 0
   }
 
-  #go({ user }: Place): void {
+  #go(place: Place): Seat {
     if (this.#underWay === 0) this.heard()
     this.#underWay += 1
-    this.#busyUsers.set(user, this.#busy(user) + 1)
+    this.#busyUsers.set(place.user, this.#busy(place.user) + 1)
+    return this.#options.seat(place)
   }
 
   #leave({ user }: Place): void {
@@ -89,13 +102,10 @@ export class Lines {
     const left = this.#busy(user) - 1
     if (left === 0) this.#busyUsers.delete(user)
     else this.#busyUsers.set(user, left)
-    const next = this.#waiting.takeNext((place) => this.#mayGo(place))
-    if (next === undefined) return
-    this.#go(next.place)
-    next.go()
+    this.admit()
   }
 
-  #wait(place: Place, timeoutMs: number): Promise<void> {
+  #wait(place: Place, timeoutMs: number): Promise<Seat> {
     const { queueLimit } = this.#options
     if (this.#waiting.size >= queueLimit) throw this.#refusal('too many requests wait')
     if (this.#waiting.lengthOf(place) >= shareOf(queueLimit)) {
@@ -113,9 +123,9 @@ export class Lines {
       }
       const waiter = {
         place,
-        go() {
+        go(seat: Seat) {
           end()
-          resolve()
+          resolve(seat)
         },
       }
       const abandon = () => giveUp(unsent('the client has gone', 'abandoned'))
@@ -129,8 +139,7 @@ export class Lines {
   }
 
   #refusal(message: string): DatabaseError {
-    const { silentAfterMs } = this.#options
-    const isSilent = this.#underWay > 0 && performance.now() - this.#heardAt > silentAfterMs
+    const isSilent = performance.now() - this.#heardAt > this.#options.silentAfterMs
     return isSilent
       ? unsent('the database does not answer', 'unavailable')
       : unsent(message, 'overloaded')

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { Lines, shareOf } from '#db/transports/lines'
+import { Lines, userShareOf } from '#db/transports/lines'
 import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 
@@ -13,10 +13,10 @@ import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 export function openNeon(options: TransportOptions): Transport {
   const sql = neon(options.url)
   const lines = new Lines({
-    capacity: options.queueLimit,
-    userShare: shareOf(options.poolSize),
-    reserve: 0,
+    userShare: userShareOf(options.poolSize),
     queueLimit: options.queueLimit,
+    hasRoom: (_, underWay) => underWay < options.queueLimit,
+    seat: () => undefined,
     silentAfterMs: options.connectTimeoutMs / 3,
   })
 
@@ -24,7 +24,7 @@ export function openNeon(options: TransportOptions): Transport {
     name: 'neon',
     async transaction(statements, timeoutMs, place) {
       const end = performance.now() + timeoutMs
-      const leave = await lines.enter(timeoutMs, place)
+      const [, leave] = await lines.enter(timeoutMs, place)
       try {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type Connection, types } from 'pg'
+import { type Connection, Query, types } from 'pg'
 import { sqlStateOf } from '#db/errors'
+import { nameOf } from '#db/transports/statement-names'
+import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Statement } from '#db/transports/transport'
 
 /** What may be sent as text; anything else would be written differently by each driver. */
@@ -12,17 +12,6 @@ function toText(value: unknown): string | null {
   throw new TypeError(`A statement's parameter cannot be of the type ${typeof value}.`)
 }
 
-const names = new Map<string, string>()
-
-/** The same on every connection, and short enough for Postgres. There are only so many statements. */
-function nameOf(sql: string): string {
-  const known = names.get(sql)
-  if (known !== undefined) return known
-  const name = createHash('sha1').update(sql).digest('base64')
-  names.set(sql, name)
-  return name
-}
-
 /** A column of an answer, and what makes a value of its text. */
 interface Column {
   readonly name: string
@@ -31,9 +20,8 @@ interface Column {
 
 /** The messages of the protocol that `Connection` sends; `@types/pg` has them only in part. */
 interface Messages {
-  readonly stream: { cork(): void; uncork(): void }
   parse(message: { text: string; name?: string }): void
-  bind(message: { values: (string | null)[]; statement?: string }): void
+  bind(message: { values: readonly (string | null)[]; statement?: string }): void
   describe(message: { type: 'P' }): void
   execute(message: object): void
   close(message: { type: 'S'; name: string }): void
@@ -41,32 +29,46 @@ interface Messages {
 }
 
 /**
+ * `pg` takes a query of one's own in its pipelining mode only where it extends `Query`, of which
+ * nothing is used here. Its types declare methods as properties, which no class can override.
+ */
+const PgQuery = Query as unknown as new (text: string) => object
+
+/**
  * Several statements as one transaction in one round trip: all of them are written at once, with a
  * single Sync behind the last. Postgres runs what comes before a Sync as one transaction and, after
  * an error, skips to the Sync. So no statement can run without the one before it, which a `begin`
  * that is awaited with the rest cannot promise: where it alone is cancelled, the rest runs bare.
  *
- * Given to `client.query`, which calls the methods as the answers arrive.
+ * Given to `client.query`, which calls the methods as the answers arrive. Several may be under way
+ * on one connection: Postgres runs and answers them one after the other.
  */
-export class PipelinedTransaction {
+export class PipelinedTransaction extends PgQuery {
+  /** The rows of each statement, once Postgres has answered the Sync. */
   readonly results: Promise<Row[][]>
-  /** Only once Postgres has answered the Sync is the connection free for others. */
-  state: 'unsent' | 'under way' | 'synced' | 'ended' = 'unsent'
-  #answered = 0
-  #over: Promise<void> | undefined
+  isSent = false
+  /** The statements that the connection knows by name; undefined to name none. */
+  named: Set<string> | undefined
   readonly #statements: readonly Statement[]
-  readonly #named: Set<string> | undefined
+  readonly #end: number
+  /** Of the time limits, which are the first statement, too. */
   readonly #rows: Row[][]
   readonly #parsed: string[] = []
+  #answered = 0
+  #error: unknown
   #columns: readonly Column[] = []
   #resolve: (rows: Row[][]) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
-  /** @param named the statements that the connection knows by name; undefined to name none */
-  constructor(statements: readonly Statement[], named: Set<string> | undefined) {
-    this.#statements = statements
-    this.#named = named
-    this.#rows = statements.map(() => [])
+  /** @param end when the service stops waiting, by `performance.now()` */
+  constructor(statements: readonly Statement[], end: number) {
+    super('')
+    this.#statements = statements.map(({ sql, parameters }) => ({
+      sql,
+      parameters: parameters.map(toText),
+    }))
+    this.#end = end
+    this.#rows = Array.from({ length: statements.length + 1 }, () => [])
     this.results = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -75,29 +77,29 @@ export class PipelinedTransaction {
 
   submit(connection: Connection): void {
     const messages = connection as unknown as Messages
-    const parameters = this.#statements.map((statement) => statement.parameters.map(toText))
-    this.state = 'under way'
-    messages.stream.cork()
-    for (const [index, { sql }] of this.#statements.entries()) {
+    this.isSent = true
+    const timeLeftMs = this.#end - performance.now()
+    for (const { sql, parameters } of withTimeLimits(this.#statements, timeLeftMs)) {
       const name = this.#prepare(messages, sql)
-      messages.bind({ values: parameters[index] ?? [], ...(name && { statement: name }) })
+      const values = parameters as readonly (string | null)[]
+      messages.bind({ values, ...(name && { statement: name }) })
       // Also of a statement that has a name: behind a pooler it may be another session's, prepared
       // after a migration, and its columns of other types.
       messages.describe({ type: 'P' })
       messages.execute({})
     }
     messages.sync()
-    messages.stream.uncork()
   }
 
   #prepare(messages: Messages, sql: string): string | undefined {
-    if (this.#named === undefined) {
+    if (this.named === undefined) {
       messages.parse({ text: sql })
       return undefined
     }
     const name = nameOf(sql)
-    if (this.#named.has(name)) return name
-    // An earlier transaction that failed may have left the name behind.
+    if (this.named.has(name)) return name
+    // An earlier transaction that failed may have left the name behind, and one that is still under
+    // way may be about to.
     messages.close({ type: 'S', name })
     messages.parse({ text: sql, name })
     this.#parsed.push(name)
@@ -130,40 +132,33 @@ export class PipelinedTransaction {
 
   handlePortalSuspended(): void {}
 
-  handleError(error: unknown, connection?: Connection): void {
-    // What follows an error of Postgres' is not passed on: the answer to the Sync, or the end.
-    if (sqlStateOf(error) !== undefined) this.#over = connection && this.#isOver(connection)
-    this.#reject(error)
+  handleError(error: unknown): void {
+    // Behind an error of Postgres' comes the answer to the Sync, or the end of the connection.
+    if (sqlStateOf(error) === undefined) this.fail(error)
+    else this.#error ??= error
   }
 
-  /** The answer to the Sync: the transaction is committed. */
-  handleReadyForQuery(): void {
-    this.state = 'synced'
-    for (const name of this.#parsed) this.#named?.add(name)
-    this.#resolve(this.#rows)
+  /** `pg` calls it only where there was no error; `synced` is called always. */
+  handleReadyForQuery(): void {}
+
+  /** To be called with the answer to the Sync: the transaction is committed, or rolled back. */
+  synced(): void {
+    if (this.#error !== undefined) {
+      this.#reject(this.#error)
+      return
+    }
+    for (const name of this.#parsed) this.named?.add(name)
+    const [, ...rows] = this.#rows
+    this.#resolve(rows)
+  }
+
+  /** To be called where no answer to the Sync will come. An error of Postgres' says more. */
+  fail(error: unknown): void {
+    this.#reject(this.#error ?? error)
   }
 
   /** Whether every statement was answered; what they did is kept only by the commit after all. */
   get isAnswered(): boolean {
-    return this.#answered === this.#statements.length
-  }
-
-  /** Waits after an error until `state` is final, where the connection tells. */
-  async over(timeoutMs: number): Promise<void> {
-    if (this.#over === undefined) return
-    await Promise.race([this.#over, sleep(timeoutMs, undefined, { ref: false })])
-  }
-
-  #isOver(connection: Connection): Promise<void> {
-    return new Promise((resolve) => {
-      const become = (state: 'synced' | 'ended') => () => {
-        connection.off('readyForQuery', synced).off('end', ended)
-        this.state = state
-        resolve()
-      }
-      const synced = become('synced')
-      const ended = become('ended')
-      connection.on('readyForQuery', synced).on('end', ended)
-    })
+    return this.#answered === this.#rows.length
   }
 }

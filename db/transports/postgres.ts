@@ -2,26 +2,25 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresDialect } from 'kysely'
 import { Pool } from 'pg'
 import { toDatabaseError } from '#db/errors'
-import { Lines, shareOf } from '#db/transports/lines'
-import {
-  clientConnectingWithin,
-  type PooledClient,
-  toLibpqModes,
-} from '#db/transports/pooled-client'
-import { runOn } from '#db/transports/run-on'
-import type { Transport, TransportOptions } from '#db/transports/transport'
+import { Connections } from '#db/transports/connections'
+import { Lines, userShareOf } from '#db/transports/lines'
+import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
+import { clientConnectingWithin, toLibpqModes } from '#db/transports/pooled-client'
+import type { SharedConnection } from '#db/transports/shared-connection'
+import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
 
-/** Of the time that is left behind the queue, what may go by until there is a connection. */
-const connectShare = 0.5
-
-/** Postgres over pooled TCP, a transaction in one round trip: see `PipelinedTransaction`. */
+/**
+ * Postgres over pooled TCP, a transaction in one round trip: see `PipelinedTransaction`. Requests
+ * share connections: see `Connections`.
+ */
 export function openPostgres(options: TransportOptions): Transport {
-  const { poolSize, queueLimit, connectTimeoutMs } = options
+  const { poolSize, queueLimit, connectTimeoutMs, namedStatements } = options
   const pool = new Pool({
     connectionString: toLibpqModes(options.url),
     max: poolSize,
     connectionTimeoutMillis: options.queueTimeoutMs,
     keepAlive: true,
+    pipeline: true,
     Client: clientConnectingWithin(connectTimeoutMs),
   })
   // Without listeners, a connection that breaks would end the process: the pool listens to those
@@ -29,75 +28,50 @@ export function openPostgres(options: TransportOptions): Transport {
   pool.on('error', options.onFault)
   pool.on('connect', (client) => client.on('error', () => {}))
   options.onPool?.(pool)
-  const named = options.namedStatements ? new WeakMap<PooledClient, Set<string>>() : undefined
-  // The pool's own queue knows no users and forgets connections that Postgres still works on, so
-  // whoever asks it has a place already.
-  const lines = new Lines({
-    capacity: poolSize,
-    userShare: shareOf(poolSize),
-    // Readiness must not fail because the service is busy. A smaller pool has no connection to spare.
-    reserve: poolSize < 4 ? 0 : 1,
+  const connections = new Connections({
+    ...{ pool, poolSize, namedStatements, cancelTimeoutMs: connectTimeoutMs },
+    onAnswer: () => lines.heard(),
+    onRoom: () => lines.admit(),
+  })
+  // The pool's own queue knows no users, so whoever asks it has a place already.
+  const lines = new Lines<SharedConnection>({
+    userShare: userShareOf(poolSize),
     queueLimit,
     silentAfterMs: connectTimeoutMs / 3,
+    hasRoom: (place) => connections.hasRoom(place),
+    seat: (place) => connections.take(place),
   })
 
   return {
     name: 'postgres',
-    async transaction(statements, timeoutMs, place) {
+    async transaction(statements, timeoutMs, place = { user: '' }) {
       const end = performance.now() + timeoutMs
-      const leave = await lines.enter(timeoutMs, place)
-      const client = await connect(pool, (end - performance.now()) * connectShare, leave)
-      return await runOn(client, statements, end - performance.now(), {
-        names: namesOf(client, named),
-        cancelTimeoutMs: connectTimeoutMs,
-        heard: () => lines.heard(),
-        leave,
-      })
+      let transaction = pipelined(statements, end)
+      let [connection, leave] = await lines.enter(timeoutMs, place)
+      try {
+        for (let mayMove = true; ; mayMove = false) {
+          const results = await connection.run(transaction, place.user, end, mayMove)
+          if (results !== undefined) return results
+          connection = connections.take(place, true)
+          transaction = pipelined(statements, end)
+        }
+      } finally {
+        leave()
+      }
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),
-    poolLoad: () => ({ ...lines.load(), idle: pool.idleCount }),
+    poolLoad: () => ({ ...lines.load(), inUse: connections.size, idle: pool.idleCount }),
     // A session that a dead network holds on to must not keep the service from closing.
     close: () => Promise.race([pool.end(), sleep(connectTimeoutMs, undefined, { ref: false })]),
   }
 }
 
-/** Takes a connection, or gives up; one that comes too late goes back to the pool. */
-async function connect(pool: Pool, timeoutMs: number, leave: () => void): Promise<PooledClient> {
-  let timer: NodeJS.Timeout | undefined
-  let isLate = false
-  const connecting = pool.connect().then(
-    (client) => {
-      if (isLate) {
-        client.release()
-        leave()
-      }
-      return client as unknown as PooledClient
-    },
-    (error) => {
-      leave()
-      throw error
-    },
-  )
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true
-      reject(new Error('timeout expired'))
-    }, timeoutMs)
-  })
+function pipelined(statements: readonly Statement[], end: number): PipelinedTransaction {
   try {
-    return await Promise.race([connecting, late])
+    return new PipelinedTransaction(statements, end)
   } catch (error) {
     throw toDatabaseError(error, false)
-  } finally {
-    clearTimeout(timer)
   }
-}
-
-function namesOf(client: PooledClient, named: WeakMap<PooledClient, Set<string>> | undefined) {
-  if (named === undefined) return undefined
-  const names = named.get(client) ?? new Set<string>()
-  named.set(client, names)
-  return names
 }
 
 /** Kysely ends the pool it was given when it is destroyed; the transport outlives its sessions. */

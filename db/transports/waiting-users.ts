@@ -1,16 +1,16 @@
 import type { Place } from '#db/transports/transport'
 
 /** A transaction that waits for its turn. */
-export interface Waiter {
+export interface Waiter<Seat> {
   readonly place: Place
-  readonly go: () => void
+  readonly go: (seat: Seat) => void
 }
 
 /** Whoever waits, in a line for each user; the users have turns, and probes go first. */
-export class WaitingUsers {
+export class WaitingUsers<Seat> {
   /** The user whose turn is next comes first. */
-  readonly #lines = new Map<string, Set<Waiter>>()
-  readonly #probes = new Set<Waiter>()
+  readonly #lines = new Map<string, Set<Waiter<Seat>>>()
+  readonly #probes = new Set<Waiter<Seat>>()
   #size = 0
 
   /** How many wait in all lines. */
@@ -23,14 +23,14 @@ export class WaitingUsers {
     return this.#lineOf(place)?.size ?? 0
   }
 
-  add(waiter: Waiter): void {
+  add(waiter: Waiter<Seat>): void {
     const line = this.#lineOf(waiter.place) ?? new Set()
     line.add(waiter)
     this.#size += 1
     if (line !== this.#probes) this.#lines.set(waiter.place.user, line)
   }
 
-  remove(waiter: Waiter): void {
+  remove(waiter: Waiter<Seat>): void {
     const line = this.#lineOf(waiter.place)
     if (line?.delete(waiter) !== true) return
     this.#size -= 1
@@ -38,7 +38,7 @@ export class WaitingUsers {
   }
 
   /** Takes the first who may go out of the line, and puts the user behind all others. */
-  takeNext(mayGo: (place: Place) => boolean): Waiter | undefined {
+  takeNext(mayGo: (place: Place) => boolean): Waiter<Seat> | undefined {
     const next = this.#first(mayGo)
     if (next === undefined) return undefined
     this.remove(next)
@@ -51,7 +51,7 @@ export class WaitingUsers {
     return next
   }
 
-  #first(mayGo: (place: Place) => boolean): Waiter | undefined {
+  #first(mayGo: (place: Place) => boolean): Waiter<Seat> | undefined {
     for (const probe of this.#probes) return mayGo(probe.place) ? probe : undefined
     for (const [waiter] of this.#lines.values()) {
       if (waiter !== undefined && mayGo(waiter.place)) return waiter
@@ -59,7 +59,7 @@ export class WaitingUsers {
     return undefined
   }
 
-  #lineOf({ user, isProbe = false }: Place): Set<Waiter> | undefined {
+  #lineOf({ user, isProbe = false }: Place): Set<Waiter<Seat>> | undefined {
     return isProbe ? this.#probes : this.#lines.get(user)
   }
 }

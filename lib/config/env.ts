@@ -30,7 +30,7 @@ function readEnvironment() {
       PORT: port,
       WORKERS: workers,
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
-      DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(10),
+      DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(5),
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
       DATABASE_NAMED_STATEMENTS: flag.default(false),
       USERS_TABLE: tableName.prefault('users'),

@@ -19,7 +19,7 @@ test('two variables are enough in production, and the rest has defaults', async 
     PORT: 8000,
     CORS_ORIGINS: ['http://localhost:3000'],
     USERS_TABLE: { table: 'users' },
-    DATABASE_POOL_SIZE: 10,
+    DATABASE_POOL_SIZE: 5,
   })
   expect((await read(complete)).BETTER_AUTH_URL).toBeUndefined()
 })

@@ -1,19 +1,26 @@
 import { expect, test } from 'vitest'
 import { Lines } from '#db/transports/lines'
+import type { Place } from '#db/transports/transport'
 
+/** Room for so many, one of whom is a probe. */
+const roomFor =
+  (capacity: number, reserve = 0) =>
+  ({ isProbe = false }: Place, underWay: number) =>
+    underWay < (isProbe ? capacity : capacity - reserve)
 const options = {
-  ...{ capacity: 4, userShare: 2, reserve: 1, queueLimit: 8, silentAfterMs: 60_000 },
+  ...{ userShare: 2, queueLimit: 8, silentAfterMs: 60_000 },
+  ...{ hasRoom: roomFor(4, 1), seat: () => undefined },
 }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
 
 /** Lets each of these users in one after another, and notes in which order their turns come. */
-function enterAll(lines: Lines, users: string[]) {
+function enterAll(lines: Lines<undefined>, users: string[]) {
   const turns: string[] = []
   const leaves: (() => void)[] = []
   const failures: unknown[] = []
   for (const user of users) {
     lines.enter(5000, { user, isProbe: user === 'probe' }).then(
-      (leave) => {
+      ([, leave]) => {
         turns.push(user)
         leaves.push(leave)
       },
@@ -33,7 +40,7 @@ test('one user has a share of the connections, others the rest, and a probe the 
 })
 
 test('users whose requests wait have their turns one after the other, whoever came first', async () => {
-  const lines = new Lines({ ...options, capacity: 1, reserve: 0, queueLimit: 16 })
+  const lines = new Lines({ ...options, hasRoom: roomFor(1), queueLimit: 16 })
   const { turns, leaves } = enterAll(lines, ['a', 'b', 'b', 'c', 'b', 'a', 'probe'])
   for (let left = 0; left < 7; left += 1) {
     await settled()
@@ -44,7 +51,7 @@ test('users whose requests wait have their turns one after the other, whoever ca
 })
 
 test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', async () => {
-  const lines = new Lines({ ...options, capacity: 1, reserve: 0 })
+  const lines = new Lines({ ...options, hasRoom: roomFor(1) })
   const { failures } = enterAll(lines, ['a', 'a', 'a', 'a', 'b'])
   await settled()
   expect(failures).toMatchObject([overloaded])
@@ -65,7 +72,7 @@ test('who waits too long is refused; where the database owes every answer, it is
 
 test('whose client goes, or has gone, leaves the line', async () => {
   const lines = new Lines({ ...options, userShare: 1 })
-  const leave = await lines.enter(1000, { user: 'a' })
+  const [, leave] = await lines.enter(1000, { user: 'a' })
   const client = new AbortController()
   const waiting = lines.enter(1000, { user: 'a', signal: () => client.signal })
   expect(lines.load()).toEqual({ inUse: 1, waiting: 1 })

@@ -1,0 +1,111 @@
+import { sql } from 'kysely'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isDatabaseError } from '#db/errors'
+import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
+
+const callers = 40
+const rounds = 60
+
+describe.each([false, true])('with named statements: %s', (namedStatements) => {
+  let opened: TestDatabase
+
+  beforeAll(async () => {
+    opened = await openTestDatabase('postgres', { poolSize: 1, namedStatements })
+    await opened.database.makeReady()
+  })
+  afterAll(() => opened?.close())
+
+  const backends = async () => {
+    const rows = await opened.asAdministrator(
+      'select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    )
+    return rows.map(({ pid }) => pid)
+  }
+
+  test('40 callers on one connection, with cancels and errors between them, never meet each other’s role, user or rows', async () => {
+    const look = (mark: number) => sql<{ role: string; user: string; mark: number }>`
+      select current_user::text as role, current_setting('app.user_id') as "user",
+        ${mark}::int as mark`
+    const [backend] = await backends()
+    const seen = { looks: 0, refused: 0, cancelled: 0, hidden: 0 }
+    const caller = async (_: unknown, index: number) => {
+      const user = `user-${index}`
+      const db = opened.database.forUser(user)
+      const own = statementsOf(db, user)
+      const kept = new Set<string>()
+      for (let round = 0; round < rounds; round += 1) {
+        const id = crypto.randomUUID()
+        const mark = index * rounds + round
+        try {
+          if (round % 10 === 0) {
+            await own.insert(id)
+            kept.add(id)
+          }
+          if (round % 3 === 0) await sql`select ${mark} / 0`.execute(db)
+          if (round % 7 === 0) await sql`select * from users`.execute(db)
+          const { rows } = await look(mark).execute(db)
+          expect(rows).toEqual([{ role: 'todo_app', user, mark }])
+          seen.looks += 1
+          // Only row-level security is between this statement and the rows of the others.
+          const tasks = await db.selectFrom('tasks').select(['id', 'user_id']).execute()
+          expect(tasks.filter((task) => task.user_id !== user)).toEqual([])
+          expect(new Set(tasks.map((task) => task.id))).toEqual(kept)
+          seen.hidden += 1
+        } catch (error) {
+          if (!isDatabaseError(error)) throw error
+          expect(['22012', '42501', '57014']).toContain(error.sqlState)
+          if (error.sqlState === '57014') seen.cancelled += 1
+          else seen.refused += 1
+        }
+      }
+    }
+    let isOver = false
+    const cancelling = (async () => {
+      while (!isOver) {
+        await opened.asAdministrator(
+          `do $$ begin for i in 1..20 loop
+            perform pg_cancel_backend(pid) from pg_stat_activity
+              where datname = current_database() and pid <> pg_backend_pid();
+            perform pg_sleep(random() * 0.01);
+          end loop; end $$`,
+        )
+      }
+    })()
+    await Promise.all(Array.from({ length: callers }, caller)).finally(() => {
+      isOver = true
+    })
+    await cancelling
+    expect(await backends(), 'all of it went over one connection').toEqual([backend])
+    expect(seen.cancelled).toBeGreaterThan(0)
+    expect(seen.refused).toBeGreaterThan(100)
+    expect(seen.hidden).toBeGreaterThan(1000)
+  })
+
+  test('what Postgres refuses in the middle of a pipeline fails alone', async () => {
+    const divide = (by: number) =>
+      sql<{ result: number }>`select 12 / ${by}::int as result`.execute(
+        opened.database.forUser(`divides by ${by}`),
+      )
+    const results = await Promise.allSettled(Array.from({ length: 20 }, (_, by) => divide(by % 4)))
+    for (const [index, result] of results.entries()) {
+      if (index % 4 === 0) expect(result).toMatchObject({ reason: { sqlState: '22012' } })
+      else expect(result).toMatchObject({ value: { rows: [{ result: 12 / (index % 4) }] } })
+    }
+  })
+
+  test('a statement that a failed transaction was to name is there for those behind it', async () => {
+    const fails = { sql: 'select 1 / 0', parameters: [] }
+    const results = await Promise.allSettled(
+      Array.from({ length: 40 }, (_, index) => {
+        const named = { sql: `select ${index >> 1} as result`, parameters: [] }
+        const statements = index % 2 === 0 ? [fails, named] : [named]
+        return opened.database.transport.transaction(statements, 5000, { user: `user-${index}` })
+      }),
+    )
+    for (const [index, result] of results.entries()) {
+      if (index % 2 === 0) expect(result).toMatchObject({ reason: { sqlState: '22012' } })
+      else expect(result).toMatchObject({ value: [[{ result: index >> 1 }]] })
+    }
+  })
+})
