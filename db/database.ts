@@ -3,18 +3,18 @@ import { hasUser, type Inspection, inspectTables } from '#db/inspection'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
-import { permitSweep } from '#db/rate-limit'
+import { Permits, type RateLimit } from '#db/rate-limit'
+import { retries } from '#db/retry'
 import {
   bindCaller,
   type CallerDatabase,
   canHold,
   openCallerDatabase,
-  type RateLimit,
   type TimeLimits,
 } from '#db/scoped'
 import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
-import type { Transport, TransportOptions } from '#db/transports/transport'
+import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
 
 export interface DatabaseOptions extends TransportOptions {
   readonly usersTable: TableName
@@ -62,14 +62,15 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
   }
   const countPermit = permitSweep(transport, bindCaller('permit-sweep'), limits.attemptMs)
+  const permits = new Permits()
   return {
     transport,
     forUser(userId, deadlineMs = limits.deadlineMs, rateLimit, signal) {
       const way = canHold(userIdType, userId)
         ? transport
         : { ...transport, transaction: refuseUser }
-      const limit = rateLimit && alsoCalling(countPermit, rateLimit)
-      return openCallerDatabase(way, userId, { ...limits, deadlineMs }, limit, signal)
+      const counting = rateLimit && { ...alsoCalling(countPermit, rateLimit), permits }
+      return openCallerDatabase(way, userId, { ...limits, deadlineMs }, counting, signal)
     },
     selectSession: (token) => selectSession(transport, sessionsTable, token, limits),
     async makeReady() {
@@ -106,6 +107,31 @@ function alsoCalling(countPermit: () => void, { quota, onPermit }: RateLimit): R
       countPermit()
       onPermit(permit)
     },
+  }
+}
+
+/** Permits between two sweeps of a process. A sweep removes more rows than so many permits add. */
+const permitsPerSweep = 1000
+
+const forget = { sql: 'select todo_forget_permits()', parameters: [] }
+
+/**
+ * Counts permits, and from time to time deletes the rows of users who have their whole quota again.
+ * No request waits for that transaction. Each process begins at a random count, so short-lived
+ * processes sweep too.
+ *
+ * @param bind binds the transaction to the role of requests
+ * @returns a function to call with each permit
+ */
+function permitSweep(transport: Transport, bind: Statement, timeoutMs: number): () => void {
+  let permits = Math.floor(Math.random() * permitsPerSweep)
+  return () => {
+    permits += 1
+    if (permits % permitsPerSweep !== 0) return
+    transport
+      .transaction([bind, forget], timeoutMs, { user: 'permit-sweep' })
+      // The next sweep tries again.
+      .catch((error) => retries.publish(error))
   }
 }
 

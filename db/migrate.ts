@@ -7,6 +7,7 @@ import { takePermitsInTurn } from '#db/migrations/0003-permits-in-turn'
 import { recogniseOwnTables } from '#db/migrations/0004-own-tables'
 import { guardFunctions } from '#db/migrations/0005-guarded-functions'
 import { boundCosts } from '#db/migrations/0006-bounded-costs'
+import { spareWrites } from '#db/migrations/0007-spare-permits'
 import { callerRole } from '#db/scoped'
 import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
@@ -20,6 +21,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0004-own-tables': { up: recogniseOwnTables(usersTable) },
     '0005-guarded-functions': { up: guardFunctions(usersTable) },
     '0006-bounded-costs': { up: boundCosts },
+    '0007-spare-permits': { up: spareWrites },
   }
 }
 

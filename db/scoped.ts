@@ -8,9 +8,8 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely'
-import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
-import { type Permit, type Quota, readPermit } from '#db/rate-limit'
-import { type Effect, effectOf, sendWithRetries } from '#db/retry'
+import type { Permits, Quota, RateLimit } from '#db/rate-limit'
+import { effectOf, sendWithRetries } from '#db/retry'
 import type { Database } from '#db/schema'
 import type { Place, Statement, Transport } from '#db/transports/transport'
 
@@ -24,10 +23,9 @@ export interface TimeLimits {
   readonly attemptMs: number
 }
 
-/** The rate limit of a request: the quota, and who is told what is left of it. */
-export interface RateLimit {
-  readonly quota: Quota
-  readonly onPermit: (permit: Permit) => void
+/** A rate limit, and what counts the requests of this process. */
+export interface Counting extends RateLimit {
+  readonly permits: Permits
 }
 
 /** The role that every request runs as. It has only the rights that the migrations grant it. */
@@ -44,10 +42,10 @@ export function openCallerDatabase(
   transport: Transport,
   userId: string,
   limits: TimeLimits,
-  rateLimit?: RateLimit,
+  counting?: Counting,
   signal?: () => AbortSignal,
 ): CallerDatabase {
-  const driver = new CallerDriver(transport, { user: userId, signal }, limits, rateLimit)
+  const driver = new CallerDriver(transport, { user: userId, signal }, limits, counting)
   return new Kysely<Database>({
     dialect: {
       createAdapter: () => new PostgresAdapter(),
@@ -59,19 +57,22 @@ export function openCallerDatabase(
 }
 
 const bind = "select set_config('role', $1, true), set_config('app.user_id', $2, true)"
+const one = `${bind}, todo_take_permit($2, $3::integer, $4::integer) as permit`
+const several = `${bind}, todo_take_permits($2, $3::integer, $4::integer, $5::integer) as permit`
 
 /**
  * The statement that binds the rest of its transaction to the role and the user. With a quota it
- * also takes a permit of the user, and fails if there is none left.
+ * also takes permits of the user, and fails if there is none left.
+ *
+ * @param permits at most how many: one, and spare ones besides
  */
-export function bindCaller(userId: string, quota?: Quota): Statement {
+export function bindCaller(userId: string, quota?: Quota, permits = 1): Statement {
   const parameters = [callerRole, userId]
-  return quota === undefined
-    ? { sql: bind, parameters }
-    : {
-        sql: `${bind}, todo_take_permit($2, $3::integer, $4::integer) as permit`,
-        parameters: [...parameters, quota.requests, quota.seconds],
-      }
+  if (quota === undefined || permits === 0) return { sql: bind, parameters }
+  const { requests, seconds } = quota
+  return permits === 1
+    ? { sql: one, parameters: [...parameters, requests, seconds] }
+    : { sql: several, parameters: [...parameters, requests, seconds, permits - 1] }
 }
 
 /** The driver and its only connection, as Kysely calls them. */
@@ -79,44 +80,38 @@ class CallerDriver implements Driver, DatabaseConnection {
   readonly #transport: Transport
   readonly #place: Place
   readonly #limits: TimeLimits
-  readonly #rateLimit: RateLimit | undefined
+  readonly #counting: Counting | undefined
 
   constructor(
     transport: Transport,
     place: Place,
     limits: TimeLimits,
-    rateLimit: RateLimit | undefined,
+    counting: Counting | undefined,
   ) {
     this.#transport = transport
     this.#place = place
     this.#limits = limits
-    this.#rateLimit = rateLimit
+    this.#counting = counting
   }
 
   async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     const end = performance.now() + this.#limits.deadlineMs
-    try {
-      const [, rows = []] = await this.#send([query], effectOf(query.query), end)
-      return { rows: rows as Row[] }
-    } catch (error) {
-      // The rollback gave the permit back. A failure that the user can cause must still cost one.
-      const isCounted = isDatabaseError(error) && countedFailures.includes(error.kind)
-      if (isCounted && this.#rateLimit !== undefined) await this.#send([], 'none', end)
-      throw error
+    const { user } = this.#place
+    const effect = effectOf(query.query)
+    const counting = this.#counting
+    const send = (permits: number, isEmpty = false) => {
+      const bound = bindCaller(user, counting?.quota, permits)
+      return sendWithRetries(this.#transport, isEmpty ? [bound] : [bound, query], {
+        effect: isEmpty ? 'none' : effect,
+        place: this.#place,
+        deadlineMs: end - performance.now(),
+        attemptMs: this.#limits.attemptMs,
+      })
     }
-  }
-
-  async #send(queries: readonly CompiledQuery[], effect: Effect, end: number) {
-    const statements = [bindCaller(this.#place.user, this.#rateLimit?.quota), ...queries]
-    const results = await sendWithRetries(this.#transport, statements, {
-      effect,
-      place: this.#place,
-      deadlineMs: end - performance.now(),
-      attemptMs: this.#limits.attemptMs,
-    })
-    const permit = results[0]?.[0]?.['permit']
-    if (typeof permit === 'string') this.#rateLimit?.onPermit(readPermit(permit))
-    return results
+    const results =
+      counting === undefined ? await send(0) : await counting.permits.count(user, counting, send)
+    const [, rows = []] = results
+    return { rows: rows as Row[] }
   }
 
   // biome-ignore lint/correctness/useYield: Kysely asks for the method, and nothing here streams.
@@ -136,9 +131,6 @@ class CallerDriver implements Driver, DatabaseConnection {
   async releaseConnection() {}
   async destroy() {}
 }
-
-/** Failures that a user can cause again and again; see ADR 0050. */
-const countedFailures: readonly DatabaseErrorKind[] = ['unknown_user', 'internal']
 
 const canonicalUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const canonicalInteger = /^(?:0|-?[1-9][0-9]*)$/

@@ -39,11 +39,19 @@ async function actAsAlice(name: string, login: string) {
       `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'x')`,
     ),
     permit: await run(`select todo_take_permit('alice', 1, 60)`),
+    permits: await run(`select todo_take_permits('alice', 600, 60, 9)`),
     owner: await run(`select todo_owner('alice', null, null)`),
   }
 }
 
-const nothing = { read: [], changed: [], stored: '42501', permit: '42501', owner: '42501' }
+const nothing = {
+  read: [],
+  changed: [],
+  stored: '42501',
+  permit: '42501',
+  permits: '42501',
+  owner: '42501',
+}
 const alicesTask = [
   `insert into users (id) values ('alice')`,
   `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,

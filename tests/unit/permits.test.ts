@@ -1,0 +1,118 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type Permit, Permits } from '#db/rate-limit'
+
+const quota = { requests: 600, seconds: 60 }
+let permits: Permits
+let told: Permit[]
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] })
+  permits = new Permits()
+  told = []
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Sends a request. @param send gets how many permits the transaction takes at most */
+const count = (user: string, send: (most: number) => Promise<string>) =>
+  permits.count(user, { quota, onPermit: (permit) => told.push(permit) }, async (most) => [
+    [{ permit: await send(most) }],
+  ])
+
+/** Sends a request as the database would answer it. @returns how many permits it took at most */
+async function take(user: string): Promise<number> {
+  let asked = 0
+  await count(user, async (most) => {
+    asked = most
+    return most > 1 ? '598 1 37 3900' : '599 1'
+  })
+  return asked
+}
+
+/** Uses all spare permits up. @returns how many there were */
+async function useUp(user: string): Promise<number> {
+  for (let used = 0; ; used += 1) {
+    let asked = 0
+    await count(user, async (most) => {
+      asked = most
+      if (most > 0) throw new Error('There is none.')
+      return ''
+    }).catch(() => undefined)
+    if (asked > 0) return used
+  }
+}
+
+test('a user’s first request takes one permit, the next one within ten seconds takes spare ones', async () => {
+  expect(await take('alice')).toBe(1)
+  vi.advanceTimersByTime(9900)
+  expect(await take('alice')).toBe(101)
+  expect(await take('alice')).toBe(0)
+  expect(await take('bob')).toBe(1)
+  vi.advanceTimersByTime(10_100)
+  expect(await take('bob')).toBe(1)
+})
+
+test('of requests at once one takes spare permits, which the others leave alone', async () => {
+  await take('alice')
+  const asked: number[] = []
+  const answers = ['500 11 30 14100', '469 15', '468 15']
+  const send = async (most: number) => {
+    const answer = answers[asked.push(most) - 1]
+    await Promise.resolve()
+    return String(answer)
+  }
+  await Promise.all(answers.map(() => count('alice', send)))
+  expect(asked).toEqual([101, 1, 1])
+  expect(await useUp('alice')).toBe(30)
+})
+
+test('where a request for spare permits fails, the next one asks for them', async () => {
+  await take('alice')
+  await expect(count('alice', () => Promise.reject(new Error('Lost.')))).rejects.toThrow('Lost.')
+  expect(await take('alice')).toBe(101)
+})
+
+describe('spare permits', () => {
+  beforeEach(async () => {
+    await take('alice')
+    await take('alice')
+  })
+
+  test('are gone as their share of the window passes, since the database gives it back', async () => {
+    // The two that were used before them come first.
+    vi.advanceTimersByTime(1250)
+    expect(await useUp('alice')).toBe(37 - 11)
+    expect(await take('alice')).toBe(101)
+    vi.advanceTimersByTime(3900)
+    expect(await useUp('alice')).toBe(0)
+  })
+
+  test('are gone after ten seconds, however deep in debt the user is', async () => {
+    await useUp('alice')
+    await count('alice', async () => '300 30 20 32000')
+    vi.advanceTimersByTime(9900)
+    await take('alice')
+    expect(told.at(-1)).toEqual({ remaining: 398, resetSeconds: 21 })
+    vi.advanceTimersByTime(200)
+    expect(await useUp('alice')).toBe(0)
+  })
+
+  test('are gone in a function that was frozen, although one of its clocks stood still', async () => {
+    vi.setSystemTime(Date.now() + 5000)
+    expect(await useUp('alice')).toBe(0)
+  })
+
+  test('are gone in time although the clock on the wall is set back', async () => {
+    vi.advanceTimersByTime(5000)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    expect(await useUp('alice')).toBe(0)
+  })
+})
+
+test('ten thousand users are remembered, those who were quiet longest are forgotten first', async () => {
+  for (let user = 0; user <= 10_000; user += 1) await take(`user ${user}`)
+  expect(await take('user 10000')).toBe(101)
+  expect(await take('user 1')).toBe(101)
+  expect(await take('user 0')).toBe(1)
+})
