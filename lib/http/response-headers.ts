@@ -25,7 +25,7 @@ export const headerComponents = {
     'Bearer error="invalid_token", error_description="The token is expired"',
   ),
   RateLimit: header(
-    'How many requests you have left (`r`), and in how many seconds all of them are back (`t`). On every answer that the database was asked for, where the service limits rates.',
+    'How many requests you have left (`r`), and in how many seconds all of them are back (`t`). What another process of the service let through in the last ten seconds may not be taken off yet. On every answer that the database was asked for, where the service limits rates.',
     '"user";r=599;t=1',
     false,
   ),
