@@ -92,7 +92,8 @@ export class Lines<Seat> {
   }
 
   #go(place: Place): Seat {
-    if (this.#underWay === 0) this.heard()
+    // Where somebody waits although nothing is under way, the database still owes an answer.
+    if (this.#underWay === 0 && this.#waiting.size === 0) this.heard()
     this.#underWay += 1
     this.#busyUsers.set(place.user, this.#busy(place.user) + 1)
     return this.#options.seat(place)

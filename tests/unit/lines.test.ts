@@ -70,6 +70,24 @@ test('who waits too long is refused; where the database owes every answer, it is
   expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
 })
 
+test('a database that leaves no room although nothing is under way is away', async () => {
+  let room = 0
+  const seat = () => {
+    room -= 1
+    return undefined
+  }
+  const lines = new Lines({ ...options, silentAfterMs: 100, hasRoom: () => room > 0, seat })
+  const seated = lines.enter(5000, { user: 'a' })
+  const refused = expect(lines.enter(200, { user: 'b' })).rejects.toMatchObject({
+    kind: 'unavailable',
+  })
+  await new Promise((resolve) => setTimeout(resolve, 110))
+  room = 1
+  lines.admit()
+  await seated
+  await refused
+})
+
 test('whose client goes, or has gone, leaves the line', async () => {
   const lines = new Lines({ ...options, userShare: 1 })
   const [, leave] = await lines.enter(1000, { user: 'a' })
