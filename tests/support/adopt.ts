@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type Adoption, adopt } from '#db/adopt/adopt'
 import type { AdoptRequest } from '#db/adopt/plan'
 import type { OpenDatabase } from '#db/database'
+import { compileCache } from '#tests/support/compile-cache'
 import { testSecret } from '#tests/support/secret'
 
 /** Starts `npm run db:adopt` on a database, without waiting for it. */
@@ -11,6 +12,7 @@ export function startAdopt(url: string, parameters: readonly string[], env = {})
   const child = spawn(process.execPath, ['scripts/adopt.ts', ...parameters], {
     env: {
       PATH,
+      ...compileCache,
       NODE_ENV: 'production',
       DATABASE_URL: url,
       BETTER_AUTH_SECRET: testSecret,

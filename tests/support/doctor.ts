@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { vi } from 'vitest'
 import type { Question } from '#lib/doctor/examine'
+import { compileCache } from '#tests/support/compile-cache'
 import { runSql } from '#tests/support/postgres'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -20,7 +21,7 @@ export async function runScript(
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [resolve(script), ...args], {
     cwd: folder,
-    env: { PATH, HOME, NODE_ENV: 'production', ...env },
+    env: { PATH, HOME, ...compileCache, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [[code], stdout, stderr] = await Promise.all([

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { killGroup, startChild } from '#tests/support/child'
+import { compileCache } from '#tests/support/compile-cache'
 import { testSecret } from '#tests/support/secret'
 import { deployment } from '#tests/support/vercel-build'
 
@@ -90,6 +91,7 @@ export function launch(
     env: {
       PATH,
       HOME,
+      ...compileCache,
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
       RATE_LIMIT: '100000/60',
