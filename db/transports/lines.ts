@@ -11,9 +11,8 @@ export function shareOf(all: number): number {
 }
 
 /**
- * How many transactions of one user may be under way at once. More would not serve a user sooner,
- * since each request locks the user's row of the rate limit to its end. There are two at least, so that
- * one is on its way while the other runs.
+ * How many transactions of one user may be under way at once: a share, so that the others find room.
+ * There are two at least, so that one is on its way while the other runs.
  */
 export function userShareOf(poolSize: number): number {
   return Math.max(2, shareOf(poolSize))
