@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { env } from '#lib/config/env'
 import { isDraining, startDraining } from '#lib/service/draining'
@@ -39,11 +39,17 @@ const drainLimitMs = 30_000
  * @throws Error if it cannot listen there
  */
 export async function serve(answer: RequestListener): Promise<void> {
+  const unused = new Set<Socket>()
   const server = createServer(settings, (request, response) => {
+    unused.delete(request.socket)
     // If the client kept using the connection, its next request could be cut off.
     if (isDraining()) response.setHeader('connection', 'close')
     const listener = hasHost(request) ? answer : refuseHost
     listener(request, response)
+  })
+  server.on('connection', (socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
   })
   server.on('clientError', refuseConnection)
   server.on('connect', (_, socket) => refuseConnect(socket))
@@ -51,7 +57,7 @@ export async function serve(answer: RequestListener): Promise<void> {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   await listen(server)
 
-  const stop = () => shutDown(server)
+  const stop = () => shutDown(server, unused)
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
 }
@@ -72,10 +78,13 @@ function hasHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
   return /^[^\s,/?#@\\]+$/.test(host) && URL.canParse(`http://${host}`)
 }
 
-async function shutDown(server: Server): Promise<void> {
+/** @param unused the connections without a request, which browsers open in advance */
+async function shutDown(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
   startDraining()
   await sleep(noticeMs)
   const closed = new Promise((resolve) => server.close(resolve))
+  // Node does not count them as idle, and would wait for them.
+  for (const socket of unused) socket.destroy()
   // A connection that was busy when the server closed stays open after its answer.
   const sweep = setInterval(() => server.closeIdleConnections(), 100)
   await Promise.race([closed, sleep(drainLimitMs)])

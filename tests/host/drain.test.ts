@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { buildNext } from '#tests/support/build'
@@ -40,4 +42,17 @@ describe.each(['node', 'next'] as const)('SIGTERM on the %s host', (host) => {
       expect(await leaving.ended).toBe(0)
     },
   )
+
+  test('does not wait for a connection on which nothing was ever sent', async () => {
+    const url = server.url(await createDatabase(server))
+    const leaving = await startService(host, { DATABASE_URL: url })
+    const { hostname, port } = new URL(leaving.url)
+    const silent = connect(Number(port), hostname)
+    await once(silent, 'connect')
+    const closed = once(silent, 'close')
+    leaving.process.kill('SIGTERM')
+    // The limit of the drain is 30 seconds.
+    expect(await Promise.race([leaving.ended, sleep(20_000, 'still running')])).toBe(0)
+    await closed
+  })
 })
