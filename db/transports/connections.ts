@@ -50,6 +50,14 @@ export class Connections implements Neighbours<SharedConnection> {
     return shared !== undefined || this.#mayOpen(place, this.#isSlow(place.user))
   }
 
+  /** Whether an ordinary transaction of whatever user would have to wait. */
+  isFull(): boolean {
+    if (this.#mayOpen({ user: '' }, false)) return false
+    const now = this.#turn()
+    for (const connection of this.#inUse) if (connection.takesMore(now)) return false
+    return true
+  }
+
   /**
    * The connection for a transaction, which is to be run on it next.
    *

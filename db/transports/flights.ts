@@ -9,6 +9,8 @@ export class Flights {
   readonly sent: Flight[] = []
   /** Those that have a place, and come in a moment. */
   expected = 0
+  /** How many of them each user has: it is asked for with every transaction. */
+  readonly #byUser = new Map<string, number>()
 
   get size(): number {
     return this.expected + this.unsent.size + this.sent.length
@@ -22,9 +24,26 @@ export class Flights {
 
   /** Whether one of them is this user's. */
   haveOneOf(user: string): boolean {
-    for (const flight of this.sent) if (flight.user === user) return true
-    for (const flight of this.unsent) if (flight.user === user) return true
-    return false
+    return this.#byUser.has(user)
+  }
+
+  /** Adds one that had a place. */
+  add(flight: Flight): void {
+    this.expected -= 1
+    this.unsent.add(flight)
+    this.#byUser.set(flight.user, (this.#byUser.get(flight.user) ?? 0) + 1)
+  }
+
+  /** Takes out one that is not sent. */
+  drop(flight: Flight): void {
+    if (this.unsent.delete(flight)) this.#forget(flight)
+  }
+
+  /** Takes out the first that was sent, which has its answer. */
+  takeFirst(): Flight | undefined {
+    const flight = this.sent.shift()
+    if (flight !== undefined) this.#forget(flight)
+    return flight
   }
 
   /** Writes at once what is not sent yet. @param named the statements that the client knows by name */
@@ -47,5 +66,12 @@ export class Flights {
     for (const { transaction } of [...this.sent, ...this.unsent]) transaction.fail(error)
     this.sent.length = 0
     this.unsent.clear()
+    this.#byUser.clear()
+  }
+
+  #forget({ user }: Flight): void {
+    const left = (this.#byUser.get(user) ?? 0) - 1
+    if (left > 0) this.#byUser.set(user, left)
+    else this.#byUser.delete(user)
   }
 }

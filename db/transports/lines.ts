@@ -27,6 +27,8 @@ interface LinesOptions<Seat> {
   readonly silentAfterMs: number
   /** @param underWay how many transactions are under way already */
   readonly hasRoom: (place: Place, underWay: number) => boolean
+  /** Whether there is room for nobody but a probe. */
+  readonly isFull?: () => boolean
   /** Takes the room that there is. */
   readonly seat: (place: Place) => Seat
 }
@@ -70,7 +72,8 @@ export class Lines<Seat> {
   /** To be called when there is new room: lets go who may. */
   admit(): void {
     for (;;) {
-      const next = this.#waiting.takeNext((place) => this.#mayGo(place))
+      const isFull = this.#options.isFull?.()
+      const next = this.#waiting.takeNext((place) => this.#mayGo(place), isFull)
       if (next === undefined) return
       next.go(this.#go(next.place))
     }

@@ -39,6 +39,7 @@ export function openPostgres(options: TransportOptions): Transport {
     queueLimit,
     silentAfterMs: connectTimeoutMs / 3,
     hasRoom: (place) => connections.hasRoom(place),
+    isFull: () => connections.isFull(),
     seat: (place) => connections.take(place),
   })
 

@@ -83,11 +83,10 @@ export class SharedConnection {
    */
   run(transaction: PipelinedTransaction, user: string, end: number, mayMove: boolean) {
     const flight = new Flight(transaction, user, end, mayMove)
-    this.#flights.expected -= 1
-    this.#flights.unsent.add(flight)
+    this.#flights.add(flight)
     if (this.#client === undefined) {
       flight.after(connectShare, () => {
-        this.#flights.unsent.delete(flight)
+        this.#flights.drop(flight)
         transaction.fail(new Error('timeout expired'))
       })
     } else {
@@ -118,7 +117,7 @@ export class SharedConnection {
   }
 
   #synced(): void {
-    const flight = this.#flights.sent.shift()
+    const flight = this.#flights.takeFirst()
     if (flight === undefined) return
     clearTimeout(this.#syncing)
     this.#syncing = undefined

@@ -37,9 +37,13 @@ export class WaitingUsers<Seat> {
     if (line.size === 0 && line !== this.#probes) this.#lines.delete(waiter.place.user)
   }
 
-  /** Takes the first who may go out of the line, and puts the user behind all others. */
-  takeNext(mayGo: (place: Place) => boolean): Waiter<Seat> | undefined {
-    const next = this.#first(mayGo)
+  /**
+   * Takes the first who may go out of the line, and puts the user behind all others.
+   *
+   * @param isFull whether only a probe can go: a thousand users may wait, and none is looked at then
+   */
+  takeNext(mayGo: (place: Place) => boolean, isFull = false): Waiter<Seat> | undefined {
+    const next = this.#first(mayGo, isFull)
     if (next === undefined) return undefined
     this.remove(next)
     const { user } = next.place
@@ -51,8 +55,9 @@ export class WaitingUsers<Seat> {
     return next
   }
 
-  #first(mayGo: (place: Place) => boolean): Waiter<Seat> | undefined {
+  #first(mayGo: (place: Place) => boolean, isFull: boolean): Waiter<Seat> | undefined {
     for (const probe of this.#probes) return mayGo(probe.place) ? probe : undefined
+    if (isFull) return undefined
     for (const [waiter] of this.#lines.values()) {
       if (waiter !== undefined && mayGo(waiter.place)) return waiter
     }
