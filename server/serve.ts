@@ -27,6 +27,12 @@ const settings = {
   connectionsCheckingInterval: 2000,
 } as const
 
+/**
+ * Connections that wait until a busy process accepts them. The kernel drops what is beyond, and a
+ * client tries again for half a minute; Node's own 511 are fewer than a crowd after a deployment.
+ */
+const waitingConnections = 4096
+
 /** How long a load balancer has to notice that the service is ending, before it stops listening. */
 const noticeMs = 1000
 /** After this time open requests are cut off. Every time limit of a request is shorter. */
@@ -64,7 +70,7 @@ export async function serve(answer: RequestListener): Promise<void> {
 
 async function listen(server: Server): Promise<void> {
   const { HOST, PORT } = env()
-  server.listen(PORT, HOST)
+  server.listen({ port: PORT, host: HOST, backlog: waitingConnections })
   await once(server, 'listening').catch((error: Error) => {
     throw new Error(`${error.message}. Set PORT, or HOST, to another.`)
   })

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
@@ -11,6 +12,12 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 const server = postgresAt(inject('postgresPort'))
 
 beforeAll(() => buildNext())
+
+/** The most that Linux lets wait, whatever a server asks for; elsewhere the test cannot tell. */
+const somaxconn = Number(
+  existsSync('/proc/sys/net/core/somaxconn') &&
+    readFileSync('/proc/sys/net/core/somaxconn', 'utf8'),
+)
 
 describe.each(['node', 'next'] as const)('the %s host', (host) => {
   let service: Service
@@ -180,6 +187,22 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
     await vi.waitFor(() => expect(ownLines()).toHaveLength(1), 5000)
     expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
   })
+
+  test.skipIf(somaxconn < 1200)(
+    'lets a crowd connect while it is busy, so that nobody waits for the kernel to try again',
+    async () => {
+      // Stopped, the process accepts nothing: what connects is in the kernel's queue.
+      service.process.kill('SIGSTOP')
+      const sockets = Array.from({ length: 1000 }, () => openSocket(service.url))
+      try {
+        const opened = await Promise.race([Promise.all(sockets), sleep(15_000)])
+        expect(opened).toHaveLength(1000)
+      } finally {
+        service.process.kill('SIGCONT')
+        for (const socket of await Promise.all(sockets)) socket.destroy()
+      }
+    },
+  )
 
   test('refuses several workers on PGlite, and says what to do', async () => {
     const refused = launch(host, { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
