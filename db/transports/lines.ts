@@ -60,6 +60,8 @@ export class Lines<Seat> {
    * @throws DatabaseError `overloaded`, `unavailable` where the database is silent, or `abandoned`
    */
   async enter(timeoutMs: number, place: Place = nobody): Promise<[seat: Seat, leave: () => void]> {
+    // Room may have come about by time alone. It belongs to those who wait already.
+    if (this.#waiting.size > 0) this.admit()
     const seat = this.#mayGo(place) ? this.#go(place) : await this.#wait(place, timeoutMs)
     return [seat, () => this.#leave(place)]
   }

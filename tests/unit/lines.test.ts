@@ -101,3 +101,18 @@ test('whose client goes, or has gone, leaves the line', async () => {
   leave()
   expect(lines.load()).toEqual({ inUse: 0, waiting: 0 })
 })
+
+test('room that comes about by itself goes to those who wait already, not to who asks next', async () => {
+  let room = 0
+  const seat = () => {
+    room -= 1
+    return undefined
+  }
+  const lines = new Lines({ ...options, hasRoom: () => room > 0, seat })
+  const { turns } = enterAll(lines, ['a', 'b'])
+  await settled()
+  room = 2
+  const { turns: later } = enterAll(lines, ['c'])
+  await settled()
+  expect([turns, later]).toEqual([['a', 'b'], []])
+})
