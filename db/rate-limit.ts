@@ -1,3 +1,4 @@
+import { setLatest } from '#db/bounded-map'
 import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
 import type { Row } from '#db/transports/transport'
 
@@ -126,20 +127,14 @@ export class Permits {
       const latest = this.#users.get(user)
       // What another request brings, or has brought meanwhile, stays.
       if (most > 0 || latest === undefined || !(latest.isAsking || latest.spare > 0)) {
-        this.#remember(user, { spare, isAsking: false, asked, untilPassedMs })
+        const brought = { spare, isAsking: false, asked, untilPassedMs }
+        setLatest(this.#users, user, brought, rememberedUsers)
       }
       onPermit({ remaining, resetSeconds })
       return results
     } finally {
       if (known !== undefined && most > 0) known.isAsking = false
     }
-  }
-
-  #remember(user: string, known: Known): void {
-    this.#users.delete(user)
-    this.#users.set(user, known)
-    const [oldest] = this.#users.keys()
-    if (this.#users.size > rememberedUsers && oldest !== undefined) this.#users.delete(oldest)
   }
 }
 

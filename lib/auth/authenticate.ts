@@ -1,10 +1,10 @@
+import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser } from '#lib/auth/session'
 import { readSessionCookie } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
-import { setLatest } from '#lib/bounded-map'
 import { env } from '#lib/config/env'
 import { allowedOrigin } from '#lib/http/cors'
 

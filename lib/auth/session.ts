@@ -1,8 +1,8 @@
+import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
 import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
-import { setLatest } from '#lib/bounded-map'
 import { findSession } from '#lib/service/database'
 
 const cacheLimit = 10_000
