@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import { shareOf } from '#db/transports/lines'
+import { nobody, shareOf } from '#db/transports/lines'
 import type { Neighbours } from '#db/transports/neighbours'
 import type { PooledClient } from '#db/transports/pooled-client'
 import { SharedConnection } from '#db/transports/shared-connection'
@@ -45,17 +45,14 @@ export class Connections implements Neighbours<SharedConnection> {
   }
 
   hasRoom(place: Place): boolean {
-    const { own, shared } = this.#look(place)
+    const own = this.#ownOf(place)
     if (own !== undefined) return own.isWell()
-    return shared !== undefined || this.#mayOpen(place, this.#isSlow(place.user))
+    return this.#firstWithRoom() !== undefined || this.#mayOpen(place, this.#isSlow(place.user))
   }
 
   /** Whether an ordinary transaction of whatever user would have to wait. */
   isFull(): boolean {
-    if (this.#mayOpen({ user: '' }, false)) return false
-    const now = this.#turn()
-    for (const connection of this.#inUse) if (connection.takesMore(now)) return false
-    return true
+    return !this.#mayOpen(nobody, false) && this.#firstWithRoom() === undefined
   }
 
   /**
@@ -64,8 +61,9 @@ export class Connections implements Neighbours<SharedConnection> {
    * @param hasMoved whether it had to make way for others, and must not hold up others again
    */
   take(place: Place, hasMoved = false): SharedConnection {
-    const { own, shared } = this.#look(place)
+    const own = this.#ownOf(place)
     if (own?.isWell()) return own.reserve()
+    const shared = this.#firstWithRoom()
     const isSlow = hasMoved || this.#isSlow(place.user)
     // A probe behind a request that is about to be held up would say that the service is not ready.
     const isAlone = isSlow || place.isProbe === true
@@ -76,21 +74,22 @@ export class Connections implements Neighbours<SharedConnection> {
     return (slow ?? shared ?? well.at(-1) ?? this.#open(isAlone)).reserve()
   }
 
-  /** The first that takes more, and where the user has a full share of connections, one of those. */
-  #look({ user, isProbe = false }: Place) {
+  #firstWithRoom(): SharedConnection | undefined {
     const now = this.#turn()
-    let shared: SharedConnection | undefined
+    for (const connection of this.#inUse) if (connection.takesMore(now)) return connection
+    return undefined
+  }
+
+  /** One of the user's connections, where the user has a full share of them. */
+  #ownOf({ user, isProbe = false }: Place): SharedConnection | undefined {
     let own: SharedConnection | undefined
     let owned = 0
     for (const connection of this.#inUse) {
-      if (connection.carries(user)) {
-        owned += 1
-        if (own?.isWell() !== true) own = connection
-      }
-      if (shared === undefined && connection.takesMore(now)) shared = connection
+      if (!connection.carries(user)) continue
+      owned += 1
+      if (own?.isWell() !== true) own = connection
     }
-    const isFull = !isProbe && owned >= shareOf(this.#options.poolSize)
-    return { own: isFull ? own : undefined, shared }
+    return !isProbe && owned >= shareOf(this.#options.poolSize) ? own : undefined
   }
 
   /** When this turn of the event loop began: what has come since is not read yet. */
@@ -136,7 +135,7 @@ export class Connections implements Neighbours<SharedConnection> {
   }
 
   hasSpare(): boolean {
-    return this.#mayOpen({ user: '' }, true)
+    return this.#mayOpen(nobody, true)
   }
 
   answered(afterMs: number): void {

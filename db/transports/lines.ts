@@ -36,7 +36,8 @@ interface LinesOptions<Seat> {
 /** What is sent without time to be answered in makes a crowd worse. */
 const queueShare = 0.75
 
-const nobody: Place = { user: '' }
+/** Whose a transaction is that nobody in particular asked for. */
+export const nobody: Place = { user: '' }
 
 /**
  * Lets transactions go while there is room for them, and the users in turn. What goes beyond a
@@ -61,7 +62,7 @@ export class Lines<Seat> {
    */
   async enter(timeoutMs: number, place: Place = nobody): Promise<[seat: Seat, leave: () => void]> {
     // Room may have come about by time alone. It belongs to those who wait already.
-    if (this.#waiting.size > 0) this.admit()
+    this.admit()
     const seat = this.#mayGo(place) ? this.#go(place) : await this.#wait(place, timeoutMs)
     return [seat, () => this.#leave(place)]
   }
@@ -73,7 +74,7 @@ export class Lines<Seat> {
 
   /** To be called when there is new room: lets go who may. */
   admit(): void {
-    for (;;) {
+    while (this.#waiting.size > 0) {
       const isFull = this.#options.isFull?.()
       const next = this.#waiting.takeNext((place) => this.#mayGo(place), isFull)
       if (next === undefined) return

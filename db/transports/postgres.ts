@@ -3,7 +3,7 @@ import { PostgresDialect } from 'kysely'
 import { Pool } from 'pg'
 import { toDatabaseError } from '#db/errors'
 import { Connections } from '#db/transports/connections'
-import { Lines, userShareOf } from '#db/transports/lines'
+import { Lines, nobody, userShareOf } from '#db/transports/lines'
 import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
 import { clientConnectingWithin, toLibpqModes } from '#db/transports/pooled-client'
 import type { SharedConnection } from '#db/transports/shared-connection'
@@ -45,7 +45,7 @@ export function openPostgres(options: TransportOptions): Transport {
 
   return {
     name: 'postgres',
-    async transaction(statements, timeoutMs, place = { user: '' }) {
+    async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
       let transaction = pipelined(statements, end)
       let [connection, leave] = await lines.enter(timeoutMs, place)
