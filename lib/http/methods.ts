@@ -5,7 +5,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 type Method = (typeof methods)[number]
 /** `allow` has the methods of the path, for a 405 of a method that no route file can export. */
-export type OptionsHandler = RouteHandler & { readonly allow: string }
+type OptionsHandler = RouteHandler & { readonly allow: string }
 /** What a route file exports: a handler for each method. */
 export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {
   readonly OPTIONS?: OptionsHandler

@@ -56,7 +56,7 @@ export async function openUnprepared(): Promise<OpenDatabase> {
  *
  * @throws DatabaseError if the database is not open by the deadline
  */
-export async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
+async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
   return shared.todoOpenDatabase ?? (await within(timeoutMs, database()))
 }
 

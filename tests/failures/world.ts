@@ -15,14 +15,6 @@ export const deadlineMs = 2000
 /** What a busy machine may add to a deadline. */
 export const slackMs = 2500
 
-let addresses = 0
-
-/** A client's address that nobody else has, for a limit of addresses. */
-export function newAddress(): string {
-  addresses += 1
-  return `203.0.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`
-}
-
 /** The tables that Better Auth shares with the service, as far as the service looks at them. */
 const tablesOfBetterAuth = [
   'create table users (id text primary key, name text not null, "emailVerified" boolean not null)',
