@@ -1,6 +1,7 @@
 import {
   type Compilable,
   type CompiledQuery,
+  type Dialect,
   DummyDriver,
   Kysely,
   PostgresAdapter,
@@ -9,15 +10,16 @@ import {
 } from 'kysely'
 import type { Database } from '#db/schema'
 
-/** Builds statements, and has no connection. Only a `CallerDatabase` can run them. */
-const builder = new Kysely<Database>({
-  dialect: {
-    createAdapter: () => new PostgresAdapter(),
-    createDriver: () => new DummyDriver(),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => new PostgresQueryCompiler(),
-  },
-})
+/** Compiles statements for Postgres, and has no connection. */
+export const dialect: Dialect = {
+  createAdapter: () => new PostgresAdapter(),
+  createDriver: () => new DummyDriver(),
+  createIntrospector: (db) => new PostgresIntrospector(db),
+  createQueryCompiler: () => new PostgresQueryCompiler(),
+}
+
+/** Builds statements. Only a `CallerDatabase` can run them. */
+const builder = new Kysely<Database>({ dialect })
 
 /** A placeholder for a value, until the statement runs. */
 class Parameter {

@@ -1,13 +1,5 @@
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type QueryResult,
-} from 'kysely'
+import { type CompiledQuery, DefaultQueryExecutor, Kysely, type QueryResult } from 'kysely'
+import { dialect } from '#db/precompiled'
 import type { Permits, Quota, RateLimit } from '#db/rate-limit'
 import { effectOf, sendWithRetries } from '#db/retry'
 import type { Database } from '#db/schema'
@@ -45,38 +37,45 @@ export function openCallerDatabase(
   counting?: Counting,
   signal?: () => AbortSignal,
 ): CallerDatabase {
-  const driver = new CallerDriver(transport, { user: userId, signal }, limits, counting)
-  return new Kysely<Database>({
-    dialect: {
-      createAdapter: () => new PostgresAdapter(),
-      createDriver: () => driver,
-      createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
-    },
-  })
+  const place = { user: userId, signal }
+  const executor = new CallerExecutor(transport, place, limits, counting)
+  return new Kysely<Database>({ executor, dialect, driver, config: { dialect } })
+}
+
+const adapter = dialect.createAdapter()
+const compiler = dialect.createQueryCompiler()
+const driver = dialect.createDriver()
+const noConnection = {
+  async provideConnection(): Promise<never> {
+    throw new Error(
+      'A request is one statement: it has no connection, and no transaction of its own.',
+    )
+  },
 }
 
 const bind = "select set_config('role', $1, true), set_config('app.user_id', $2, true)"
-const one = `${bind}, todo_take_permit($2, $3::integer, $4::integer) as permit`
-const several = `${bind}, todo_take_permits($2, $3::integer, $4::integer, $5::integer) as permit`
+const one = 'select todo_take_permit($1, $2::integer, $3::integer) as permit'
+const several = 'select todo_take_permits($1, $2::integer, $3::integer, $4::integer) as permit'
+
+/** The statement that binds the rest of its transaction to the role and the user. */
+export function bindCaller(userId: string): Statement {
+  return { sql: bind, parameters: [callerRole, userId], onlySets: true }
+}
 
 /**
- * The statement that binds the rest of its transaction to the role and the user. With a quota it
- * also takes permits of the user, and fails if there is none left.
+ * The statement that takes permits of the user, if any, and fails if there is none left.
  *
  * @param permits at most how many: one, and spare ones besides
  */
-export function bindCaller(userId: string, quota?: Quota, permits = 1): Statement {
-  const parameters = [callerRole, userId]
-  if (quota === undefined || permits === 0) return { sql: bind, parameters }
-  const { requests, seconds } = quota
+function takePermits(user: string, { requests, seconds }: Quota, permits: number): Statement[] {
+  if (permits === 0) return []
   return permits === 1
-    ? { sql: one, parameters: [...parameters, requests, seconds] }
-    : { sql: several, parameters: [...parameters, requests, seconds, permits - 1] }
+    ? [{ sql: one, parameters: [user, requests, seconds] }]
+    : [{ sql: several, parameters: [user, requests, seconds, permits - 1] }]
 }
 
-/** The driver and its only connection, as Kysely calls them. */
-class CallerDriver implements Driver, DatabaseConnection {
+/** Sends what Kysely has built as a transaction of one user. */
+class CallerExecutor extends DefaultQueryExecutor {
   readonly #transport: Transport
   readonly #place: Place
   readonly #limits: TimeLimits
@@ -88,48 +87,37 @@ class CallerDriver implements Driver, DatabaseConnection {
     limits: TimeLimits,
     counting: Counting | undefined,
   ) {
+    super(compiler, adapter, noConnection)
     this.#transport = transport
     this.#place = place
     this.#limits = limits
     this.#counting = counting
   }
 
-  async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+  override async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
     const end = performance.now() + this.#limits.deadlineMs
     const { user } = this.#place
     const effect = effectOf(query.query)
+    const bound = bindCaller(user)
     const counting = this.#counting
-    const send = (permits: number, isEmpty = false) => {
-      const bound = bindCaller(user, counting?.quota, permits)
-      return sendWithRetries(this.#transport, isEmpty ? [bound] : [bound, query], {
+    const send = async (taking: readonly Statement[], isEmpty = false) => {
+      const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, query]
+      const [, ...results] = await sendWithRetries(this.#transport, statements, {
         effect: isEmpty ? 'none' : effect,
         place: this.#place,
         deadlineMs: end - performance.now(),
         attemptMs: this.#limits.attemptMs,
       })
+      return results
     }
     const results =
-      counting === undefined ? await send(0) : await counting.permits.count(user, counting, send)
-    const [, rows = []] = results
-    return { rows: rows as Row[] }
+      counting === undefined
+        ? await send([])
+        : await counting.permits.count(user, counting, (permits, isEmpty) =>
+            send(takePermits(user, counting.quota, permits), isEmpty),
+          )
+    return { rows: results.at(-1) as Row[] }
   }
-
-  // biome-ignore lint/correctness/useYield: Kysely asks for the method, and nothing here streams.
-  async *streamQuery<Row>(): AsyncIterableIterator<QueryResult<Row>> {
-    throw new Error('A request is one statement, and its rows come in one answer.')
-  }
-
-  async init() {}
-  async acquireConnection() {
-    return this
-  }
-  async beginTransaction() {
-    throw new Error('A request is one statement, which is a transaction already.')
-  }
-  async commitTransaction() {}
-  async rollbackTransaction() {}
-  async releaseConnection() {}
-  async destroy() {}
 }
 
 const canonicalUuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

@@ -14,7 +14,8 @@ export interface Session {
 const readOnly = {
   sql: "select set_config('transaction_read_only', 'on', true)",
   parameters: [],
-}
+  onlySets: true,
+} as const
 
 /**
  * Finds the session of a token whose signature has been checked, in one round trip. It runs as the

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import { nobody, shareOf } from '#db/transports/lines'
 import type { Neighbours } from '#db/transports/neighbours'
+import type { NamedStatements } from '#db/transports/pipelined-transaction'
 import type { PooledClient } from '#db/transports/pooled-client'
 import { SharedConnection } from '#db/transports/shared-connection'
 import type { Place } from '#db/transports/transport'
@@ -30,7 +31,7 @@ export class Connections implements Neighbours<SharedConnection> {
   readonly #options: ConnectionsOptions
   /** The one that has been in use for longest comes first. */
   readonly #inUse = new Set<SharedConnection>()
-  readonly #names = new WeakMap<PooledClient, Set<string>>()
+  readonly #names = new WeakMap<PooledClient, NamedStatements>()
   readonly #slowUntil = new Map<string, number>()
   #turnBeganAt: number | undefined
 
@@ -127,9 +128,9 @@ export class Connections implements Neighbours<SharedConnection> {
     return false
   }
 
-  namesOf(client: PooledClient): Set<string> | undefined {
+  namesOf(client: PooledClient): NamedStatements | undefined {
     if (!this.#options.namedStatements) return undefined
-    const names = this.#names.get(client) ?? new Set<string>()
+    const names = this.#names.get(client) ?? new Map()
     this.#names.set(client, names)
     return names
   }

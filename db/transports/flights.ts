@@ -1,4 +1,5 @@
 import type { Flight } from '#db/transports/flight'
+import type { NamedStatements } from '#db/transports/pipelined-transaction'
 import type { PooledClient } from '#db/transports/pooled-client'
 import { patienceShare } from '#db/transports/time-limits'
 
@@ -47,7 +48,7 @@ export class Flights {
   }
 
   /** Writes at once what is not sent yet. @param named the statements that the client knows by name */
-  send(client: PooledClient, named: Set<string> | undefined, onLate: (flight: Flight) => void) {
+  send(client: PooledClient, named: NamedStatements | undefined, onLate: (flight: Flight) => void) {
     const { stream } = client.connection
     stream.cork()
     for (const flight of this.unsent) {

@@ -35,8 +35,7 @@ export function openNeon(options: TransportOptions): Transport {
           fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },
         })
         lines.heard()
-        const [, ...rows] = results as Row[][]
-        return rows
+        return (results as Row[][]).slice(-statements.length)
       } catch (error) {
         if (sqlStateOf(error) !== undefined) lines.heard()
         throw toDatabaseError(error, mayHaveRun(error))

@@ -1,4 +1,5 @@
 import { type Connection, Query, types } from 'pg'
+import { serialize } from 'pg-protocol'
 import { sqlStateOf } from '#db/errors'
 import { nameOf } from '#db/transports/statement-names'
 import { withTimeLimits } from '#db/transports/time-limits'
@@ -18,14 +19,16 @@ interface Column {
   readonly parse: (text: string) => unknown
 }
 
-/** The messages of the protocol that `Connection` sends; `@types/pg` has them only in part. */
-interface Messages {
-  parse(message: { text: string; name?: string }): void
-  bind(message: { values: readonly (string | null)[]; statement?: string }): void
-  describe(message: { type: 'P' }): void
-  execute(message: object): void
-  close(message: { type: 'S'; name: string }): void
-  sync(): void
+/** The statements that a connection knows by name, with the columns of their answers. */
+export type NamedStatements = Map<string, readonly Column[]>
+
+/** A statement on its way. */
+interface Sent {
+  readonly name: string
+  /** Undefined before Postgres has described them, and where nobody asks for the rows. */
+  columns: readonly Column[] | undefined
+  readonly isNew: boolean
+  readonly rows: Row[]
 }
 
 /**
@@ -48,78 +51,76 @@ export class PipelinedTransaction extends PgQuery {
   readonly results: Promise<Row[][]>
   isSent = false
   /** The statements that the connection knows by name; undefined to name none. */
-  named: Set<string> | undefined
+  named: NamedStatements | undefined
   readonly #statements: readonly Statement[]
   readonly #end: number
-  /** Of the time limits, which are the first statement, too. */
-  readonly #rows: Row[][]
-  readonly #parsed: string[] = []
+  /** The statements with the time limits, once they are sent. */
+  #sent: readonly Sent[] = []
   #answered = 0
   #error: unknown
-  #columns: readonly Column[] = []
   #resolve: (rows: Row[][]) => void = () => {}
   #reject: (error: unknown) => void = () => {}
 
   /** @param end when the service stops waiting, by `performance.now()` */
   constructor(statements: readonly Statement[], end: number) {
     super('')
-    this.#statements = statements.map(({ sql, parameters }) => ({
+    this.#statements = statements.map(({ sql, parameters, onlySets }) => ({
       sql,
       parameters: parameters.map(toText),
+      onlySets,
     }))
     this.#end = end
-    this.#rows = Array.from({ length: statements.length + 1 }, () => [])
     this.results = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
   }
 
-  submit(connection: Connection): void {
-    const messages = connection as unknown as Messages
+  submit({ stream }: Connection): void {
     this.isSent = true
-    const timeLeftMs = this.#end - performance.now()
-    for (const { sql, parameters } of withTimeLimits(this.#statements, timeLeftMs)) {
-      const name = this.#prepare(messages, sql)
-      const values = parameters as readonly (string | null)[]
-      messages.bind({ values, ...(name && { statement: name }) })
-      // Also of a statement that has a name: behind a pooler it may be another session's, prepared
-      // after a migration, and its columns of other types.
-      messages.describe({ type: 'P' })
-      messages.execute({})
-    }
-    messages.sync()
+    const messages: Buffer[] = []
+    this.#sent = withTimeLimits(this.#statements, this.#end - performance.now()).map((each) =>
+      this.#write(messages, each),
+    )
+    messages.push(serialize.sync())
+    if (stream.writable) stream.write(Buffer.concat(messages))
   }
 
-  #prepare(messages: Messages, sql: string): string | undefined {
-    if (this.named === undefined) {
-      messages.parse({ text: sql })
-      return undefined
+  #write(messages: Buffer[], { sql, parameters, onlySets }: Statement): Sent {
+    const name = this.named === undefined ? '' : nameOf(sql)
+    const columns = this.named?.get(name)
+    const isNew = columns === undefined
+    if (isNew) {
+      // An earlier transaction that failed may have left the name behind, and one that is still
+      // under way may be about to.
+      if (name !== '') messages.push(serialize.close({ type: 'S', name }))
+      messages.push(serialize.parse({ text: sql, name }))
     }
-    const name = nameOf(sql)
-    if (this.named.has(name)) return name
-    // An earlier transaction that failed may have left the name behind, and one that is still under
-    // way may be about to.
-    messages.close({ type: 'S', name })
-    messages.parse({ text: sql, name })
-    this.#parsed.push(name)
-    return name
+    messages.push(serialize.bind({ values: [...parameters], statement: name }))
+    if (isNew && onlySets !== true) messages.push(serialize.describe({ type: 'P' }))
+    messages.push(serialize.execute())
+    return { name, columns, isNew, rows: [] }
   }
 
   handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }) {
-    this.#columns = fields.map(({ name, dataTypeID }) => ({
+    const statement = this.#sent[this.#answered]
+    if (statement === undefined) return
+    statement.columns = fields.map(({ name, dataTypeID }) => ({
       name,
       parse: types.getTypeParser(dataTypeID),
     }))
   }
 
   handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
+    const { columns = [], rows } = this.#sent[this.#answered] ?? {}
     const row: Row = {}
-    for (const [index, { name, parse }] of this.#columns.entries()) {
+    let index = 0
+    for (const { name, parse } of columns) {
       const text = fields[index] ?? null
       row[name] = text === null ? null : parse(text)
+      index += 1
     }
-    this.#rows[this.#answered]?.push(row)
+    rows?.push(row)
   }
 
   handleCommandComplete(): void {
@@ -147,9 +148,10 @@ export class PipelinedTransaction extends PgQuery {
       this.#reject(this.#error)
       return
     }
-    for (const name of this.#parsed) this.named?.add(name)
-    const [, ...rows] = this.#rows
-    this.#resolve(rows)
+    for (const { name, isNew, columns = [] } of this.#sent) {
+      if (isNew) this.named?.set(name, columns)
+    }
+    this.#resolve(this.#sent.slice(-this.#statements.length).map(({ rows }) => rows))
   }
 
   /** To be called where no answer to the Sync will come. An error of Postgres' says more. */
@@ -159,6 +161,6 @@ export class PipelinedTransaction extends PgQuery {
 
   /** Whether every statement was answered; what they did is kept only by the commit after all. */
   get isAnswered(): boolean {
-    return this.#answered === this.#rows.length
+    return this.isSent && this.#answered === this.#sent.length
   }
 }

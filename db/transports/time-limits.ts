@@ -7,9 +7,8 @@ const transactionShare = 0.85
 /** When the service stops waiting and asks Postgres to cancel; the rest is for the answer to that. */
 export const patienceShare = 0.9
 
-const setLimits = `select set_config('statement_timeout', $1, true),
-  case when current_setting('server_version_num')::integer >= 170000
-    then set_config('transaction_timeout', $2, true) end`
+/** The text of each first statement that sets the limits too; there are only so many. */
+const merged = new Map<string, string>()
 
 /**
  * The statements with their time limits in front. Postgres starts the clock of a statement when its
@@ -17,13 +16,32 @@ const setLimits = `select set_config('statement_timeout', $1, true),
  * the first statement that can wait for a lock. They end with the transaction. See ADR 0048.
  *
  * @param timeoutMs how long the service waits for the answer
+ * @returns as many statements where the first of them sets the limits too, else one more in front
  */
-export function withTimeLimits(statements: readonly Statement[], timeoutMs: number): Statement[] {
-  // 0 would mean that there is no limit.
-  const limit = (ms: number) => String(Math.max(1, Math.floor(ms)))
+export function withTimeLimits(
+  statements: readonly Statement[],
+  timeoutMs: number,
+): readonly Statement[] {
   const parameters = [
     limit((timeoutMs * statementsShare) / statements.length),
     limit(timeoutMs * transactionShare),
   ]
-  return [{ sql: setLimits, parameters }, ...statements]
+  const [first, ...others] = statements
+  if (first?.onlySets !== true) {
+    return [{ sql: `select ${setLimits(1)}`, parameters, onlySets: true }, ...statements]
+  }
+  const sql = merged.get(first.sql) ?? `${first.sql}, ${setLimits(first.parameters.length + 1)}`
+  merged.set(first.sql, sql)
+  return [{ sql, parameters: [...first.parameters, ...parameters], onlySets: true }, ...others]
+}
+
+function setLimits(parameter: number): string {
+  return `set_config('statement_timeout', $${parameter}, true),
+    case when current_setting('server_version_num')::integer >= 170000
+      then set_config('transaction_timeout', $${parameter + 1}, true) end`
+}
+
+/** 0 would mean that there is no limit. */
+function limit(ms: number): string {
+  return String(Math.max(1, Math.floor(ms)))
 }

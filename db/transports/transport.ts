@@ -4,6 +4,8 @@ import type { Dialect } from 'kysely'
 export interface Statement {
   readonly sql: string
   readonly parameters: readonly unknown[]
+  /** It is one `select` of `set_config`, and waits for nothing; see `withTimeLimits`. */
+  readonly onlySets?: true | undefined
 }
 
 export type Row = Record<string, unknown>
