@@ -35,29 +35,29 @@ export async function handle(request: Request): Promise<Response> {
   }
 }
 
-async function route(request: Request): Promise<Response> {
+function route(request: Request): Response | Promise<Response> {
   const url = URL.parse(request.url)
-  if (url === null) return await malformedHost(request)
+  if (url === null) return malformedHost(request)
   const segments = readSegments(url)
-  if (segments === undefined) return await malformedPath(request)
+  if (segments === undefined) return malformedPath(request)
   if (metrics !== undefined && segments.join('/') === 'metrics') {
-    return await callMethod(request, metrics.metricsFile, {})
+    return callMethod(request, metrics.metricsFile, {})
   }
   if (request.method === 'OPTIONS' && segments.join('/') === '*') {
-    return await serviceOptions(request, { params: Promise.resolve({}) })
+    return serviceOptions(request, { params: Promise.resolve({}) })
   }
   const match = segments.includes('') ? undefined : findRoute(segments)
-  if (match === undefined) return await nothingHere(request)
-  return await callMethod(request, match.file, match.params)
+  return match === undefined ? nothingHere(request) : callMethod(request, match.file, match.params)
 }
 
-async function callMethod(request: Request, file: RouteFile, params: Params): Promise<Response> {
+function callMethod(request: Request, file: RouteFile, params: Params): Promise<Response> {
+  const { method } = request
   const route = { params: Promise.resolve(params) }
   const handler =
-    file[request.method === 'HEAD' ? 'GET' : request.method] ??
+    file[method === 'HEAD' ? 'GET' : method] ??
     (file.OPTIONS?.allow === undefined ? nothingHere : methodNotAllowed(file.OPTIONS.allow))
-  const response = await handler(request, route)
-  return request.method === 'HEAD' ? new Response(null, response) : response
+  const answer = handler(request, route)
+  return method === 'HEAD' ? answer.then((response) => new Response(null, response)) : answer
 }
 
 /** The decoded segments of the path. A slash at its end makes no difference. */

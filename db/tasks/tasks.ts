@@ -29,13 +29,13 @@ export interface CreatedTask extends TaskRow {
 }
 
 /** Reads a task. */
-export async function findTaskRow(
+export function findTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  return await runOnTask(db, { userId, id }, condition, findStatement, selectQuery)
+  return runOnTask(db, { userId, id }, condition, findStatement, selectQuery)
 }
 
 /**
@@ -75,25 +75,25 @@ export async function updateTaskRow(
 }
 
 /** Sets completion, or flips it if no value is given. */
-export async function completeTaskRow(
+export function completeTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   completed: boolean | undefined,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  if (completed !== undefined) return await updateTaskRow(db, userId, id, { completed }, condition)
-  return await runOnTask(db, { userId, id }, condition, flipStatement, flipQuery)
+  if (completed !== undefined) return updateTaskRow(db, userId, id, { completed }, condition)
+  return runOnTask(db, { userId, id }, condition, flipStatement, flipQuery)
 }
 
 /** Deletes a task, and returns what it was. */
-export async function deleteTaskRow(
+export function deleteTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  return await runOnTask(db, { userId, id }, condition, deleteStatement, deleteQuery)
+  return runOnTask(db, { userId, id }, condition, deleteStatement, deleteQuery)
 }
 
 /** Most requests make no condition, and their statement is compiled already. */

@@ -49,17 +49,15 @@ export class Flights {
 
   /** Writes at once what is not sent yet. @param named the statements that the client knows by name */
   send(client: PooledClient, named: NamedStatements | undefined, onLate: (flight: Flight) => void) {
-    const { stream } = client.connection
-    stream.cork()
+    const messages: Buffer[] = []
     for (const flight of this.unsent) {
       flight.after(patienceShare, () => onLate(flight))
       flight.since = performance.now()
-      flight.transaction.named = named
-      client.query(flight.transaction)
+      messages.push(...flight.transaction.send(named))
       this.sent.push(flight)
     }
     this.unsent.clear()
-    stream.uncork()
+    if (messages.length > 0) client.connection.stream.write(Buffer.concat(messages))
   }
 
   /** Fails all of them, since the connection is gone. */

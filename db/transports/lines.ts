@@ -57,14 +57,21 @@ export class Lines<Seat> {
   /**
    * Waits for its turn, for three quarters of the time at most.
    *
-   * @returns the seat, and what is to be called once the transaction is over
+   * @returns the seat, to be left with `leave` once the transaction is over
    * @throws DatabaseError `overloaded`, `unavailable` where the database is silent, or `abandoned`
    */
-  async enter(timeoutMs: number, place: Place = nobody): Promise<[seat: Seat, leave: () => void]> {
+  enter(timeoutMs: number, place: Place): Seat | Promise<Seat> {
     // Room may have come about by time alone. It belongs to those who wait already.
     this.admit()
-    const seat = this.#mayGo(place) ? this.#go(place) : await this.#wait(place, timeoutMs)
-    return [seat, () => this.#leave(place)]
+    return this.#mayGo(place) ? this.#go(place) : this.#wait(place, timeoutMs)
+  }
+
+  leave({ user }: Place): void {
+    this.#underWay -= 1
+    const left = this.#busy(user) - 1
+    if (left === 0) this.#busyUsers.delete(user)
+    else this.#busyUsers.set(user, left)
+    this.admit()
   }
 
   /** To be called with every answer of the database. */
@@ -102,14 +109,6 @@ export class Lines<Seat> {
     this.#underWay += 1
     this.#busyUsers.set(place.user, this.#busy(place.user) + 1)
     return this.#options.seat(place)
-  }
-
-  #leave({ user }: Place): void {
-    this.#underWay -= 1
-    const left = this.#busy(user) - 1
-    if (left === 0) this.#busyUsers.delete(user)
-    else this.#busyUsers.set(user, left)
-    this.admit()
   }
 
   #wait(place: Place, timeoutMs: number): Promise<Seat> {

@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { Lines, userShareOf } from '#db/transports/lines'
+import { Lines, nobody, userShareOf } from '#db/transports/lines'
 import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 
@@ -22,9 +22,9 @@ export function openNeon(options: TransportOptions): Transport {
 
   return {
     name: 'neon',
-    async transaction(statements, timeoutMs, place) {
+    async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
-      const [, leave] = await lines.enter(timeoutMs, place)
+      await lines.enter(timeoutMs, place)
       try {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())
@@ -40,7 +40,7 @@ export function openNeon(options: TransportOptions): Transport {
         if (sqlStateOf(error) !== undefined) lines.heard()
         throw toDatabaseError(error, mayHaveRun(error))
       } finally {
-        leave()
+        lines.leave(place)
       }
     },
     sessions() {

@@ -1,6 +1,5 @@
-import { type Connection, Query, types } from 'pg'
 import { serialize } from 'pg-protocol'
-import { sqlStateOf } from '#db/errors'
+import { type Column, readColumns, readRow } from '#db/transports/columns'
 import { nameOf } from '#db/transports/statement-names'
 import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Statement } from '#db/transports/transport'
@@ -11,12 +10,6 @@ function toText(value: unknown): string | null {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   throw new TypeError(`A statement's parameter cannot be of the type ${typeof value}.`)
-}
-
-/** A column of an answer, and what makes a value of its text. */
-interface Column {
-  readonly name: string
-  readonly parse: (text: string) => unknown
 }
 
 /** The statements that a connection knows by name, with the columns of their answers. */
@@ -32,21 +25,14 @@ interface Sent {
 }
 
 /**
- * `pg` takes a query of one's own in its pipelining mode only where it extends `Query`, of which
- * nothing is used here. Its types declare methods as properties, which no class can override.
- */
-const PgQuery = Query as unknown as new (text: string) => object
-
-/**
  * Several statements as one transaction in one round trip: all of them are written at once, with a
  * single Sync behind the last. Postgres runs what comes before a Sync as one transaction and, after
  * an error, skips to the Sync. So no statement can run without the one before it, which a `begin`
  * that is awaited with the rest cannot promise: where it alone is cancelled, the rest runs bare.
  *
- * Given to `client.query`, which calls the methods as the answers arrive. Several may be under way
- * on one connection: Postgres runs and answers them one after the other.
+ * Several may be under way on one connection: Postgres runs and answers them one after the other.
  */
-export class PipelinedTransaction extends PgQuery {
+export class PipelinedTransaction {
   /** The rows of each statement, once Postgres has answered the Sync. */
   readonly results: Promise<Row[][]>
   isSent = false
@@ -63,7 +49,6 @@ export class PipelinedTransaction extends PgQuery {
 
   /** @param end when the service stops waiting, by `performance.now()` */
   constructor(statements: readonly Statement[], end: number) {
-    super('')
     this.#statements = statements.map(({ sql, parameters, onlySets }) => ({
       sql,
       parameters: parameters.map(toText),
@@ -76,14 +61,16 @@ export class PipelinedTransaction extends PgQuery {
     })
   }
 
-  submit({ stream }: Connection): void {
+  /** @returns the messages to be sent. @param named the statements that the connection knows */
+  send(named: NamedStatements | undefined): Buffer[] {
+    this.named = named
     this.isSent = true
     const messages: Buffer[] = []
     this.#sent = withTimeLimits(this.#statements, this.#end - performance.now()).map((each) =>
       this.#write(messages, each),
     )
     messages.push(serialize.sync())
-    if (stream.writable) stream.write(Buffer.concat(messages))
+    return messages
   }
 
   #write(messages: Buffer[], { sql, parameters, onlySets }: Statement): Sent {
@@ -102,45 +89,24 @@ export class PipelinedTransaction extends PgQuery {
     return { name, columns, isNew, rows: [] }
   }
 
-  handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }) {
+  described(bytes: Buffer, at: number): void {
     const statement = this.#sent[this.#answered]
-    if (statement === undefined) return
-    statement.columns = fields.map(({ name, dataTypeID }) => ({
-      name,
-      parse: types.getTypeParser(dataTypeID),
-    }))
+    if (statement !== undefined) statement.columns = readColumns(bytes, at)
   }
 
-  handleDataRow({ fields }: { fields: readonly (string | null)[] }): void {
-    const { columns = [], rows } = this.#sent[this.#answered] ?? {}
-    const row: Row = {}
-    let index = 0
-    for (const { name, parse } of columns) {
-      const text = fields[index] ?? null
-      row[name] = text === null ? null : parse(text)
-      index += 1
-    }
-    rows?.push(row)
+  row(bytes: Buffer, at: number): void {
+    const { columns, rows } = this.#sent[this.#answered] ?? {}
+    if (columns !== undefined) rows?.push(readRow(bytes, at, columns))
   }
 
-  handleCommandComplete(): void {
+  completed(): void {
     this.#answered += 1
   }
 
-  handleEmptyQuery(): void {
-    this.#answered += 1
+  /** Behind an error of Postgres' comes the answer to the Sync, or the end of the connection. */
+  failed(error: Error): void {
+    this.#error ??= error
   }
-
-  handlePortalSuspended(): void {}
-
-  handleError(error: unknown): void {
-    // Behind an error of Postgres' comes the answer to the Sync, or the end of the connection.
-    if (sqlStateOf(error) === undefined) this.fail(error)
-    else this.#error ??= error
-  }
-
-  /** `pg` calls it only where there was no error; `synced` is called always. */
-  handleReadyForQuery(): void {}
 
   /** To be called with the answer to the Sync: the transaction is committed, or rolled back. */
   synced(): void {

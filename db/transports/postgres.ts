@@ -20,7 +20,6 @@ export function openPostgres(options: TransportOptions): Transport {
     max: poolSize,
     connectionTimeoutMillis: options.queueTimeoutMs,
     keepAlive: true,
-    pipeline: true,
     Client: clientConnectingWithin(connectTimeoutMs),
   })
   // Without listeners, a connection that breaks would end the process: the pool listens to those
@@ -48,7 +47,7 @@ export function openPostgres(options: TransportOptions): Transport {
     async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
       let transaction = pipelined(statements, end)
-      let [connection, leave] = await lines.enter(timeoutMs, place)
+      let connection = await lines.enter(timeoutMs, place)
       try {
         for (let mayMove = true; ; mayMove = false) {
           const results = await connection.run(transaction, place.user, end, mayMove)
@@ -57,7 +56,7 @@ export function openPostgres(options: TransportOptions): Transport {
           transaction = pipelined(statements, end)
         }
       } finally {
-        leave()
+        lines.leave(place)
       }
     },
     sessions: () => new PostgresDialect({ pool: keptOpen(pool) }),

@@ -1,3 +1,4 @@
+import type { Listener } from '#db/transports/answers'
 import { cancel } from '#db/transports/cancel'
 import { Flight } from '#db/transports/flight'
 import { Flights } from '#db/transports/flights'
@@ -15,21 +16,17 @@ const syncTimeoutMs = 500
 /** Of the time that is left behind the queue, what may go by until there is a connection. */
 const connectShare = 0.5
 
+const terminated = () => new Error('connection terminated')
+
 /**
  * A connection of the pool while it carries transactions, each behind a Sync of its own. Postgres
  * runs them one after the other, so whoever is behind another waits for it. See ADR 0056.
  */
-export class SharedConnection {
+export class SharedConnection implements Listener {
   readonly #neighbours: Neighbours<SharedConnection>
   /** Whether nobody else is put behind the one that it was opened for. */
   readonly isForOne: boolean
   readonly #flights = new Flights()
-  readonly #listeners: readonly [event: string, listener: (error: unknown) => void][] = [
-    ['readyForQuery', () => this.#synced()],
-    ['errorMessage', () => (this.#syncing ??= setTimeout(this.#broken, syncTimeoutMs))],
-    ['error', (error) => this.#end(error)],
-    ['end', () => this.#broken()],
-  ]
   /** Undefined before the connection has come about, and once it has gone. */
   #client: PooledClient | undefined
   #holdUps: HoldUps | undefined
@@ -46,7 +43,7 @@ export class SharedConnection {
     this.isForOne = isForOne
     opening.then(
       (client) => this.#begin(client),
-      (error) => this.#end(error),
+      (error) => this.broken(error),
     )
   }
 
@@ -100,7 +97,7 @@ export class SharedConnection {
     this.#client = client
     const delivered = () => this.#releaseWhenDone()
     this.#holdUps = new HoldUps(client, this.#flights.sent, this.#neighbours, delivered)
-    for (const [event, listener] of this.#listeners) client.connection.on(event, listener)
+    client.tell(this)
     this.#flush(client)
     this.#releaseWhenDone()
   }
@@ -108,7 +105,7 @@ export class SharedConnection {
   #flush(client: PooledClient | undefined): void {
     this.#flushing = undefined
     // It may have broken before anybody listened.
-    if (client?.connection.stream.destroyed) this.#broken()
+    if (client?.connection.stream.destroyed) this.broken(terminated())
     else if (client !== undefined) {
       const named = this.#neighbours.namesOf(client)
       this.#flights.send(client, named, (flight) => this.#late(flight))
@@ -116,7 +113,16 @@ export class SharedConnection {
     }
   }
 
-  #synced(): void {
+  get first(): PipelinedTransaction | undefined {
+    return this.#flights.sent[0]?.transaction
+  }
+
+  failed(error: Error): void {
+    this.first?.failed(error)
+    this.#syncing ??= setTimeout(() => this.broken(terminated()), syncTimeoutMs)
+  }
+
+  synced(): void {
     const flight = this.#flights.takeFirst()
     if (flight === undefined) return
     clearTimeout(this.#syncing)
@@ -127,11 +133,9 @@ export class SharedConnection {
     this.#releaseWhenDone()
   }
 
-  readonly #broken = () => this.#end(new Error('connection terminated'))
-
   #late(flight: Flight): void {
     flight.isLate = true
-    flight.after(1, () => this.#end(new Error('query read timeout')))
+    flight.after(1, () => this.broken(new Error('query read timeout')))
     this.#holdUps?.cancelFirst()
   }
 
@@ -139,7 +143,7 @@ export class SharedConnection {
    * Ends the connection, and with it whatever is on it. It keeps its place until Postgres has been
    * asked to stop what it may still do, or cannot be reached.
    */
-  #end(error: unknown): void {
+  broken(error: unknown): void {
     const client = this.#client
     const isBusy = this.#flights.sent.length > 0 && this.#syncing === undefined
     this.#hasEnded = true
@@ -166,7 +170,7 @@ export class SharedConnection {
     this.#holdUps?.stop()
     clearImmediate(this.#flushing)
     clearTimeout(this.#syncing)
-    for (const [event, listener] of this.#listeners) client.connection.off(event, listener)
+    client.tell(undefined)
   }
 
   #release(client: PooledClient): void {

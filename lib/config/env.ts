@@ -82,7 +82,8 @@ let environment: Environment | undefined
  * @throws EnvironmentError
  */
 export function env(): Environment {
-  environment ??= readEnvironment()
+  // A plain copy: what t3-env returns is a Proxy, which costs something at every access.
+  environment ??= { ...readEnvironment() }
   return environment
 }
 

@@ -23,7 +23,10 @@ export async function readInputs<Taken extends Inputs>(
   source: InputSource,
 ): Promise<ValuesOf<Taken>> {
   const values: Record<string, unknown> = {}
-  for (const [name, input] of Object.entries(inputs)) values[name] = await input.read(source)
+  for (const [name, input] of Object.entries(inputs)) {
+    const value = input.read(source)
+    values[name] = value instanceof Promise ? await value : value
+  }
   return values as ValuesOf<Taken>
 }
 

@@ -46,7 +46,12 @@ async function respond(
   handler: Handler<RequestContext>,
   context: RequestContext,
 ): Promise<Response> {
-  const answer = await answerOf(handler, context)
+  let answer: Answer
+  try {
+    answer = await handler(context)
+  } catch (thrown) {
+    answer = toAnswer(thrown, context)
+  }
   const { request, requestId, startedAt } = context
   const { status = 200, body = null } = answer
   const response = new Response(toBody(body), {
@@ -72,17 +77,10 @@ async function respond(
   return response
 }
 
-async function answerOf(
-  handler: Handler<RequestContext>,
-  context: RequestContext,
-): Promise<Answer> {
-  try {
-    return await handler(context)
-  } catch (thrown) {
-    context.problem = toProblem(thrown)
-    logProblem(context.problem, context)
-    return problemAnswer(context.problem, context.requestId)
-  }
+function toAnswer(thrown: unknown, context: RequestContext): Answer {
+  context.problem = toProblem(thrown)
+  logProblem(context.problem, context)
+  return problemAnswer(context.problem, context.requestId)
 }
 
 /**

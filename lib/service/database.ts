@@ -56,8 +56,8 @@ export async function openUnprepared(): Promise<OpenDatabase> {
  *
  * @throws DatabaseError if the database is not open by the deadline
  */
-async function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
-  return shared.todoOpenDatabase ?? (await within(timeoutMs, database()))
+function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
+  return within(timeoutMs, database())
 }
 
 /**
@@ -69,9 +69,9 @@ export async function callerDatabase(
   onPermit: (permit: Permit) => void,
   signal: () => AbortSignal,
 ): Promise<CallerDatabase> {
-  const quota = env().RATE_LIMIT
-  const deadlineAt = performance.now() + env().DATABASE_TIMEOUT_MS
-  const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
+  const { RATE_LIMIT: quota, DATABASE_TIMEOUT_MS: timeoutMs } = env()
+  const deadlineAt = performance.now() + timeoutMs
+  const opened = shared.todoOpenDatabase ?? (await databaseWithin(timeoutMs))
   const rateLimit = quota === undefined ? undefined : { quota, onPermit }
   return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
 }

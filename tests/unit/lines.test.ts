@@ -13,16 +13,21 @@ const options = {
 }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
 
+/** A promise of it, whether there is a seat at once or not. */
+const enter = async (lines: Lines<undefined>, timeoutMs: number, place: Place) =>
+  await lines.enter(timeoutMs, place)
+
 /** Lets each of these users in one after another, and notes in which order their turns come. */
 function enterAll(lines: Lines<undefined>, users: string[]) {
   const turns: string[] = []
   const leaves: (() => void)[] = []
   const failures: unknown[] = []
   for (const user of users) {
-    lines.enter(5000, { user, isProbe: user === 'probe' }).then(
-      ([, leave]) => {
+    const place = { user, isProbe: user === 'probe' }
+    enter(lines, 5000, place).then(
+      () => {
         turns.push(user)
-        leaves.push(leave)
+        leaves.push(() => lines.leave(place))
       },
       (error) => failures.push(error),
     )
@@ -60,12 +65,12 @@ test('a user’s line is a share of the queue: what is beyond it is refused, and
 
 test('who waits too long is refused; where the database owes every answer, it is called away', async () => {
   const busy = new Lines({ ...options, userShare: 1 })
-  await busy.enter(1000, { user: 'a' })
-  await expect(busy.enter(30, { user: 'a' })).rejects.toMatchObject(overloaded)
+  await enter(busy, 1000, { user: 'a' })
+  await expect(enter(busy, 30, { user: 'a' })).rejects.toMatchObject(overloaded)
   const silent = new Lines({ ...options, userShare: 1, silentAfterMs: 10 })
-  await silent.enter(1000, { user: 'a' })
+  await enter(silent, 1000, { user: 'a' })
   const away = { kind: 'unavailable', mayHaveRun: false }
-  await expect(silent.enter(30, { user: 'a' })).rejects.toMatchObject(away)
+  await expect(enter(silent, 30, { user: 'a' })).rejects.toMatchObject(away)
   silent.heard()
   expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
 })
@@ -77,8 +82,8 @@ test('a database that leaves no room although nothing is under way is away', asy
     return undefined
   }
   const lines = new Lines({ ...options, silentAfterMs: 100, hasRoom: () => room > 0, seat })
-  const seated = lines.enter(5000, { user: 'a' })
-  const refused = expect(lines.enter(200, { user: 'b' })).rejects.toMatchObject({
+  const seated = enter(lines, 5000, { user: 'a' })
+  const refused = expect(enter(lines, 200, { user: 'b' })).rejects.toMatchObject({
     kind: 'unavailable',
   })
   await new Promise((resolve) => setTimeout(resolve, 110))
@@ -90,15 +95,15 @@ test('a database that leaves no room although nothing is under way is away', asy
 
 test('whose client goes, or has gone, leaves the line', async () => {
   const lines = new Lines({ ...options, userShare: 1 })
-  const [, leave] = await lines.enter(1000, { user: 'a' })
+  await lines.enter(1000, { user: 'a' })
   const client = new AbortController()
-  const waiting = lines.enter(1000, { user: 'a', signal: () => client.signal })
+  const waiting = enter(lines, 1000, { user: 'a', signal: () => client.signal })
   expect(lines.load()).toEqual({ inUse: 1, waiting: 1 })
   client.abort()
   await expect(waiting).rejects.toMatchObject({ kind: 'abandoned' })
-  const gone = lines.enter(1000, { user: 'a', signal: () => client.signal })
+  const gone = enter(lines, 1000, { user: 'a', signal: () => client.signal })
   await expect(gone).rejects.toMatchObject({ kind: 'abandoned' })
-  leave()
+  lines.leave({ user: 'a' })
   expect(lines.load()).toEqual({ inUse: 0, waiting: 0 })
 })
 
