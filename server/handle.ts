@@ -62,10 +62,12 @@ function callMethod(request: Request, file: RouteFile, params: Params): Promise<
 
 /** The decoded segments of the path. A slash at its end makes no difference. */
 function readSegments({ pathname }: URL): string[] | undefined {
-  const path = pathname.replace(/^\//, '').replace(/(?<=[^/])\/$/, '')
-  if (path === '') return []
+  if (pathname === '/') return []
+  const segments = pathname.slice(1).split('/')
+  if (segments.length > 1 && segments.at(-1) === '') segments.pop()
+  if (!pathname.includes('%')) return segments
   try {
-    return path.split('/').map(decodeURIComponent)
+    return segments.map(decodeURIComponent)
   } catch {
     // decodeURIComponent throws only a URIError: the path has a malformed percent sign.
     return undefined
@@ -106,14 +108,20 @@ function addRoute(branch: Branch, folders: string[], file: RouteFile): void {
   }
 }
 
-function find(branch: Branch, segments: string[], params: Params): RouteMatch | undefined {
-  const [segment, ...deeper] = segments
+/** @param from the first segment that this branch is to match */
+function find(
+  branch: Branch,
+  segments: string[],
+  params: Params,
+  from = 0,
+): RouteMatch | undefined {
+  const segment = segments[from]
   if (segment === undefined) return branch.file && { file: branch.file, params }
   const { named, rest } = branch
   const next = branch.fixed.get(segment)
   return (
-    (next && find(next, deeper, params)) ??
-    (named && find(named.branch, deeper, { ...params, [named.name]: segment })) ??
-    (rest && { file: rest.file, params: { ...params, [rest.name]: segments } })
+    (next && find(next, segments, params, from + 1)) ??
+    (named && find(named.branch, segments, { ...params, [named.name]: segment }, from + 1)) ??
+    (rest && { file: rest.file, params: { ...params, [rest.name]: segments.slice(from) } })
   )
 }

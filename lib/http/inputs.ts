@@ -1,11 +1,11 @@
-import type { Readable } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod'
 import { Problem } from '#lib/http/errors'
 import type { BodyDescription, Input, InputSource, Inputs, ValuesOf } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
 /** A request on the Node host, which has the stream of the connection too. */
-type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: Readable } } }
+type OnNode = Request & { readonly runtime?: { readonly node?: { readonly req: IncomingMessage } } }
 
 const bodyLimitBytes = 64 * 1024
 const droppedLimitBytes = 32 * 1024 * 1024
@@ -90,27 +90,50 @@ async function readText(request: Request): Promise<string> {
 }
 
 /** Reads the body, or a little more of it than the limit. */
-async function readChunks(request: Request): Promise<Uint8Array[]> {
+async function readChunks(request: OnNode): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let bytes = 0
+  // The bytes are counted, because Content-Length may be missing. Beyond the limit they are read and
+  // dropped: if reading stopped, a client that still sends would see a reset and no answer.
+  const isEnough = (chunk: Uint8Array) => {
+    if (bytes <= bodyLimitBytes) chunks.push(chunk)
+    bytes += chunk.byteLength
+    return bytes > droppedLimitBytes
+  }
   try {
-    for await (const chunk of bodyOf(request) ?? []) {
-      // The bytes are counted, because Content-Length may be missing. Beyond the limit they are
-      // read and dropped: if reading stopped, a client that still sends would see a reset and no
-      // answer.
-      if (bytes <= bodyLimitBytes) chunks.push(chunk)
-      bytes += chunk.byteLength
-      if (bytes > droppedLimitBytes) break
-    }
+    const stream = request.runtime?.node?.req
+    if (stream === undefined) await readWebStream(request.body, isEnough)
+    else if (!isEmpty(stream)) await readNodeStream(stream, isEnough)
   } catch (cause) {
     throw new Problem('malformed_request', 'The body broke off before its end.', { cause })
   }
   return chunks
 }
 
-/** The body, as a Node stream if possible: a web stream costs as much as the rest of a create. */
-function bodyOf(request: OnNode): AsyncIterable<Uint8Array> | null {
-  return request.runtime?.node?.req.iterator() ?? request.body
+async function readWebStream(stream: Request['body'], isEnough: (chunk: Uint8Array) => boolean) {
+  for await (const chunk of stream ?? []) if (isEnough(chunk)) break
+}
+
+/** By its events: to wait for each chunk costs as much as the rest of a create. */
+function readNodeStream(stream: IncomingMessage, isEnough: (chunk: Uint8Array) => boolean) {
+  return new Promise<void>((resolve, reject) => {
+    const close = () => stream.readableEnded || reject(new Error('closed'))
+    stream.on('data', (chunk) => {
+      if (!isEnough(chunk)) return
+      resolve()
+      stream.destroy()
+    })
+    stream.on('end', resolve)
+    stream.on('error', reject)
+    stream.on('close', close)
+    // The client may have gone while its token was verified.
+    if (stream.destroyed) close()
+  })
+}
+
+/** A request without these headers has no body (RFC 9112, 6.3). */
+function isEmpty({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
 function parseJson<Schema extends z.ZodType>(request: Request, text: string, schema: Schema) {
