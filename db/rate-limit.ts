@@ -49,7 +49,10 @@ interface Instant {
   readonly on: number
 }
 
-/** Sends a request's transaction, or an empty one, that takes so many permits at most. */
+/**
+ * Sends a request's transaction, or an empty one. Its first statement binds it to the user, and its
+ * second takes so many permits at most.
+ */
 type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 
 /**
@@ -122,7 +125,7 @@ export class Permits {
     if (known !== undefined && most > 0) known.isAsking = true
     try {
       const results = await send(1 + most)
-      const answer = String(results[0]?.[0]?.['permit']).split(' ').map(Number)
+      const answer = String(results[1]?.[0]?.['permit']).split(' ').map(Number)
       const [remaining = 0, resetSeconds = 0, spare = 0, untilPassedMs = 0] = answer
       const latest = this.#users.get(user)
       // What another request brings, or has brought meanwhile, stays.

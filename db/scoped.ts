@@ -100,15 +100,14 @@ class CallerExecutor extends DefaultQueryExecutor {
     const effect = effectOf(query.query)
     const bound = bindCaller(user)
     const counting = this.#counting
-    const send = async (taking: readonly Statement[], isEmpty = false) => {
+    const send = (taking: readonly Statement[], isEmpty = false) => {
       const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, query]
-      const [, ...results] = await sendWithRetries(this.#transport, statements, {
+      return sendWithRetries(this.#transport, statements, {
         effect: isEmpty ? 'none' : effect,
         place: this.#place,
         deadlineMs: end - performance.now(),
         attemptMs: this.#limits.attemptMs,
       })
-      return results
     }
     const results =
       counting === undefined

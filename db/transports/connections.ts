@@ -45,34 +45,32 @@ export class Connections implements Neighbours<SharedConnection> {
     return this.#inUse.size
   }
 
-  hasRoom(place: Place): boolean {
-    const own = this.#ownOf(place)
-    if (own !== undefined) return own.isWell()
-    return this.#firstWithRoom() !== undefined || this.#mayOpen(place, this.#isSlow(place.user))
-  }
-
   /** Whether an ordinary transaction of whatever user would have to wait. */
   isFull(): boolean {
     return !this.#mayOpen(nobody, false) && this.#firstWithRoom() === undefined
   }
 
-  /**
-   * The connection for a transaction, which is to be run on it next.
-   *
-   * @param hasMoved whether it had to make way for others, and must not hold up others again
-   */
-  take(place: Place, hasMoved = false): SharedConnection {
+  /** The connection for a transaction, which is to be run on it next; undefined where it must wait. */
+  seat(place: Place): SharedConnection | undefined {
     const own = this.#ownOf(place)
-    if (own?.isWell()) return own.reserve()
-    const shared = this.#firstWithRoom()
-    const isSlow = hasMoved || this.#isSlow(place.user)
+    if (own !== undefined) return own.isWell() ? own.reserve() : undefined
+    const isSlow = this.#isSlow(place.user)
     // A probe behind a request that is about to be held up would say that the service is not ready.
     const isAlone = isSlow || place.isProbe === true
+    const shared = this.#firstWithRoom()
     if (shared !== undefined && !isAlone) return shared.reserve()
     if (this.#mayOpen(place, isSlow)) return this.#open(isAlone).reserve()
+    return shared?.reserve()
+  }
+
+  /** The same for one that had to make way for others, and must not hold up others again. */
+  seatAside(place: Place): SharedConnection {
+    const own = this.#ownOf(place)
+    if (own?.isWell()) return own.reserve()
+    if (this.#mayOpen(place, true)) return this.#open(true).reserve()
     const well = [...this.#inUse].filter((each) => each.isWell())
-    const slow = hasMoved ? well.find((each) => each.isForOne) : undefined
-    return (slow ?? shared ?? well.at(-1) ?? this.#open(isAlone)).reserve()
+    const aside = well.find((each) => each.isForOne) ?? this.#firstWithRoom() ?? well.at(-1)
+    return (aside ?? this.#open(true)).reserve()
   }
 
   #firstWithRoom(): SharedConnection | undefined {

@@ -35,22 +35,29 @@ export class Flight {
    * @returns undefined where it was cancelled, without effect, and has time to be sent again
    * @throws DatabaseError
    */
-  async outcome(): Promise<Row[][] | undefined> {
-    try {
-      return await this.transaction.results
-    } catch (error) {
-      const sqlState = sqlStateOf(error)
-      if (sqlState === '57014' && this.isHit && !this.isLate) return undefined
-      if (this.transaction.named !== undefined && staleNames.includes(sqlState ?? '')) {
-        // With the names forgotten, the next attempt gives them anew.
-        this.transaction.named.clear()
-        const meaning = { kind: 'internal', transient: true, mayHaveRun: false } as const
-        throw new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause: error })
-      }
-      throw toDatabaseError(error, mayHaveRun(sqlState, this.transaction))
-    } finally {
-      clearTimeout(this.#timer)
+  outcome(): Promise<Row[][] | undefined> {
+    return this.transaction.results.then(
+      (rows) => {
+        clearTimeout(this.#timer)
+        return rows
+      },
+      (error) => {
+        clearTimeout(this.#timer)
+        return this.#failure(error)
+      },
+    )
+  }
+
+  #failure(error: unknown): undefined {
+    const sqlState = sqlStateOf(error)
+    if (sqlState === '57014' && this.isHit && !this.isLate) return undefined
+    if (this.transaction.named !== undefined && staleNames.includes(sqlState ?? '')) {
+      // With the names forgotten, the next attempt gives them anew.
+      this.transaction.named.clear()
+      const meaning = { kind: 'internal', transient: true, mayHaveRun: false } as const
+      throw new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause: error })
     }
+    throw toDatabaseError(error, mayHaveRun(sqlState, this.transaction))
   }
 }
 

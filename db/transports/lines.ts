@@ -25,12 +25,15 @@ interface LinesOptions<Seat> {
   readonly queueLimit: number
   /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
-  /** @param underWay how many transactions are under way already */
-  readonly hasRoom: (place: Place, underWay: number) => boolean
+  /**
+   * Takes the room that there is.
+   *
+   * @param underWay how many transactions are under way already
+   * @returns undefined where there is none
+   */
+  readonly seat: (place: Place, underWay: number) => Seat | undefined
   /** Whether there is room for nobody but a probe. */
   readonly isFull?: () => boolean
-  /** Takes the room that there is. */
-  readonly seat: (place: Place) => Seat
 }
 
 /** What is sent without time to be answered in makes a crowd worse. */
@@ -63,7 +66,7 @@ export class Lines<Seat> {
   enter(timeoutMs: number, place: Place): Seat | Promise<Seat> {
     // Room may have come about by time alone. It belongs to those who wait already.
     this.admit()
-    return this.#mayGo(place) ? this.#go(place) : this.#wait(place, timeoutMs)
+    return this.#seat(place) ?? this.#wait(place, timeoutMs)
   }
 
   leave({ user }: Place): void {
@@ -82,10 +85,10 @@ export class Lines<Seat> {
   /** To be called when there is new room: lets go who may. */
   admit(): void {
     while (this.#waiting.size > 0) {
-      const isFull = this.#options.isFull?.()
-      const next = this.#waiting.takeNext((place) => this.#mayGo(place), isFull)
+      const next = this.#waiting.takeNext((place) => this.#seat(place), this.#options.isFull?.())
       if (next === undefined) return
-      next.go(this.#go(next.place))
+      const [waiter, seat] = next
+      waiter.go(seat)
     }
   }
 
@@ -93,22 +96,20 @@ export class Lines<Seat> {
     return { inUse: this.#underWay, waiting: this.#waiting.size }
   }
 
-  #mayGo(place: Place): boolean {
-    const { hasRoom, userShare } = this.#options
-    const isWithinShare = place.isProbe === true || this.#busy(place.user) < userShare
-    return isWithinShare && hasRoom(place, this.#underWay)
-  }
-
   #busy(user: string): number {
     return this.#busyUsers.get(user) ?? 0
   }
 
-  #go(place: Place): Seat {
+  #seat(place: Place): Seat | undefined {
+    const busy = this.#busy(place.user)
+    if (place.isProbe !== true && busy >= this.#options.userShare) return undefined
+    const seat = this.#options.seat(place, this.#underWay)
+    if (seat === undefined) return undefined
     // Where somebody waits although nothing is under way, the database still owes an answer.
     if (this.#underWay === 0 && this.#waiting.size === 0) this.heard()
     this.#underWay += 1
-    this.#busyUsers.set(place.user, this.#busy(place.user) + 1)
-    return this.#options.seat(place)
+    this.#busyUsers.set(place.user, busy + 1)
+    return seat
   }
 
   #wait(place: Place, timeoutMs: number): Promise<Seat> {

@@ -15,8 +15,7 @@ export function openNeon(options: TransportOptions): Transport {
   const lines = new Lines({
     userShare: userShareOf(options.poolSize),
     queueLimit: options.queueLimit,
-    hasRoom: (_, underWay) => underWay < options.queueLimit,
-    seat: () => undefined,
+    seat: (_, underWay) => underWay < options.queueLimit || undefined,
     silentAfterMs: options.connectTimeoutMs / 3,
   })
 

@@ -37,9 +37,8 @@ export function openPostgres(options: TransportOptions): Transport {
     userShare: userShareOf(poolSize),
     queueLimit,
     silentAfterMs: connectTimeoutMs / 3,
-    hasRoom: (place) => connections.hasRoom(place),
     isFull: () => connections.isFull(),
-    seat: (place) => connections.take(place),
+    seat: (place) => connections.seat(place),
   })
 
   return {
@@ -52,7 +51,7 @@ export function openPostgres(options: TransportOptions): Transport {
         for (let mayMove = true; ; mayMove = false) {
           const results = await connection.run(transaction, place.user, end, mayMove)
           if (results !== undefined) return results
-          connection = connections.take(place, true)
+          connection = connections.seatAside(place)
           transaction = pipelined(statements, end)
         }
       } finally {

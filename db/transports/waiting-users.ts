@@ -38,30 +38,34 @@ export class WaitingUsers<Seat> {
   }
 
   /**
-   * Takes the first who may go out of the line, and puts the user behind all others.
+   * Takes the first for whom there is a seat out of the line, and puts the user behind all others.
    *
    * @param isFull whether only a probe can go: a thousand users may wait, and none is looked at then
    */
-  takeNext(mayGo: (place: Place) => boolean, isFull = false): Waiter<Seat> | undefined {
-    const next = this.#first(mayGo, isFull)
-    if (next === undefined) return undefined
-    this.remove(next)
-    const { user } = next.place
-    const line = this.#lines.get(user)
-    if (!next.place.isProbe && line !== undefined) {
-      this.#lines.delete(user)
-      this.#lines.set(user, line)
-    }
-    return next
-  }
-
-  #first(mayGo: (place: Place) => boolean, isFull: boolean): Waiter<Seat> | undefined {
-    for (const probe of this.#probes) return mayGo(probe.place) ? probe : undefined
-    if (isFull) return undefined
-    for (const [waiter] of this.#lines.values()) {
-      if (waiter !== undefined && mayGo(waiter.place)) return waiter
+  takeNext(
+    seatFor: (place: Place) => Seat | undefined,
+    isFull = false,
+  ): [waiter: Waiter<Seat>, seat: Seat] | undefined {
+    for (const waiter of this.#inTurn(isFull)) {
+      const seat = seatFor(waiter.place)
+      if (seat === undefined) continue
+      this.remove(waiter)
+      const { user, isProbe } = waiter.place
+      const line = this.#lines.get(user)
+      if (isProbe !== true && line !== undefined) {
+        this.#lines.delete(user)
+        this.#lines.set(user, line)
+      }
+      return [waiter, seat]
     }
     return undefined
+  }
+
+  /** The first probe, and behind none the first of each user. */
+  *#inTurn(isFull: boolean): Iterable<Waiter<Seat>> {
+    for (const probe of this.#probes) return yield probe
+    if (isFull) return
+    for (const [waiter] of this.#lines.values()) if (waiter !== undefined) yield waiter
   }
 
   #lineOf({ user, isProbe = false }: Place): Set<Waiter<Seat>> | undefined {

@@ -6,19 +6,19 @@ import type { Place } from '#db/transports/transport'
 const roomFor =
   (capacity: number, reserve = 0) =>
   ({ isProbe = false }: Place, underWay: number) =>
-    underWay < (isProbe ? capacity : capacity - reserve)
+    underWay < (isProbe ? capacity : capacity - reserve) || undefined
 const options = {
   ...{ userShare: 2, queueLimit: 8, silentAfterMs: 60_000 },
-  ...{ hasRoom: roomFor(4, 1), seat: () => undefined },
+  ...{ seat: roomFor(4, 1) },
 }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
 
 /** A promise of it, whether there is a seat at once or not. */
-const enter = async (lines: Lines<undefined>, timeoutMs: number, place: Place) =>
+const enter = async (lines: Lines<true>, timeoutMs: number, place: Place) =>
   await lines.enter(timeoutMs, place)
 
 /** Lets each of these users in one after another, and notes in which order their turns come. */
-function enterAll(lines: Lines<undefined>, users: string[]) {
+function enterAll(lines: Lines<true>, users: string[]) {
   const turns: string[] = []
   const leaves: (() => void)[] = []
   const failures: unknown[] = []
@@ -45,7 +45,7 @@ test('one user has a share of the connections, others the rest, and a probe the 
 })
 
 test('users whose requests wait have their turns one after the other, whoever came first', async () => {
-  const lines = new Lines({ ...options, hasRoom: roomFor(1), queueLimit: 16 })
+  const lines = new Lines({ ...options, seat: roomFor(1), queueLimit: 16 })
   const { turns, leaves } = enterAll(lines, ['a', 'b', 'b', 'c', 'b', 'a', 'probe'])
   for (let left = 0; left < 7; left += 1) {
     await settled()
@@ -56,7 +56,7 @@ test('users whose requests wait have their turns one after the other, whoever ca
 })
 
 test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', async () => {
-  const lines = new Lines({ ...options, hasRoom: roomFor(1) })
+  const lines = new Lines({ ...options, seat: roomFor(1) })
   const { failures } = enterAll(lines, ['a', 'a', 'a', 'a', 'b'])
   await settled()
   expect(failures).toMatchObject([overloaded])
@@ -78,10 +78,11 @@ test('who waits too long is refused; where the database owes every answer, it is
 test('a database that leaves no room although nothing is under way is away', async () => {
   let room = 0
   const seat = () => {
+    if (room === 0) return undefined
     room -= 1
-    return undefined
+    return true
   }
-  const lines = new Lines({ ...options, silentAfterMs: 100, hasRoom: () => room > 0, seat })
+  const lines = new Lines({ ...options, silentAfterMs: 100, seat })
   const seated = enter(lines, 5000, { user: 'a' })
   const refused = expect(enter(lines, 200, { user: 'b' })).rejects.toMatchObject({
     kind: 'unavailable',
@@ -110,10 +111,11 @@ test('whose client goes, or has gone, leaves the line', async () => {
 test('room that comes about by itself goes to those who wait already, not to who asks next', async () => {
   let room = 0
   const seat = () => {
+    if (room === 0) return undefined
     room -= 1
-    return undefined
+    return true
   }
-  const lines = new Lines({ ...options, hasRoom: () => room > 0, seat })
+  const lines = new Lines({ ...options, seat })
   const { turns } = enterAll(lines, ['a', 'b'])
   await settled()
   room = 2

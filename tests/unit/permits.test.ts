@@ -17,6 +17,7 @@ afterEach(() => {
 /** Sends a request. @param send gets how many permits the transaction takes at most */
 const count = (user: string, send: (most: number) => Promise<string>) =>
   permits.count(user, { quota, onPermit: (permit) => told.push(permit) }, async (most) => [
+    [],
     [{ permit: await send(most) }],
   ])
 
