@@ -1,4 +1,6 @@
-import { sql } from 'kysely'
+import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { precompile } from '#db/precompiled'
+import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
 import { type TaskRow, taskColumns } from '#db/tasks/task-row'
 
@@ -30,6 +32,24 @@ export interface TaskPage {
 /** Orders letter case and accents as people expect, and the same on every Postgres. */
 const titleOrder = sql`title collate "und-x-icu"`
 
+/** What the statement of a page depends on; its values come when it is sent. */
+interface Shape extends Pick<ListOptions, 'sort' | 'order' | 'withTotal'> {
+  readonly hasFilter: boolean
+  readonly isFirst: boolean
+}
+
+interface Values extends Position {
+  readonly userId: string
+  readonly completed: boolean
+  readonly rows: number
+}
+
+/** The row of a page. With a total, all but that is null where there are no tasks. */
+type PageRow = TaskRow & { readonly total?: number }
+
+const statements = new Map<string, (values: Values) => CompiledQuery<PageRow>>()
+const start: Position = { createdAt: '', id: '', title: '' }
+
 /**
  * Lists a page of a user's tasks. The next page starts after a sort key and not after a number of
  * rows, so a task that is created or deleted meanwhile does not shift it.
@@ -39,32 +59,41 @@ export async function listTaskRows(
   userId: string,
   { completed, sort, order, limit, after, withTotal }: ListOptions,
 ): Promise<TaskPage> {
-  let tasks = db.selectFrom('tasks').where('user_id', '=', userId)
-  if (completed !== undefined) tasks = tasks.where('completed', '=', completed)
-  let found = tasks.select(taskColumns)
-  if (after !== undefined) found = found.where(isAfter(after, sort, order))
-  if (sort === 'title') found = found.orderBy(titleOrder, order)
+  const hasFilter = completed !== undefined
+  const statement = statementOf({ sort, order, withTotal, hasFilter, isFirst: after === undefined })
   // One task more than the page holds shows whether another page follows.
-  found = found
-    .orderBy('created_at', order)
-    .orderBy('id', order)
-    .limit(limit + 1)
-  if (!withTotal) return toPage(await found.execute(), limit, undefined)
+  const values = { userId, completed: completed ?? false, rows: limit + 1, ...(after ?? start) }
+  const { rows } = await db.executeQuery(statement(values))
+  const found = withTotal ? rows.filter(({ id }) => id !== null) : rows
+  return { tasks: found.slice(0, limit), hasMore: found.length > limit, total: rows[0]?.total }
+}
+
+/** The statement of this shape, which is compiled once: there are 32. */
+function statementOf(shape: Shape): (values: Values) => CompiledQuery<PageRow> {
+  const name = Object.values(shape).join()
+  const known = statements.get(name) ?? precompile((db, values: Values) => write(db, shape, values))
+  statements.set(name, known)
+  return known
+}
+
+function write(db: Kysely<Database>, shape: Shape, values: Values) {
+  const { userId, completed, rows } = values
+  const { sort, order, withTotal, hasFilter, isFirst } = shape
+  let tasks = db.selectFrom('tasks').where('user_id', '=', userId)
+  if (hasFilter) tasks = tasks.where('completed', '=', completed)
+  let found = tasks.select(taskColumns)
+  if (!isFirst) found = found.where(isAfter(values, sort, order))
+  if (sort === 'title') found = found.orderBy(titleOrder, order)
+  found = found.orderBy('created_at', order).orderBy('id', order).limit(sql<number>`${rows}`)
+  if (!withTotal) return found
 
   // The total is a single row, so the join keeps the order of the tasks. A left join returns the
   // total even if there are no tasks.
-  const rows = await db
+  return db
     .selectFrom(tasks.select(sql<number>`count(*)::integer`.as('total')).as('all'))
     .leftJoin(found.as('found'), (join) => join.onTrue())
     .selectAll('found')
     .select('total')
-    .execute()
-  const page = rows.filter((row): row is typeof row & TaskRow => row.id !== null)
-  return toPage(page, limit, rows[0]?.total)
-}
-
-function toPage(found: readonly TaskRow[], limit: number, total: number | undefined): TaskPage {
-  return { tasks: found.slice(0, limit), hasMore: found.length > limit, total }
 }
 
 function isAfter(
