@@ -8,6 +8,7 @@ import { stop as stopService } from '#lib/service/start'
 import { refuseConnect, refuseConnection } from '#server/client-error'
 import { malformedHost } from '#server/refusals'
 import { toListener } from '#server/to-listener'
+import { inTurns } from '#server/turns'
 import { WatchedResponse } from '#server/waiting-answers'
 
 const refuseHost = toListener(malformedHost)
@@ -46,11 +47,12 @@ const drainLimitMs = 30_000
  */
 export async function serve(answer: RequestListener): Promise<void> {
   const unused = new Set<Socket>()
+  const answerInTurn = inTurns(answer)
   const server = createServer(settings, (request, response) => {
     unused.delete(request.socket)
     // If the client kept using the connection, its next request could be cut off.
     if (isDraining()) response.setHeader('connection', 'close')
-    const listener = hasHost(request) ? answer : refuseHost
+    const listener = hasHost(request) ? answerInTurn : refuseHost
     listener(request, response)
   })
   server.on('connection', (socket) => {
