@@ -46,6 +46,14 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     expect((await look.execute(db)).rows).toEqual([{ role: 'todo_app', user: 'alice' }])
   })
 
+  test('a statement is parsed once where it has a name, and each time where it has none', async () => {
+    const db = opened.database.forUser('alice')
+    const runs = sql<{ runs: number }>`select (generic_plans + custom_plans)::int as runs
+      from pg_prepared_statements where statement like '%as runs%' and name <> ''`
+    for (let run = 0; run < 3; run += 1) await runs.execute(db)
+    expect((await runs.execute(db)).rows).toEqual(namedStatements ? [{ runs: 4 }] : [])
+  })
+
   test('a migration that changes a column’s type fails no statement that is known by name', async () => {
     await opened.asAdministrator(
       'create table numbers (value integer)',
