@@ -89,6 +89,40 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
     expect((await fetch(`${service.url}/health`)).status).toBe(200)
   })
 
+  test('reads a body whose length no header says', async () => {
+    const socket = await openSocket(service.url)
+    const authorization = `Authorization: Bearer ${await tokenFor(newUser())}`
+    const chunked = ['Host: localhost', 'Transfer-Encoding: chunked', 'Connection: close']
+    socket.write(['POST /api/tasks HTTP/1.1', authorization, ...chunked, '', ''].join('\r\n'))
+    for (const chunk of ['{"title":', '"In two parts"}']) {
+      socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`)
+      await sleep(50)
+    }
+    socket.write('0\r\n\r\n')
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 201 Created[\s\S]*"title":"In two parts"/)
+  })
+
+  test('stays well where bodies break off', async () => {
+    const authorization = `Authorization: Bearer ${await tokenFor(newUser())}`
+    const head = [
+      'POST /api/tasks HTTP/1.1',
+      authorization,
+      'Host: localhost',
+      'Content-Length: 99',
+    ]
+    await Promise.all(
+      [0, 1, 5, 20, 100].map(async (afterMs) => {
+        const socket = await openSocket(service.url)
+        socket.write([...head, '', '{"title":'].join('\r\n'))
+        await sleep(afterMs)
+        socket.resetAndDestroy()
+      }),
+    )
+    const brokeOff = () => service.output().match(/"status":400/g)?.length ?? 0
+    await vi.waitFor(() => expect(brokeOff()).toBeGreaterThanOrEqual(3), 5000)
+    expect((await fetch(`${service.url}/health`)).status).toBe(200)
+  })
+
   test('does without a Host where HTTP/1.0 has none', async () => {
     expect(await sendHead('GET /health HTTP/1.0')).toMatch(/^HTTP\/1.1 200 OK/)
   })
