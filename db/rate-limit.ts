@@ -50,8 +50,8 @@ interface Instant {
 }
 
 /**
- * Sends a request's transaction, or an empty one. Its first statement binds it to the user, and its
- * second takes so many permits at most.
+ * Sends a request's transaction, or an empty one. Its first statement binds it to the user. Its
+ * second takes so many permits at most, and is left out for none.
  */
 type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 

@@ -73,8 +73,8 @@ function tell(listener: Listener, bytes: Buffer, at: number): void {
   else if (letter === error) listener.failed(readError(bytes, at))
 }
 
-/** The fields of an error that somebody uses, by their letters. */
-const fields = { C: 'code', D: 'detail', S: 'severity', n: 'constraint', R: 'routine' } as const
+/** The fields of an error that `db/errors.ts` and the log use, by their letters. */
+const fields = { C: 'code', D: 'detail', n: 'constraint', R: 'routine' } as const
 
 function readError(bytes: Buffer, at: number): DatabaseError {
   const text = bytes.toString('utf8', at + headBytes, at + 1 + bytes.readUInt32BE(at + 1))

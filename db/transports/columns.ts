@@ -33,7 +33,12 @@ export function readColumns(bytes: Buffer, at: number): Column[] {
   return columns
 }
 
-/** The row of a DataRow. @param at where its contents begin */
+/** Whether a DataRow has as many columns. @param at where its contents begin */
+export function hasColumns(bytes: Buffer, at: number, columns: readonly Column[]): boolean {
+  return bytes.readUInt16BE(at) === columns.length
+}
+
+/** The row of a DataRow that has these columns. @param at where its contents begin */
 export function readRow(bytes: Buffer, at: number, columns: readonly Column[]): Row {
   const row: Row = {}
   let start = at + 6

@@ -1,5 +1,5 @@
 import { serialize } from 'pg-protocol'
-import { type Column, readColumns, readRow } from '#db/transports/columns'
+import { type Column, hasColumns, readColumns, readRow } from '#db/transports/columns'
 import { nameOf } from '#db/transports/statement-names'
 import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Statement } from '#db/transports/transport'
@@ -18,9 +18,9 @@ export type NamedStatements = Map<string, readonly Column[]>
 /** A statement on its way. */
 interface Sent {
   readonly name: string
+  readonly isNew: boolean
   /** Undefined before Postgres has described them, and where nobody asks for the rows. */
   columns: readonly Column[] | undefined
-  readonly isNew: boolean
   readonly rows: Row[]
 }
 
@@ -86,7 +86,7 @@ export class PipelinedTransaction {
     messages.push(serialize.bind({ values: [...parameters], statement: name }))
     if (isNew && onlySets !== true) messages.push(serialize.describe({ type: 'P' }))
     messages.push(serialize.execute())
-    return { name, columns, isNew, rows: [] }
+    return { name, isNew, columns: onlySets ? undefined : columns, rows: [] }
   }
 
   described(bytes: Buffer, at: number): void {
@@ -96,7 +96,13 @@ export class PipelinedTransaction {
 
   row(bytes: Buffer, at: number): void {
     const { columns, rows } = this.#sent[this.#answered] ?? {}
-    if (columns !== undefined) rows?.push(readRow(bytes, at, columns))
+    if (columns === undefined) return
+    if (hasColumns(bytes, at, columns)) rows?.push(readRow(bytes, at, columns))
+    else {
+      // Behind a pooler a migration may have changed what a name returns. It may have run.
+      this.named?.clear()
+      this.failed(new Error('a row has other columns than its statement had'))
+    }
   }
 
   completed(): void {

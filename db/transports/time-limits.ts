@@ -2,6 +2,8 @@ import type { Statement } from '#db/transports/transport'
 
 /** Of the time that the service waits for an answer: what all statements together may use. */
 const statementsShare = 0.8
+/** A request's statement, and the one that takes its permit: each has the same limit with and without the other. */
+const statementsOfRequest = 2
 /** What the transaction may use, its waits for the rest of a message and for the commit included. */
 const transactionShare = 0.85
 /** When the service stops waiting and asks Postgres to cancel; the rest is for the answer to that. */
@@ -22,14 +24,15 @@ export function withTimeLimits(
   statements: readonly Statement[],
   timeoutMs: number,
 ): readonly Statement[] {
+  const [first, ...others] = statements
+  const isBound = first?.onlySets === true
+  const count = isBound ? Math.max(statementsOfRequest, others.length) : statements.length
   const parameters = [
-    limit((timeoutMs * statementsShare) / statements.length),
+    limit((timeoutMs * statementsShare) / count),
     limit(timeoutMs * transactionShare),
   ]
-  const [first, ...others] = statements
-  if (first?.onlySets !== true) {
+  if (!isBound)
     return [{ sql: `select ${setLimits(1)}`, parameters, onlySets: true }, ...statements]
-  }
   const sql = merged.get(first.sql) ?? `${first.sql}, ${setLimits(first.parameters.length + 1)}`
   merged.set(first.sql, sql)
   return [{ sql, parameters: [...first.parameters, ...parameters], onlySets: true }, ...others]

@@ -117,7 +117,7 @@ async function readWebStream(stream: Request['body'], isEnough: (chunk: Uint8Arr
 /** By its events: to wait for each chunk costs as much as the rest of a create. */
 function readNodeStream(stream: IncomingMessage, isEnough: (chunk: Uint8Array) => boolean) {
   return new Promise<void>((resolve, reject) => {
-    const close = () => stream.readableEnded || reject(new Error('closed'))
+    const close = () => (stream.readableEnded ? resolve() : reject(new Error('closed')))
     stream.on('data', (chunk) => {
       if (!isEnough(chunk)) return
       resolve()

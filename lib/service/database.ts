@@ -56,8 +56,8 @@ export async function openUnprepared(): Promise<OpenDatabase> {
  *
  * @throws DatabaseError if the database is not open by the deadline
  */
-function databaseWithin(timeoutMs: number): Promise<OpenDatabase> {
-  return within(timeoutMs, database())
+function databaseWithin(timeoutMs: number): OpenDatabase | Promise<OpenDatabase> {
+  return shared.todoOpenDatabase ?? within(timeoutMs, database())
 }
 
 /**
@@ -71,7 +71,7 @@ export async function callerDatabase(
 ): Promise<CallerDatabase> {
   const { RATE_LIMIT: quota, DATABASE_TIMEOUT_MS: timeoutMs } = env()
   const deadlineAt = performance.now() + timeoutMs
-  const opened = shared.todoOpenDatabase ?? (await databaseWithin(timeoutMs))
+  const opened = await databaseWithin(timeoutMs)
   const rateLimit = quota === undefined ? undefined : { quota, onPermit }
   return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
 }

@@ -1,34 +1,61 @@
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
 import { Agent, get } from 'node:http'
-import { expect, test } from 'vitest'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { killGroup, startChild } from '#tests/support/child'
+import { openSocket } from '#tests/support/raw'
+
+let child: ChildProcess
+let url = ''
+
+beforeEach(async () => {
+  const parameters = ['tests/support/busy-server.ts']
+  child = startChild(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [port] = await once(child.stdout ?? child, 'data')
+  url = `http://127.0.0.1:${Number(port)}`
+})
+afterEach(() => killGroup(child))
+
+async function ask(agent: Agent): Promise<void> {
+  const [answer] = await once(get(`${url}/5`, { agent }), 'response')
+  answer.resume()
+  await once(answer, 'end')
+}
 
 test('who connects to a busy server has an answer soon, however many clients never pause', async () => {
-  const child = startChild(process.execPath, ['tests/support/busy-server.ts'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  let isOver = false
+  const busy = Array.from({ length: 100 }, async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    while (!isOver) await ask(agent)
+    agent.destroy()
   })
-  try {
-    const [port] = await once(child.stdout ?? child, 'data')
-    const ask = async (agent: Agent) => {
-      const [answer] = await once(get({ agent, port: Number(port), host: '127.0.0.1' }), 'response')
-      answer.resume()
-      await once(answer, 'end')
-    }
-    let isOver = false
-    const busy = Array.from({ length: 100 }, async () => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-      while (!isOver) await ask(agent)
-      agent.destroy()
-    })
-    await new Promise((resolve) => setTimeout(resolve, 1000))
-    const start = performance.now()
-    // With one of them accepted after each hundred answers they need 15 s.
-    await Promise.all(Array.from({ length: 30 }, () => ask(new Agent())))
-    const neededMs = performance.now() - start
-    isOver = true
-    await Promise.all(busy)
-    expect(neededMs).toBeLessThan(7000)
-  } finally {
-    killGroup(child)
-  }
+  await sleep(1000)
+  const start = performance.now()
+  // With one of them accepted after each hundred answers they need 15 s.
+  await Promise.all(Array.from({ length: 30 }, () => ask(new Agent())))
+  const neededMs = performance.now() - start
+  isOver = true
+  await Promise.all(busy)
+  expect(neededMs).toBeLessThan(7000)
 }, 60_000)
+
+test.skipIf(!existsSync('/proc/self/status'))(
+  'a client that sends requests without waiting for answers does not fill the memory',
+  async () => {
+    const socket = await openSocket(url)
+    socket.resume().on('error', () => {})
+    const many = 'GET /0.2 HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000)
+    const end = performance.now() + 3000
+    while (performance.now() < end) {
+      if (!socket.write(many)) await Promise.race([once(socket, 'drain'), sleep(500)])
+    }
+    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+    socket.destroy()
+    const memoryMb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
+    expect(memoryMb).toBeGreaterThan(20)
+    expect(memoryMb).toBeLessThan(300)
+  },
+  60_000,
+)
