@@ -57,6 +57,8 @@ export const standingHeaders = {
 /** RFC 6797 allows this header only over HTTPS. */
 export const transportSecurity = { 'strict-transport-security': 'max-age=63072000' } as const
 
+let policy: string | undefined
+
 /** `RateLimit-Policy` and `RateLimit` of the IETF draft: the quota, and what is left of it. */
 export function rateLimitHeaders(
   { headers }: Answer,
@@ -64,12 +66,12 @@ export function rateLimitHeaders(
 ): Readonly<Record<string, string>> | undefined {
   const isRefusal = headers?.['ratelimit'] !== undefined
   if (permit === undefined && !isRefusal) return undefined
-  const policies = [
+  policy ??= [
     ...describe('user', env().RATE_LIMIT),
     ...describe('address', env().RATE_LIMIT_ADDRESS),
-  ]
+  ].join(', ')
   return {
-    'ratelimit-policy': policies.join(', '),
+    'ratelimit-policy': policy,
     ...(permit !== undefined &&
       !isRefusal && { ratelimit: `"user";r=${permit.remaining};t=${permit.resetSeconds}` }),
   }
