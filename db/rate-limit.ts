@@ -68,9 +68,14 @@ export class Permits {
    *
    * @throws DatabaseError also where the limit is reached
    */
-  async count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
+  count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
     const spare = this.#spend(user, limit.quota)
-    if (spare !== undefined) return await this.#sendWith(spare, user, limit, send)
+    return spare === undefined
+      ? this.#takeAndSend(user, limit, send)
+      : this.#sendWith(spare, user, limit, send)
+  }
+
+  async #takeAndSend(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
     try {
       return await this.#take(user, limit, send)
     } catch (error) {
