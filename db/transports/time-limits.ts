@@ -2,7 +2,7 @@ import type { Statement } from '#db/transports/transport'
 
 /** Of the time that the service waits for an answer: what all statements together may use. */
 const statementsShare = 0.8
-/** A request's statement, and the one that takes its permit: each has the same limit with and without the other. */
+/** A request's own, and the one that takes its permit: its limit is the same without that one. */
 const statementsOfRequest = 2
 /** What the transaction may use, its waits for the rest of a message and for the commit included. */
 const transactionShare = 0.85
@@ -31,8 +31,9 @@ export function withTimeLimits(
     limit((timeoutMs * statementsShare) / count),
     limit(timeoutMs * transactionShare),
   ]
-  if (!isBound)
+  if (!isBound) {
     return [{ sql: `select ${setLimits(1)}`, parameters, onlySets: true }, ...statements]
+  }
   const sql = merged.get(first.sql) ?? `${first.sql}, ${setLimits(first.parameters.length + 1)}`
   merged.set(first.sql, sql)
   return [{ sql, parameters: [...first.parameters, ...parameters], onlySets: true }, ...others]
