@@ -8,8 +8,6 @@ import { host, openWorld, type World } from '#tests/failures/world'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 let world: World
-/** `next dev` may be too slow for a crowd to keep Postgres busier than itself. */
-const provoked = failures.filter(({ mayPass }) => host !== 'next dev' || mayPass !== true)
 
 beforeAll(async () => {
   world = await openWorld(tableSettings)
@@ -18,7 +16,7 @@ afterEach(() => world.recovers())
 afterAll(() => world?.close())
 
 describe('the answer and the log are the same on every host', () => {
-  test.each(provoked)('where $name', (failure) => checkFailure(world, failure))
+  test.each(failures)('where $name', (failure) => checkFailure(world, failure))
 
   test.each(sqlStates)('where Postgres fails with $sqlState ($name)', async (state) => {
     await checkFailure(world, failureWith(state.sqlState, state.code))
