@@ -85,7 +85,7 @@ function traced<T>(statements: readonly Statement[], send: () => Promise<T>): Pr
   return batches.tracePromise(send, { operation: operationOf(statements), startedAt })
 }
 
-/** The kind of the last statement. Those before it bind the transaction to its user and take permits. */
+/** The kind of the last statement. Those before it bind the transaction and take permits. */
 function operationOf(statements: readonly Statement[]): Batch['operation'] {
   const [verb] = /\b(insert|update|delete)\b/i.exec(statements.at(-1)?.sql ?? '') ?? ['select']
   return verb.toUpperCase() as Batch['operation']

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg'
 import { nobody, shareOf } from '#db/transports/lines'
 import type { Neighbours } from '#db/transports/neighbours'
-import type { NamedStatements } from '#db/transports/pipelined-transaction'
 import type { PooledClient } from '#db/transports/pooled-client'
 import { SharedConnection } from '#db/transports/shared-connection'
 import type { Place } from '#db/transports/transport'
@@ -9,7 +8,6 @@ import type { Place } from '#db/transports/transport'
 interface ConnectionsOptions {
   readonly pool: Pool
   readonly poolSize: number
-  readonly namedStatements: boolean
   readonly cancelTimeoutMs: number
   /** Called with every answer of the database. */
   readonly onAnswer: () => void
@@ -31,7 +29,6 @@ export class Connections implements Neighbours<SharedConnection> {
   readonly #options: ConnectionsOptions
   /** The one that has been in use for longest comes first. */
   readonly #inUse = new Set<SharedConnection>()
-  readonly #names = new WeakMap<PooledClient, NamedStatements>()
   readonly #slowUntil = new Map<string, number>()
   #turnBeganAt: number | undefined
 
@@ -124,13 +121,6 @@ export class Connections implements Neighbours<SharedConnection> {
     if (performance.now() < until) return true
     this.#slowUntil.delete(user)
     return false
-  }
-
-  namesOf(client: PooledClient): NamedStatements | undefined {
-    if (!this.#options.namedStatements) return undefined
-    const names = this.#names.get(client) ?? new Map()
-    this.#names.set(client, names)
-    return names
   }
 
   hasSpare(): boolean {

@@ -1,5 +1,4 @@
 import type { Flight } from '#db/transports/flight'
-import type { NamedStatements } from '#db/transports/pipelined-transaction'
 import type { PooledClient } from '#db/transports/pooled-client'
 import { patienceShare } from '#db/transports/time-limits'
 
@@ -47,8 +46,8 @@ export class Flights {
     return flight
   }
 
-  /** Writes at once what is not sent yet. @param named the statements that the client knows by name */
-  send(client: PooledClient, named: NamedStatements | undefined, onLate: (flight: Flight) => void) {
+  /** Writes at once what is not sent yet. */
+  send({ connection, named }: PooledClient, onLate: (flight: Flight) => void) {
     const messages: Buffer[] = []
     for (const flight of this.unsent) {
       flight.after(patienceShare, () => onLate(flight))
@@ -57,7 +56,7 @@ export class Flights {
       this.sent.push(flight)
     }
     this.unsent.clear()
-    if (messages.length > 0) client.connection.stream.write(Buffer.concat(messages))
+    if (messages.length > 0) connection.stream.write(Buffer.concat(messages))
   }
 
   /** Fails all of them, since the connection is gone. */

@@ -1,13 +1,8 @@
-import type { NamedStatements } from '#db/transports/pipelined-transaction'
-import type { PooledClient } from '#db/transports/pooled-client'
-
 /** What a connection needs to know of all those that carry transactions; see `Connections`. */
 export interface Neighbours<Connection> {
   readonly cancelTimeoutMs: number
   /** What the quickest answer took: little more than the network does. */
   readonly quickestMs: number
-  /** The statements that a connection knows by name; undefined to name none. */
-  namesOf(client: PooledClient): NamedStatements | undefined
   /** Whether what is slow here could have a connection of its own. */
   hasSpare(): boolean
   /** To be called with every answer. @param afterMs how long it took */

@@ -1,6 +1,7 @@
 import { Socket } from 'node:net'
 import { Client, type ClientConfig, type Connection } from 'pg'
 import { Answers, type Listener } from '#db/transports/answers'
+import type { NamedStatements } from '#db/transports/pipelined-transaction'
 
 /**
  * The `Client` of a pool. The pool has one setting for waiting in its queue and for connecting; they
@@ -8,8 +9,9 @@ import { Answers, type Listener } from '#db/transports/answers'
  * is thrown away, so that no statement arrives after its request was given up. And it can tell
  * somebody else than `pg` what Postgres answers: see ADR 0060.
  */
-export function clientConnectingWithin(connectTimeoutMs: number) {
+export function clientConnectingWithin(connectTimeoutMs: number, namedStatements: boolean) {
   return class extends Client {
+    readonly named: NamedStatements | undefined = namedStatements ? new Map() : undefined
     /** Below TLS, which cannot reset a connection. */
     readonly #socket: Socket
     #answers: Answers | undefined
@@ -33,6 +35,8 @@ export function clientConnectingWithin(connectTimeoutMs: number) {
 
 /** What is known of every client of the pool. */
 export interface PooledClient extends Client {
+  /** The statements that its connection knows by name; undefined to name none. */
+  readonly named: NamedStatements | undefined
   cut(): void
   /** Who is told what Postgres answers from now on; `pg` where it is undefined. */
   tell(listener: Listener | undefined): void

@@ -20,7 +20,7 @@ export function openPostgres(options: TransportOptions): Transport {
     max: poolSize,
     connectionTimeoutMillis: options.queueTimeoutMs,
     keepAlive: true,
-    Client: clientConnectingWithin(connectTimeoutMs),
+    Client: clientConnectingWithin(connectTimeoutMs, namedStatements),
   })
   // Without listeners, a connection that breaks would end the process: the pool listens to those
   // that are idle, and nobody to those that are in use.
@@ -28,7 +28,7 @@ export function openPostgres(options: TransportOptions): Transport {
   pool.on('connect', (client) => client.on('error', () => {}))
   options.onPool?.(pool)
   const connections = new Connections({
-    ...{ pool, poolSize, namedStatements, cancelTimeoutMs: connectTimeoutMs },
+    ...{ pool, poolSize, cancelTimeoutMs: connectTimeoutMs },
     onAnswer: () => lines.heard(),
     onRoom: () => lines.admit(),
   })

@@ -107,8 +107,7 @@ export class SharedConnection implements Listener {
     // It may have broken before anybody listened.
     if (client?.connection.stream.destroyed) this.broken(terminated())
     else if (client !== undefined) {
-      const named = this.#neighbours.namesOf(client)
-      this.#flights.send(client, named, (flight) => this.#late(flight))
+      this.#flights.send(client, (flight) => this.#late(flight))
       this.#holdUps?.watch()
     }
   }

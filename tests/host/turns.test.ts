@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { memoryMbOf } from '#bench/processes'
 import { killGroup, startChild } from '#tests/support/child'
 import { openSocket } from '#tests/support/raw'
 
@@ -51,9 +52,8 @@ test.skipIf(!existsSync('/proc/self/status'))(
     while (performance.now() < end) {
       if (!socket.write(many)) await Promise.race([once(socket, 'drain'), sleep(500)])
     }
-    const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
+    const memoryMb = memoryMbOf(child.pid ?? 0)
     socket.destroy()
-    const memoryMb = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
     expect(memoryMb).toBeGreaterThan(20)
     expect(memoryMb).toBeLessThan(300)
   },

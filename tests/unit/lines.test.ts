@@ -7,6 +7,12 @@ const roomFor =
   (capacity: number, reserve = 0) =>
   ({ isProbe = false }: Place, underWay: number) =>
     underWay < (isProbe ? capacity : capacity - reserve) || undefined
+/** As many seats as are left. */
+const seatIn = (room: { left: number }) => () => {
+  if (room.left === 0) return undefined
+  room.left -= 1
+  return true
+}
 const options = {
   ...{ userShare: 2, queueLimit: 8, silentAfterMs: 60_000 },
   ...{ seat: roomFor(4, 1) },
@@ -76,19 +82,14 @@ test('who waits too long is refused; where the database owes every answer, it is
 })
 
 test('a database that leaves no room although nothing is under way is away', async () => {
-  let room = 0
-  const seat = () => {
-    if (room === 0) return undefined
-    room -= 1
-    return true
-  }
-  const lines = new Lines({ ...options, silentAfterMs: 100, seat })
+  const room = { left: 0 }
+  const lines = new Lines({ ...options, silentAfterMs: 100, seat: seatIn(room) })
   const seated = enter(lines, 5000, { user: 'a' })
   const refused = expect(enter(lines, 200, { user: 'b' })).rejects.toMatchObject({
     kind: 'unavailable',
   })
   await new Promise((resolve) => setTimeout(resolve, 110))
-  room = 1
+  room.left = 1
   lines.admit()
   await seated
   await refused
@@ -109,16 +110,11 @@ test('whose client goes, or has gone, leaves the line', async () => {
 })
 
 test('room that comes about by itself goes to those who wait already, not to who asks next', async () => {
-  let room = 0
-  const seat = () => {
-    if (room === 0) return undefined
-    room -= 1
-    return true
-  }
-  const lines = new Lines({ ...options, seat })
+  const room = { left: 0 }
+  const lines = new Lines({ ...options, seat: seatIn(room) })
   const { turns } = enterAll(lines, ['a', 'b'])
   await settled()
-  room = 2
+  room.left = 2
   const { turns: later } = enterAll(lines, ['c'])
   await settled()
   expect([turns, later]).toEqual([['a', 'b'], []])
