@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { standingHeaders } from '#lib/http/answer'
+import { openToAll } from '#lib/http/cors'
 import { Problem, problemAnswer } from '#lib/http/errors'
 import { everyMethod } from '#lib/http/methods'
 
@@ -32,6 +33,7 @@ function answerAndClose(problem: Problem, socket: Duplex): void {
   const { status = 400, headers, body = '' } = problemAnswer(problem, requestId)
   const lines = Object.entries({
     ...standingHeaders,
+    ...openToAll,
     ...headers,
     'x-request-id': requestId,
     'content-length': Buffer.byteLength(body),

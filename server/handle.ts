@@ -5,7 +5,7 @@ import { isSet } from '#lib/config/env'
 import { answerPreflight, isPreflight } from '#lib/http/cors'
 import { methodNotAllowed, type RouteFile, serviceOptions } from '#lib/http/methods'
 import type { Params } from '#lib/http/request-context'
-import { malformedHost, malformedPath, nothingHere, refuse } from '#server/refusals'
+import { malformedPath, nothingHere, noValidUrl } from '#server/refusals'
 
 interface RouteMatch {
   readonly file: RouteFile
@@ -25,34 +25,38 @@ const findRoute = await loadRoutes()
 /** It imports prom-client, so it is loaded only if metrics are wanted. */
 const metrics = isSet('METRICS_TOKEN') ? await import('#server/metrics') : undefined
 
-/** Answers a request with the same route files as Next, and preflights like `middleware.ts`. */
-export async function handle(request: Request): Promise<Response> {
-  try {
-    return isPreflight(request) ? answerPreflight(request) : await route(request)
-  } catch (thrown) {
-    // An error that no handler catches would end the process, and every other request with it.
-    return await refuse(thrown)(request)
-  }
+/**
+ * Answers a request with the same route files as Next, and preflights like `middleware.ts`.
+ *
+ * @param url undefined if the request has no valid one
+ */
+export async function handle(request: Request, url: URL | undefined): Promise<Response> {
+  if (url === undefined) return await noValidUrl(request)
+  return isPreflight(request) ? answerPreflight(request) : await route(request, url)
 }
 
-function route(request: Request): Response | Promise<Response> {
-  const url = URL.parse(request.url)
-  if (url === null) return malformedHost(request)
+function route(request: Request, url: URL): Promise<Response> {
   const segments = readSegments(url)
   if (segments === undefined) return malformedPath(request)
   if (metrics !== undefined && segments.join('/') === 'metrics') {
-    return callMethod(request, metrics.metricsFile, {})
+    return callMethod(request, url, metrics.metricsFile, {})
   }
   if (request.method === 'OPTIONS' && segments.join('/') === '*') {
-    return serviceOptions(request, { params: Promise.resolve({}) })
+    return serviceOptions(request, { params: Promise.resolve({}), url })
   }
   const match = segments.includes('') ? undefined : findRoute(segments)
-  return match === undefined ? nothingHere(request) : callMethod(request, match.file, match.params)
+  if (match === undefined) return nothingHere(request)
+  return callMethod(request, url, match.file, match.params)
 }
 
-function callMethod(request: Request, file: RouteFile, params: Params): Promise<Response> {
+function callMethod(
+  request: Request,
+  url: URL,
+  file: RouteFile,
+  params: Params,
+): Promise<Response> {
   const { method } = request
-  const route = { params: Promise.resolve(params) }
+  const route = { params: Promise.resolve(params), url }
   const handler =
     file[method === 'HEAD' ? 'GET' : method] ??
     (file.OPTIONS?.allow === undefined ? nothingHere : methodNotAllowed(file.OPTIONS.allow))

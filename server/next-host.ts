@@ -7,6 +7,7 @@ import {
 import next from 'next'
 import { isSet, setVariable } from '#lib/config/env'
 import { refuse } from '#server/refusals'
+import { readUrl } from '#server/request-url'
 import { toListener } from '#server/to-listener'
 
 /** The methods that a route file can export. Next answers any other method with a 500. */
@@ -49,10 +50,12 @@ export async function startOnNext(): Promise<RequestListener> {
  * `/_next`, `/404` and the like are its own pages and its image optimizer, which this service does
  * not need.
  */
-function isForNext({ method = '', url = '' }: IncomingMessage, ownPaths: RegExp): boolean {
+function isForNext(request: IncomingMessage, ownPaths: RegExp): boolean {
+  const { method = '', url = '' } = request
   const [encodedPath = '', query = ''] = url.split('?', 2)
   const path = decode(encodedPath)
   return (
+    readUrl(request) !== undefined &&
     methodsOfNext.has(method) &&
     query.split('&', parametersOfNext + 1).length <= parametersOfNext &&
     path !== undefined &&

@@ -1,21 +1,19 @@
-import { Problem } from '#lib/http/errors'
+import { malformedUrl, Problem } from '#lib/http/errors'
 import { pathNotFound } from '#lib/http/methods'
-import { withRequest } from '#lib/http/with-request'
+import { noUrl, withRequest } from '#lib/http/with-request'
 
-/** The parameters that Next gives `[...path]`, so that the log shows that route for refusals. */
-const noParams = { params: Promise.resolve({ path: [] }) }
+/** The route that the log shows for a request that no route file handles: an unknown path. */
+const noRoute = { params: Promise.resolve({ path: [] }), url: noUrl }
 
 /** Makes a handler that answers with this error, for requests that no route file handles. */
 export function refuse(thrown: unknown): (request: Request) => Promise<Response> {
   const handler = withRequest(() => {
     throw thrown
   })
-  return (request) => handler(request, noParams)
+  return (request) => handler(request, noRoute)
 }
 
-export const malformedHost = refuse(
-  new Problem('malformed_request', 'The Host header is missing, or is no host.'),
-)
+export const noValidUrl = refuse(malformedUrl())
 
 export const malformedPath = refuse(
   new Problem('malformed_path', 'The path has a percent sign that encodes nothing.'),

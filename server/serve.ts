@@ -1,22 +1,19 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { env } from '#lib/config/env'
+import { log } from '#lib/log'
 import { isDraining, startDraining } from '#lib/service/draining'
 import { stop as stopService } from '#lib/service/start'
 import { refuseConnect, refuseConnection } from '#server/client-error'
-import { malformedHost } from '#server/refusals'
-import { toListener } from '#server/to-listener'
 import { inTurns } from '#server/turns'
 import { WatchedResponse } from '#server/waiting-answers'
-
-const refuseHost = toListener(malformedHost)
 
 const settings = {
   // Joins two Authorization headers into one, which is refused. Node would drop the second.
   joinDuplicateHeaders: true,
-  // `hasHost` checks it, so that the refusal is a problem document.
+  // `readUrl` checks it, so that the refusal is a problem document.
   requireHostHeader: false,
   // Closes the connection of a client that does not read its answer.
   ServerResponse: WatchedResponse,
@@ -41,7 +38,7 @@ const drainLimitMs = 30_000
 
 /**
  * Listens on `HOST` and `PORT`, and answers requests with `answer`. On SIGTERM it finishes the
- * requests under way and exits with 0. Both hosts use it, so they differ only in `answer`.
+ * requests under way and exits with 0. An error that nothing catches ends it the same way, with 1.
  *
  * @throws Error if it cannot listen there
  */
@@ -52,8 +49,7 @@ export async function serve(answer: RequestListener): Promise<void> {
     unused.delete(request.socket)
     // If the client kept using the connection, its next request could be cut off.
     if (isDraining()) response.setHeader('connection', 'close')
-    const listener = hasHost(request) ? answerInTurn : refuseHost
-    listener(request, response)
+    answerInTurn(request, response)
   })
   server.on('connection', (socket) => {
     unused.add(socket)
@@ -65,9 +61,19 @@ export async function serve(answer: RequestListener): Promise<void> {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   await listen(server)
 
-  const stop = () => shutDown(server, unused)
+  const stop = () => {
+    if (!isDraining()) void shutDown(server, unused)
+  }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+  // Nobody knows what state such an error leaves behind, so the process ends, but not the requests.
+  const end = (thrown: unknown) => {
+    log().error({ event: 'fault', code: 'internal_error', err: thrown })
+    process.exitCode = 1
+    stop()
+  }
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
 }
 
 async function listen(server: Server): Promise<void> {
@@ -78,12 +84,6 @@ async function listen(server: Server): Promise<void> {
   })
   const { port } = server.address() as AddressInfo
   console.log(`Todo API on http://${HOST ?? 'localhost'}:${port}`)
-}
-
-/** HTTP/1.1 requires one valid Host (RFC 9112, 3.2). Node joins two by a comma: not valid. */
-function hasHost({ headers: { host }, httpVersion }: IncomingMessage): boolean {
-  if (host === undefined) return httpVersion === '1.0'
-  return /^[^\s,/?#@\\]+$/.test(host) && URL.canParse(`http://${host}`)
 }
 
 /** @param unused the connections without a request, which browsers open in advance */
@@ -98,6 +98,9 @@ async function shutDown(server: Server, unused: ReadonlySet<Socket>): Promise<vo
   await Promise.race([closed, sleep(drainLimitMs)])
   clearInterval(sweep)
   server.closeAllConnections()
-  await stopService()
-  process.exit(0)
+  try {
+    await stopService()
+  } finally {
+    process.exit()
+  }
 }

@@ -6,7 +6,7 @@ const maxAgeSeconds = 7200
 const allowedHeaders =
   'authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id, x-requested-with, traceparent'
 const exposedHeaders =
-  'etag, link, location, idempotency-replayed, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id, www-authenticate'
+  'allow, etag, link, location, idempotency-replayed, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id, www-authenticate'
 
 /** Whether a browser asks if it may send the request of a page (Fetch standard). */
 export function isPreflight(request: Request): boolean {
@@ -30,6 +30,15 @@ export function answerPreflight(request: Request): Response {
   }
   return new Response(null, { status: 204, statusText: 'No Content', headers })
 }
+
+/**
+ * Lets every page read an answer that holds nothing of any user, where the request cannot be asked
+ * for its origin. Otherwise the page would see a network error.
+ */
+export const openToAll = {
+  'access-control-allow-origin': '*',
+  'access-control-expose-headers': exposedHeaders,
+} as const
 
 /** The headers that let a page of an allowed origin read the answer, also an error. */
 export function corsHeaders(request: Request): Readonly<Record<string, string>> | undefined {

@@ -128,6 +128,11 @@ export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number)
   })
 }
 
+/** A 400 for a request whose target and Host make no URL. */
+export function malformedUrl(): Problem {
+  return new Problem('malformed_request', 'The target or the Host header is missing or not valid.')
+}
+
 /** Turns anything that was thrown into the problem that the client gets. */
 export function toProblem(thrown: unknown): Problem {
   if (isProblem(thrown)) return thrown

@@ -9,6 +9,7 @@ import { type Handler, type RouteHandler, withRequest } from '#lib/http/with-req
 /** What an input is read from. */
 export interface InputSource {
   readonly request: Request
+  readonly url: URL
   readonly params: Params
   readonly caller: Caller
 }

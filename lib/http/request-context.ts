@@ -6,6 +6,8 @@ export type Params = Readonly<Record<string, string | string[] | undefined>>
 
 export interface RequestContext {
   readonly request: Request
+  /** The URL of the request. Nothing else may parse `request.url`, which can fail. */
+  readonly url: URL
   readonly params: Params
   readonly requestId: string
   /** In milliseconds of `performance.now()`. */

@@ -1,6 +1,6 @@
 /** What the pattern of a request is computed from. */
 interface Routed {
-  readonly request: Request
+  readonly url: URL
   readonly params: object
 }
 
@@ -9,8 +9,8 @@ interface Routed {
  * only names of folders and parameters, and nothing that a client made up, so the number of
  * patterns is limited.
  */
-export function routeOf({ request, params }: Routed): string {
-  const segments = decode(URL.parse(request.url)?.pathname)
+export function routeOf({ url, params }: Routed): string {
+  const segments = decode(url.pathname)
   if (segments === undefined) return unknownPath
   // From the right, because folders come first, and the id of a user may equal the name of a
   // folder.

@@ -34,10 +34,9 @@ export function parse<Schema extends z.ZodType>(
  * @throws Problem 422 if a known parameter is not valid, or if there are too many parameters
  */
 export function readQuery<Schema extends z.ZodType>(
-  request: Request,
+  { search, searchParams }: URL,
   schema: Schema,
 ): z.output<Schema> {
-  const { search, searchParams } = new URL(request.url)
   // Next removes empty parts between two separators, so they are not counted.
   const given = search
     .slice(1)

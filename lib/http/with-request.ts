@@ -8,21 +8,27 @@ import {
   transportSecurity,
 } from '#lib/http/answer'
 import { corsHeaders } from '#lib/http/cors'
-import { type Problem, problemAnswer, toProblem } from '#lib/http/errors'
+import { malformedUrl, type Problem, problemAnswer, toProblem } from '#lib/http/errors'
+import { lastResort } from '#lib/http/last-resort'
 import { type Params, type RequestContext, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
 import { log } from '#lib/log'
 import { startWithRequest } from '#lib/service/start'
 
-/** A method of a route file, as the hosts call it. Next gives no `params` if the path has none. */
+/**
+ * A method of a route file, as the hosts call it. Next gives no `params` if the path has none. Plain
+ * Node has parsed the URL already.
+ */
 export type RouteHandler = (
   request: Request,
-  route: { params: Promise<Params | undefined> },
+  route: { params: Promise<Params | undefined>; url?: URL },
 ) => Promise<Response>
 
 /** Answers a request, or throws the problem that it is answered with. */
 export type Handler<Context extends RequestContext> = (context: Context) => Answer | Promise<Answer>
 
+/** Stands for a URL that is not valid. */
+export const noUrl = new URL('http://invalid/')
 const plainId = /^[\w.:=/+@-]{1,128}$/
 
 /**
@@ -31,15 +37,27 @@ const plainId = /^[\w.:=/+@-]{1,128}$/
  */
 export function withRequest(handler: Handler<RequestContext>): RouteHandler {
   return async (request, route) => {
-    if (isBuiltOnVercel) await startWithRequest()
-    const context: RequestContext = {
-      request,
-      params: (await route.params) ?? {},
-      requestId: requestIdOf(request),
-      startedAt: performance.now(),
+    try {
+      if (isBuiltOnVercel) await startWithRequest()
+      const url = route.url ?? URL.parse(request.url)
+      const context: RequestContext = {
+        request,
+        url: url ?? noUrl,
+        params: (await route.params) ?? {},
+        requestId: requestIdOf(request),
+        startedAt: performance.now(),
+      }
+      const answer = url === null ? refuseUrl : handler
+      return await requests.tracePromise(() => respond(answer, context), context)
+    } catch (thrown) {
+      const { body, ...init } = lastResort(thrown)
+      return new Response(toBody(body), init)
     }
-    return await requests.tracePromise(() => respond(handler, context), context)
   }
+}
+
+function refuseUrl(): never {
+  throw malformedUrl()
 }
 
 async function respond(
@@ -52,7 +70,7 @@ async function respond(
   } catch (thrown) {
     answer = toAnswer(thrown, context)
   }
-  const { request, requestId, startedAt } = context
+  const { request, url, requestId, startedAt } = context
   const { status = 200, body = null } = answer
   const response = new Response(toBody(body), {
     status,
@@ -62,7 +80,7 @@ async function respond(
       ...standingHeaders,
       ...answer.headers,
       ...rateLimitHeaders(answer, context.permit),
-      ...(isSecure(request) && transportSecurity),
+      ...(isSecure(request, url) && transportSecurity),
       ...corsHeaders(request),
       'x-request-id': requestId,
     },
@@ -92,9 +110,10 @@ function requestIdOf(request: Request): string {
   return incoming !== null && plainId.test(incoming) ? incoming : crypto.randomUUID()
 }
 
-function isSecure(request: Request): boolean {
+/** Behind several proxies, the first of a list is the protocol that the client used. */
+function isSecure(request: Request, { protocol }: URL): boolean {
   const forwarded = request.headers.get('x-forwarded-proto')
-  return forwarded === null ? request.url.startsWith('https:') : /^https\b/.test(forwarded)
+  return forwarded === null ? protocol === 'https:' : /^https\b/.test(forwarded)
 }
 
 function logProblem({ code, status, detail, cause }: Problem, context: RequestContext) {

@@ -102,12 +102,12 @@ function tellLoss(err: unknown): void {
 }
 
 function describeRequest(context: RequestContext) {
-  const { request } = context
+  const { request, url } = context
   const route = routeOf(context)
   const attributes = {
     'http.request.method': request.method,
     'http.route': route,
-    'url.scheme': request.url.startsWith('https:') ? 'https' : 'http',
+    'url.scheme': url.protocol.slice(0, -1),
   }
   return [`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes }] as const
 }

@@ -20,7 +20,7 @@ import { preconditionFailed, toTask } from '#lib/tasks/task'
 
 /** What a request for a page asks for: the page, the user, and the conditions. */
 export interface PageRequest extends Conditions<EntityTags> {
-  readonly request: Request
+  readonly url: URL
   readonly userId: string
   readonly options: ListOptions
 }
@@ -34,8 +34,8 @@ export const pageRequest: Input<PageRequest> = {
 }
 
 /** Reads the input. A cursor of another list or user is refused like a made-up one. */
-function readPageRequest({ request, caller: { userId } }: InputSource): PageRequest {
-  const { cursor, ...query } = readQuery(request, ListTasksQuery)
+function readPageRequest({ request, url, caller: { userId } }: InputSource): PageRequest {
+  const { cursor, ...query } = readQuery(url, ListTasksQuery)
   const conditions = readConditions(request)
   const { sort, order } = query
   const after = cursor === undefined ? undefined : openCursor(cursor, { userId, sort, order })
@@ -43,7 +43,7 @@ function readPageRequest({ request, caller: { userId } }: InputSource): PageRequ
     throw parameterProblem('cursor', 'invalid_cursor', 'is not from the Link header of this list')
   }
   const withTotal = env().LIST_ENVELOPE !== 'array'
-  return { request, userId, options: { ...query, after, withTotal }, ...conditions }
+  return { url, userId, options: { ...query, after, withTotal }, ...conditions }
 }
 
 /**
@@ -81,12 +81,12 @@ function tagOf({ tasks, hasMore, total }: TaskPage): string {
  * The URL of the next page: the same query with another cursor. It is relative, because the service
  * may be behind a proxy.
  */
-function nextPage({ request, userId, options }: PageRequest, tasks: readonly TaskRow[]) {
+function nextPage({ url, userId, options }: PageRequest, tasks: readonly TaskRow[]) {
   const last = tasks.at(-1)
   if (last === undefined) return undefined
-  const { pathname, searchParams } = new URL(request.url)
+  const query = new URLSearchParams(url.search)
   const { sort, order } = options
   const { id, title, created_at: createdAt } = toTask(last)
-  searchParams.set('cursor', sealCursor({ createdAt, id, title }, { userId, sort, order }))
-  return `${pathname}?${searchParams}`
+  query.set('cursor', sealCursor({ createdAt, id, title }, { userId, sort, order }))
+  return `${url.pathname}?${query}`
 }

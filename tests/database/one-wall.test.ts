@@ -37,8 +37,9 @@ function withoutSecondWall(transport: Transport): Transport {
 }
 
 async function ask(as: string, method: string, path: string, body?: unknown, headers = {}) {
+  const url = new URL(`http://in-process/api/tasks${path}`)
   const response = await handle(
-    new Request(`http://in-process/api/tasks${path}`, {
+    new Request(url, {
       method,
       headers: {
         authorization: `Bearer ${await tokenFor(as)}`,
@@ -47,6 +48,7 @@ async function ask(as: string, method: string, path: string, body?: unknown, hea
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     }),
+    url,
   )
   const text = await response.text()
   return { status: response.status, headers: response.headers, text }

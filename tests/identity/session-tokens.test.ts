@@ -38,15 +38,20 @@ async function serve(variables: Record<string, string> = {}) {
   await (await import('#lib/service/database')).database()
 }
 
+function ask(path: string, init?: RequestInit): Promise<Response> {
+  const url = new URL(path, 'http://service')
+  return handle(new Request(url, init), url)
+}
+
 async function list(headers: Record<string, string>) {
-  const response = await handle(new Request('http://service/api/tasks', { headers }))
+  const response = await ask('/api/tasks', { headers })
   const body: { code?: string; detail?: string } = await response.json()
   return { status: response.status, code: body.code, detail: body.detail ?? '' }
 }
 
 /** The security schemes of the API document, all of which its paths take. */
 async function describedSchemes(): Promise<Record<string, { name?: string }>> {
-  const response = await handle(new Request('http://service/openapi.json'))
+  const response = await ask('/openapi.json')
   const { security, components } = await response.json()
   expect(security.flatMap(Object.keys)).toEqual(Object.keys(components.securitySchemes))
   return components.securitySchemes
@@ -167,8 +172,7 @@ describe('the session cookie', () => {
   test('gives way to a token in the header', async () => {
     const other = await signUp(issuer.url, 'bert')
     const headers = { ...cookie(visitor.cookieHeader()), ...bearer(await tokenFor(other.id)) }
-    const path = `http://service/api/${other.id}/tasks`
-    expect((await handle(new Request(path, { headers }))).status).toBe(200)
+    expect((await ask(`/api/${other.id}/tasks`, { headers })).status).toBe(200)
   })
 })
 

@@ -19,7 +19,8 @@ const headers = {
 
 async function ask(method: string, path: string, body: object): Promise<Response> {
   const init = { method, headers, body: JSON.stringify(body) }
-  return await handle(new Request(`http://localhost:8000${path}`, init))
+  const url = new URL(path, 'http://localhost:8000')
+  return await handle(new Request(url, init), url)
 }
 
 const { id }: { id: string } = await (await ask('POST', '/api/tasks', { title: 'Buy milk' })).json()

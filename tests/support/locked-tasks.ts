@@ -22,10 +22,16 @@ export async function whileTasksAreLocked(
   }
 }
 
+const waiting = `from pg_stat_activity
+  where wait_event_type = 'Lock' and datname = current_database()`
+
+/** Waits until a session waits for the lock. */
+export async function untilSomebodyWaits(databaseUrl: string): Promise<void> {
+  while ((await runSql(databaseUrl, `select pid ${waiting}`)).length === 0);
+}
+
 /** Ends the session that waits for the lock, as an administrator does, once there is one. */
 export async function endWaitingSession(databaseUrl: string): Promise<void> {
-  const waiting = `from pg_stat_activity
-    where wait_event_type = 'Lock' and datname = current_database()`
   let ended: unknown[] = []
   while (ended.length === 0) {
     ended = await runSql(databaseUrl, `select pg_terminate_backend(pid) ${waiting}`)

@@ -154,6 +154,12 @@ describe('the architecture', () => {
     ])
   })
 
+  test('parses the URL of a request once, where it enters (ADR 0066)', () => {
+    expect(offenders((_, source) => /\brequest\.url\b/.test(source))).toEqual([
+      'lib/http/with-request.ts',
+    ])
+  })
+
   test('recognises its own errors without their class, which Next has twice (ADR 0041)', () => {
     const classes = [...sources].flatMap(([file, source]) =>
       [...source.matchAll(/^(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name]) => [

@@ -1,0 +1,18 @@
+import { STATUS_CODES } from 'node:http'
+import { type Answer, standingHeaders } from '#lib/http/answer'
+import { openToAll } from '#lib/http/cors'
+import { Problem, problemAnswer } from '#lib/http/errors'
+import { log } from '#lib/log'
+
+/**
+ * The answer where even the answer to an error has failed. It reads nothing of the request, because
+ * reading the request may be what failed, and logs what was thrown under an id of its own.
+ */
+export function lastResort(thrown: unknown): Required<Answer> & { readonly statusText: string } {
+  const requestId = crypto.randomUUID()
+  log().error({ event: 'fault', code: 'internal_error', requestId, err: thrown })
+  const problem = new Problem('internal_error', 'Something went wrong on our side.')
+  const { status = 500, headers, body = '' } = problemAnswer(problem, requestId)
+  const all = { ...standingHeaders, ...openToAll, ...headers, 'x-request-id': requestId }
+  return { status, statusText: STATUS_CODES[status] ?? '', headers: all, body }
+}

@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { memoryMbOf } from '#bench/processes'
+import { type MutatedRequest, mutatedRequest, randomFrom } from '#tests/support/mutated-request'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { openSocket } from '#tests/support/raw'
+import { send } from '#tests/support/send'
+import { type Service, startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const count = Number(process.env['MUTATED_REQUESTS'] ?? 1000)
+const seed = Number(process.env['MUTATED_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
+const atOnce = 20
+const limitMs = 60_000
+
+const server = postgresAt(inject('postgresPort'))
+let service: Service
+
+beforeAll(async () => {
+  service = await startService('node', { DATABASE_URL: server.url(await createDatabase(server)) })
+})
+afterAll(() => service.stop('SIGKILL'))
+
+/** Sends a request, and returns everything that comes back until the connection is closed. */
+async function answersTo({ bytes, isWhole }: MutatedRequest): Promise<string> {
+  const socket = await openSocket(service.url)
+  let received = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk) => {
+    received += chunk
+    // What is answered and kept open is closed by the client.
+    if (withoutContinue(received) !== '') socket.end()
+  })
+  // A refusal resets the connection if something of the request is unread.
+  socket.on('error', () => {})
+  socket.setTimeout(limitMs, () => {
+    received += '(nothing for a minute)'
+    socket.destroy()
+  })
+  socket.write(bytes)
+  if (!isWhole) socket.end()
+  await once(socket, 'close')
+  return received
+}
+
+function withoutContinue(received: string): string {
+  return received.replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '')
+}
+
+/** What is wrong with the answers on one connection, undefined if nothing is. */
+function faultIn(received: string, { isWhole }: MutatedRequest): string | undefined {
+  let rest = withoutContinue(received)
+  if (rest === '') return isWhole ? 'there is no answer' : undefined
+  while (rest !== '') {
+    const [head] = rest.split('\r\n\r\n', 1)
+    const [, status = ''] = /^HTTP\/1\.1 (\d{3}) [A-Z]/.exec(rest) ?? []
+    if (head === undefined || status === '') return 'it is not an answer'
+    if (Number(status) >= 500) return `the status is ${status}`
+    const [, type = ''] = /\r\ncontent-type: (\S+)/i.exec(head) ?? []
+    const [, length = '0'] = /\r\ncontent-length: (\d+)/i.exec(head) ?? []
+    // A HEAD has no body, unless it is refused before its method is known.
+    const hasBody = rest.length > head.length + 4 && !rest.startsWith('HTTP/', head.length + 4)
+    const end = head.length + 4 + (hasBody ? Number(length) : 0)
+    const body = rest.slice(head.length + 4, end)
+    if (Number(status) >= 400) {
+      if (type !== 'application/problem+json') return `the type is ${type}`
+      if (hasBody && JSON.parse(body)['status'] !== Number(status)) return 'the document differs'
+    }
+    rest = rest.slice(end)
+  }
+  return undefined
+}
+
+test(`no mutated request of ${count} ends plain Node, is a 5xx, or has no answer (seed ${seed})`, {
+  timeout: limitMs + count * 100,
+}, async () => {
+  const random = randomFrom(seed)
+  const user = newUser()
+  const authorization = `Bearer ${await tokenFor(user)}`
+  let before: number | undefined
+  for (let sent = 0; sent < count; sent += atOnce) {
+    const requests = Array.from({ length: atOnce }, () => mutatedRequest(random, authorization))
+    const answers = await Promise.all(requests.map(answersTo))
+    for (const [index, received] of answers.entries()) {
+      const request = requests[index]
+      if (request === undefined) continue
+      const fault = faultIn(received, request)
+      expect(
+        fault,
+        `${JSON.stringify(request.bytes.toString('latin1'))}\n${received}`,
+      ).toBeUndefined()
+    }
+    expect(service.process.exitCode).toBeNull()
+    expect((await send(service.url, 'GET', '/api/tasks?limit=1', user)).status).toBe(200)
+    before ??= memoryMbOf(service.process.pid ?? 0)
+  }
+  expect(service.output()).not.toContain('"event":"fault"')
+  expect(memoryMbOf(service.process.pid ?? 0) - (before ?? 0)).toBeLessThan(200)
+})
+
+test('a Host that is no URL and a target that needs work is a 400 on every method and path', async () => {
+  const odd = ['1.2.3.4.5', 'a:99999', '0x1.2.3.4.5', '[1:2]', 'a%2fb']
+  for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS', 'TRACE']) {
+    for (const path of ['/health/.', '/api/tasks/%2e%2e', '/docs\\', '/"', '/nope']) {
+      for (const host of odd) {
+        const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+        const request = { bytes, isWhole: true }
+        const received = await answersTo(request)
+        expect(received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
+        expect(faultIn(received, request)).toBeUndefined()
+      }
+    }
+  }
+  expect((await send(service.url, 'GET', '/health')).status).toBe(200)
+})

@@ -1,0 +1,233 @@
+/** Requests that are almost HTTP, made at random from a seed. */
+
+export interface MutatedRequest {
+  readonly bytes: Buffer
+  /** Whether the server has all it needs to answer. If not, the client must end its side. */
+  readonly isWhole: boolean
+}
+
+export type Random = () => number
+
+/** A generator of numbers from 0 to 1 (mulberry32), the same for the same seed. */
+export function randomFrom(seed: number): Random {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
+const oddMethods = ['get', 'GETT', 'CONNECT', 'G\0T', 'PRI', 'SOURCE', 'M-SEARCH', 'QUERY', '']
+const paths = [
+  '/',
+  '/health',
+  '/api/tasks',
+  '/api/tasks/1/complete',
+  '/api/alice',
+  '/docs',
+  '/nope',
+]
+const oddParts = [
+  ...['.', '..', '/.', '/..', '/./..//', '%2e', '%2E%2e', '%2f', '%', '%z', '%ff', '%00', '\\'],
+  ...['"', "'", '<', '>', '`', '{', '}', '|', '^', '#', '#a?b', '?', '??', '?a=%', '?a=b&a=c', ';'],
+  ...['//', '///', '@', ':', ':80', '*', '\x7f', '\xe9', '\xff\xfe', '?__proto__=1', '?status=x'],
+  ...['?cursor=%00', '?limit=1e9', '/constructor', '/__proto__', `/${'a'.repeat(5000)}`, '?&&&='],
+]
+const absolutes = [
+  ...['http://localhost', 'https://localhost', 'HTTP://LOCALHOST', 'http://1.2.3.4.5', 'http://'],
+  ...[
+    'http://a:99999',
+    'http://user:pw@localhost',
+    'ftp://localhost',
+    'javascript:',
+    'localhost:80',
+  ],
+  ...[
+    'http:/localhost',
+    'http:\\\\localhost',
+    'http://[::1',
+    'http://[::1]',
+    'mailto:a@b',
+    'data:,',
+  ],
+]
+const hosts = ['localhost', 'localhost:8000', '127.0.0.1', '[::1]', 'api.example.com', 'LOCALHOST.']
+const oddHosts = [
+  ...[
+    '1.2.3.4.5',
+    '1.2.3.999',
+    '0x7f.1',
+    'a:99999',
+    'a:',
+    ':80',
+    'a:b',
+    '[::1',
+    '[1:2]',
+    '::1',
+    '[',
+  ],
+  ...[
+    'a/b',
+    'a@b',
+    'a?b',
+    'a#b',
+    'a\\b',
+    'a b',
+    'a%2fb',
+    'a%',
+    '%00',
+    'xn--',
+    'xn--a',
+    '..',
+    '.',
+    '-',
+  ],
+  ...[
+    'a..b',
+    'a_b',
+    'ä.example',
+    '\xff',
+    '\x01',
+    'localhost, evil',
+    '',
+    '*',
+    'a<b',
+    'a|b',
+    'a^b',
+    '9e9',
+  ],
+]
+const headers = [
+  ...['Accept: */*', 'X-Request-Id: 1', 'X-Request-Id: \xe9', 'Expect: 100-continue', 'Expect: x'],
+  ...[
+    'Origin: http://localhost:3000',
+    'Origin: null',
+    'Origin: \x80',
+    'Cookie: a=b; a="',
+    'Cookie: =',
+  ],
+  ...[
+    'Authorization: Bearer',
+    'Authorization: Bearer x.y.z',
+    'Authorization: Basic eA==',
+    'Range: x',
+  ],
+  ...[
+    'If-None-Match: *',
+    'If-Match: "',
+    'If-Match: W/"1"',
+    'Idempotency-Key: \xff',
+    'Accept: \x00',
+  ],
+  ...[
+    'X-Forwarded-Host: [',
+    'X-Forwarded-Proto: https, http',
+    'X-Forwarded-For: ,,',
+    'Forwarded: =',
+  ],
+  ...['Upgrade: websocket', 'Upgrade: h2c', 'Connection: upgrade', 'Connection: close, x', 'TE: x'],
+  ...[
+    'Content-Type: text/plain',
+    'Content-Type: application/json',
+    'Content-Encoding: gzip',
+    ': x',
+  ],
+  ...[
+    'Access-Control-Request-Method: PUT',
+    'traceparent: 00-x',
+    'Bad Name: x',
+    'NoColon',
+    ' folded',
+  ],
+  ...[
+    'Host: evil.example',
+    'Transfer-Encoding: gzip',
+    'Transfer-Encoding: chunked, x',
+    'Trailer: x',
+  ],
+  ...['Content-Length: -1', 'Content-Length: 1, 1', 'Content-Length: 0x1', 'Content-Length: +1'],
+]
+const bodies = [
+  '',
+  '{}',
+  '{"title":"x"}',
+  '{"title":',
+  '[]',
+  '\0',
+  '\xff\xfe',
+  '"',
+  '{"completed":1}',
+]
+const chunked = [
+  ['0\r\n\r\n', true],
+  ['2\r\n{}\r\n0\r\n\r\n', true],
+  ['D\r\n{"title":"x"}\r\n0\r\nTrailer: x\r\n\r\n', true],
+  ['2;a=b\r\n{}\r\n0\r\n\r\n', true],
+  ['2\n{}\n0\n\n', false],
+  ['zz\r\n{}\r\n', false],
+  ['-1\r\n', false],
+  ['ffffffffffffffffff\r\n', false],
+  ['5\r\n{}', false],
+  ['2\r\n{}0\r\n\r\n', false],
+] as const
+
+/** Makes a request from pieces, of which each may be odd, and sometimes changes some of its bytes. */
+export function mutatedRequest(random: Random, authorization: string): MutatedRequest {
+  const pick = <Piece>(from: readonly Piece[]): Piece =>
+    from[Math.floor(random() * from.length)] as Piece
+  const chance = (share: number) => random() < share
+  const method = pick(chance(0.9) ? methods : oddMethods)
+  const version = chance(0.95)
+    ? 'HTTP/1.1'
+    : pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1', ''])
+  const lines = [`${method} ${targetFrom(pick, chance)} ${version}`]
+  const oddHost = chance(0.3) ? pick(oddHosts) : pick(hosts)
+  if (chance(0.95)) lines.push(`Host: ${oddHost}`)
+  if (chance(0.5)) lines.push(`Authorization: ${authorization}`)
+  for (let added = 0; chance(0.5) && added < 6; added += 1) lines.push(pick(headers))
+  let isWhole = true
+  let body = ''
+  if (chance(0.3)) {
+    body = pick(bodies)
+    const claimed = body.length + (chance(0.2) ? pick([-1, 1, 100, 1e9, 1e21]) : 0)
+    isWhole = claimed <= body.length
+    lines.push(`Content-Length: ${claimed}`)
+  } else if (chance(0.2)) {
+    ;[body, isWhole] = pick(chunked)
+    lines.push(pick(['Transfer-Encoding: chunked', 'transfer-encoding:CHUNKED', 'TE: chunked']))
+  }
+  const bytes = Buffer.from(
+    [...lines, '', body].join(pick(['\r\n', '\r\n', '\r\n', '\n'])),
+    'latin1',
+  )
+  if (chance(0.15)) {
+    return { bytes: withOtherBytes(bytes, random), isWhole: false }
+  }
+  return { bytes, isWhole }
+}
+
+function targetFrom(
+  pick: <Piece>(from: readonly Piece[]) => Piece,
+  chance: (share: number) => boolean,
+): string {
+  if (chance(0.05)) return pick(['*', '', ' ', 'health', '/ /', '/\t', '?', '#', '\\', '.', '//'])
+  let target = pick(paths)
+  while (chance(0.5)) target += pick(oddParts)
+  if (chance(0.15)) target = pick(absolutes) + target
+  return target
+}
+
+/** Changes, removes or repeats up to three bytes. */
+function withOtherBytes(bytes: Buffer, random: Random): Buffer {
+  const changed = [...bytes]
+  for (let left = 1 + Math.floor(random() * 3); left > 0; left -= 1) {
+    const at = Math.floor(random() * changed.length)
+    const removed = random() < 0.6 ? 1 : 0
+    const added = random() < 0.6 ? [Math.floor(random() * 256)] : []
+    changed.splice(at, removed, ...added)
+  }
+  return Buffer.from(changed)
+}
