@@ -6,7 +6,7 @@ export type Params = Readonly<Record<string, string | string[] | undefined>>
 
 export interface RequestContext {
   readonly request: Request
-  /** The URL of the request. Nothing else may parse `request.url`, which can fail. */
+  /** The URL of the request, parsed where it entered: parsing it again could fail. */
   readonly url: URL
   readonly params: Params
   readonly requestId: string
