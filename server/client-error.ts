@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { standingHeaders } from '#lib/http/answer'
 import { openToAll } from '#lib/http/cors'
@@ -8,24 +8,58 @@ import { everyMethod } from '#lib/http/methods'
 /** How long a client has to read the refusal and close its side of the connection. */
 const lingerMs = 1000
 
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+/** The latest request of each connection. */
+const exchanges = new WeakMap<Duplex, Exchange>()
+
+/** Notes a request as the latest of its connection, for `refuseConnection`. */
+export function rememberExchange(request: IncomingMessage, response: ServerResponse): void {
+  exchanges.set(request.socket, { request, response })
+}
+
 /**
  * Answers a request that Node's parser refuses, for example because its headers are too large. The
- * answer is a problem document, as for every error. The connection is closed after it.
+ * answer is a problem document, as for every error. The connection is closed after it, and after
+ * the answers that are under way on it: the client would read a refusal as a part of them.
  */
 export function refuseConnection(error: Error & { code?: string }, socket: Duplex): void {
-  // While an earlier answer is being sent, the client would read the refusal as a part of it.
-  const isFree = socket.writable && socket.writableLength === 0
-  if (isFree && error.code !== 'ECONNRESET') answerAndClose(toProblem(error.code), socket)
-  else socket.destroy()
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const latest = exchanges.get(socket)
+  if (latest === undefined || isExpected(latest, socket)) {
+    answerAndClose(toProblem(error.code), socket)
+  } else afterAnswer(latest.response, () => closeSoon(socket))
 }
 
 /** Refuses CONNECT, which asks a proxy for a tunnel. Node passes it on as a bare socket. */
 export function refuseConnect(socket: Duplex): void {
   const headers = { allow: everyMethod }
-  answerAndClose(
-    new Problem('method_not_allowed', `CONNECT is not one of ${everyMethod}.`, { headers }),
-    socket,
-  )
+  const detail = `CONNECT is not one of ${everyMethod}.`
+  const refuse = () =>
+    answerAndClose(new Problem('method_not_allowed', detail, { headers }), socket)
+  const latest = exchanges.get(socket)
+  if (latest === undefined) refuse()
+  else afterAnswer(latest.response, refuse)
+}
+
+/**
+ * Whether a refusal is the answer that the client expects next: what cannot be read is the rest of
+ * the latest request, which has no answer yet, or comes when that has its answer.
+ */
+function isExpected({ request, response }: Exchange, socket: Duplex): boolean {
+  if (request.complete) return response.writableFinished
+  return !response.headersSent && response.socket === socket
+}
+
+function afterAnswer(response: ServerResponse, act: () => void): void {
+  if (response.writableFinished) act()
+  else response.once('close', act)
 }
 
 function answerAndClose(problem: Problem, socket: Duplex): void {
@@ -39,8 +73,14 @@ function answerAndClose(problem: Problem, socket: Duplex): void {
     'content-length': Buffer.byteLength(body),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}`)
+  socket.write([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
+  closeSoon(socket)
+}
+
+/** Closes the connection when the client has read what was sent, or after a while. */
+function closeSoon(socket: Duplex): void {
   socket.on('error', () => socket.destroy())
-  socket.end([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
+  socket.end()
   setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 

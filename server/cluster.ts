@@ -2,9 +2,12 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { env } from '#lib/config/env'
 
+/** What keeps one worker from starting may pass; what keeps several of them does not. */
+const mostFailedStarts = 3
+
 /**
  * Runs this program in `count` processes that share the port, to use as many cores. A worker that
- * dies is replaced. If a worker cannot start, all of them end, because no other could start either.
+ * dies is replaced. If workers cannot start, several times in a row, all of them end with that code.
  */
 export async function superviseWorkers(count: number): Promise<void> {
   if (env().DATABASE_URL.startsWith('pglite:')) {
@@ -14,6 +17,7 @@ export async function superviseWorkers(count: number): Promise<void> {
     process.exit(1)
   }
   const hasListened = new WeakSet<Worker>()
+  let failedStarts = 0
   let stopping = false
   // It imports prom-client, so it is loaded only if metrics are wanted.
   if (env().METRICS_TOKEN !== undefined) {
@@ -24,10 +28,12 @@ export async function superviseWorkers(count: number): Promise<void> {
 
   cluster.on('listening', (worker) => {
     hasListened.add(worker)
+    failedStarts = 0
   })
   cluster.on('exit', (worker, code) => {
     if (stopping) return
-    if (hasListened.has(worker)) {
+    if (!hasListened.has(worker)) failedStarts += 1
+    if (failedStarts < mostFailedStarts) {
       cluster.fork()
       return
     }

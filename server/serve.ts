@@ -6,7 +6,7 @@ import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 import { isDraining, startDraining } from '#lib/service/draining'
 import { stop as stopService } from '#lib/service/start'
-import { refuseConnect, refuseConnection } from '#server/client-error'
+import { refuseConnect, refuseConnection, rememberExchange } from '#server/client-error'
 import { inTurns } from '#server/turns'
 import { WatchedResponse } from '#server/waiting-answers'
 
@@ -17,8 +17,9 @@ const settings = {
   requireHostHeader: false,
   // Closes the connection of a client that does not read its answer.
   ServerResponse: WatchedResponse,
-  // Longer than the minute that proxies usually wait, so that the proxy closes an idle connection.
-  keepAliveTimeout: 65_000,
+  // Load balancers keep idle connections for up to 600 s. If the service closed one first, the
+  // balancer could send a request on it at that moment, and would answer 502.
+  keepAliveTimeout: 620_000,
   // Headers have at most 16 KiB and bodies 64 KiB, which a client can send in this time.
   headersTimeout: 15_000,
   requestTimeout: 30_000,
@@ -47,8 +48,7 @@ export async function serve(answer: RequestListener): Promise<void> {
   const answerInTurn = inTurns(answer)
   const server = createServer(settings, (request, response) => {
     unused.delete(request.socket)
-    // If the client kept using the connection, its next request could be cut off.
-    if (isDraining()) response.setHeader('connection', 'close')
+    rememberExchange(request, response)
     answerInTurn(request, response)
   })
   server.on('connection', (socket) => {

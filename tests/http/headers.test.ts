@@ -31,6 +31,10 @@ describe('Strict-Transport-Security', () => {
   test.each([
     ['https', true],
     ['http', false],
+    ['https, http', true],
+    ['http, https', false],
+    ['https,http', true],
+    ['httpsx', false],
   ])('behind a proxy that was asked over %s: %s', async (protocol, isThere) => {
     const answer = await call('GET', '/health', { headers: { 'x-forwarded-proto': protocol } })
     expect(answer.headers.has('strict-transport-security')).toBe(isThere)

@@ -1,0 +1,233 @@
+import { once } from 'node:events'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { startFaultProxy } from '#tests/support/fault-proxy'
+import { newKey, startKeyServer } from '#tests/support/key-server'
+import { holdTasks, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { openSocket } from '#tests/support/raw'
+import { send } from '#tests/support/send'
+import { launch, type Service, startService } from '#tests/support/service'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+// The fixed times are up to half a minute.
+vi.setConfig({ testTimeout: 120_000 })
+
+const server = postgresAt(inject('postgresPort'))
+/** What a busy machine may add to a limit: less than the next larger limit is away. */
+const slackMs = 8000
+
+let databaseUrl: string
+let service: Service
+let issuer: Awaited<ReturnType<typeof startKeyServer>>
+
+beforeAll(async () => {
+  databaseUrl = server.url(await createDatabase(server))
+  issuer = await startKeyServer()
+  service = await startService('node', {
+    DATABASE_URL: databaseUrl,
+    DATABASE_TIMEOUT_MS: '30000',
+    BETTER_AUTH_URL: issuer.url,
+    LOG_LEVEL: 'info',
+  })
+})
+afterAll(async () => {
+  await service.stop('SIGKILL')
+  await issuer.stop()
+})
+
+async function headOf(method: string, path: string, ...further: string[]): Promise<string> {
+  const authorization = `Authorization: Bearer ${await tokenFor(newUser())}`
+  return [`${method} ${path} HTTP/1.1`, 'Host: localhost', authorization, ...further, '', ''].join(
+    '\r\n',
+  )
+}
+
+/** The time from now until everything has arrived and the connection is closed. */
+async function timed(socket: Socket): Promise<{ answer: string; afterMs: number }> {
+  const startedAt = performance.now()
+  const answer = await text(socket)
+  return { answer, afterMs: performance.now() - startedAt }
+}
+
+describe.concurrent('a connection', () => {
+  test('is refused within 3 s of 15 s for its headers and 30 s for its body, and kept when idle', async () => {
+    const [headers, body, idle] = await Promise.all([
+      openSocket(service.url),
+      openSocket(service.url),
+      openSocket(service.url),
+    ])
+    headers.write('GET /health HTTP/1.1\r\nHost: localhost\r\n')
+    body.write(`${await headOf('POST', '/api/tasks', 'Content-Length: 100')}{`)
+    idle.write(await headOf('GET', '/health'))
+    const [ofHeaders, ofBody] = await Promise.all([timed(headers), timed(body)])
+    const late = /^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"request_timeout"/
+    expect(ofHeaders.answer).toMatch(late)
+    expect(ofHeaders.afterMs).toBeLessThan(18_000 + slackMs)
+    expect(ofBody.answer).toMatch(late)
+    expect(ofBody.afterMs).toBeLessThan(33_000 + slackMs)
+    // Meanwhile this one was idle for longer than Node's own 5 s, or a minute's share of it.
+    const [first] = await once(idle.setEncoding('latin1'), 'data')
+    expect(first).toMatch(/\r\nKeep-Alive: timeout=620\r\n/)
+    idle.write(await headOf('GET', '/health', 'Connection: close'))
+    expect(await text(idle)).toMatch(/^HTTP\/1.1 200 OK/)
+  })
+
+  test.each([
+    ['garbage', 'BLAH\r\n\r\n'],
+    ['a tunnel', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
+    ['headers that are too large', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+  ])(
+    'with %s behind a request whose answer is under way has that answer first, whole',
+    async (kind, rest) => {
+      const url = server.url(await createDatabase(server))
+      await using own = await startService('node', {
+        DATABASE_URL: url,
+        DATABASE_TIMEOUT_MS: '30000',
+      })
+      await send(own.url, 'GET', '/api/tasks', newUser())
+      await whileTasksAreLocked(url, async (release) => {
+        const socket = await openSocket(own.url)
+        const answer = text(socket)
+        socket.write(await headOf('GET', '/api/tasks'))
+        await untilSomebodyWaits(url)
+        socket.write(rest)
+        // It has been read once a later request on another connection is answered.
+        await send(own.url, 'GET', '/health')
+        await release()
+        const received = await answer
+        expect(received).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\n\[\](?:HTTP|$)/)
+        const others = received.match(/HTTP\/1.1 \d{3}/g)?.slice(1)
+        expect(others).toEqual(kind === 'a tunnel' ? ['HTTP/1.1 405'] : [])
+      })
+    },
+  )
+
+  test.each([
+    ['431', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+    ['400', 'BLAH\r\n\r\n'],
+    ['405', 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'],
+  ])('is refused with a %s by the parser so that every page can read it', async (status, bytes) => {
+    const socket = await openSocket(service.url)
+    socket.write(bytes)
+    const answer = await text(socket)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*"status":${status},`))
+    expect(answer).toMatch(/\r\naccess-control-allow-origin: \*\r\n/)
+    expect(answer).toMatch(/\r\naccess-control-expose-headers: allow, [^\r]*x-request-id/)
+  })
+
+  test('whose client goes while its token is verified ends its request, with a line in the log', async () => {
+    const key = await newKey('slow')
+    issuer.state.keys = [key.jwk]
+    issuer.state.status = 0
+    const before = issuer.requests.length
+    const requestId = crypto.randomUUID()
+    const socket = await openSocket(service.url)
+    socket.write(
+      [
+        'POST /api/tasks HTTP/1.1',
+        'Host: localhost',
+        `Authorization: Bearer ${await key.sign(newUser())}`,
+        `X-Request-Id: ${requestId}`,
+        'Content-Length: 100',
+        '',
+        '{"title":',
+      ].join('\r\n'),
+    )
+    await vi.waitFor(() => expect(issuer.requests.length).toBeGreaterThan(before), 30_000)
+    socket.destroy()
+    issuer.state.status = 200
+    const lines = () =>
+      service
+        .output()
+        .split('\n')
+        .filter((line) => line.includes(requestId))
+    await vi.waitFor(() => expect(lines().join()).toContain('"event":"request"'), 20_000)
+  })
+})
+
+describe('SIGTERM', () => {
+  test('makes every later answer say Connection: close, also of what was under way', async () => {
+    const url = server.url(await createDatabase(server))
+    await using leaving = await startService('node', {
+      DATABASE_URL: url,
+      DATABASE_TIMEOUT_MS: '30000',
+    })
+    const agent = new Agent({ keepAlive: true })
+    const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
+    const ask = async (path: string): Promise<IncomingMessage> => {
+      const [answer] = await once(get(leaving.url + path, { agent, headers }), 'response')
+      answer.resume()
+      return answer
+    }
+    expect((await ask('/api/tasks')).headers.connection).toBe('keep-alive')
+    const release = await holdTasks(url)
+    const underWay = ask('/api/tasks')
+    await untilSomebodyWaits(url)
+    leaving.process.kill('SIGTERM')
+    const answers: (string | undefined)[] = []
+    let isReady = true
+    while (isReady) {
+      const ready = await ask('/health/ready')
+      isReady = ready.statusCode === 200
+      if (!isReady) answers.push(ready.headers.connection)
+    }
+    await release()
+    answers.push((await underWay).headers.connection)
+    expect(answers).toEqual(['close', 'close'])
+    expect(await leaving.ended).toBe(0)
+  })
+
+  test('while the network to the database is silent ends within the limit for connecting', async () => {
+    const proxy = await startFaultProxy(server.port)
+    try {
+      const url = postgresAt(proxy.port).url(await createDatabase(server))
+      await using leaving = await startService('node', { DATABASE_URL: url })
+      expect((await send(leaving.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
+      proxy.mode = 'stall'
+      const startedAt = performance.now()
+      leaving.process.kill('SIGTERM')
+      expect(await leaving.ended).toBe(0)
+      // A second of notice, 3 s for connecting, and far less than the 30 s of the drain.
+      expect(performance.now() - startedAt).toBeLessThan(4000 + slackMs)
+    } finally {
+      await proxy.close()
+    }
+  })
+})
+
+async function databaseWithoutWalls(): Promise<string> {
+  const url = server.url(await createDatabase(server))
+  await using migrating = await startService('node', { DATABASE_URL: url })
+  await migrating.stop()
+  await runSql(url, 'alter table tasks disable row level security')
+  return url
+}
+
+describe('with WORKERS=2', () => {
+  test.each([
+    ['the port is in use', async () => ({ PORT: new URL(service.url).port }), 'EADDRINUSE'],
+    [
+      'the walls are not proven',
+      async () => ({ DATABASE_URL: await databaseWithoutWalls() }),
+      'Row-level security on tasks is off',
+    ],
+  ])('the service ends with 1 after a few tries where %s', async (_, env, reason) => {
+    const refused = launch('node', {
+      PORT: '0',
+      DATABASE_URL: databaseUrl,
+      WORKERS: '2',
+      ...(await env()),
+    })
+    const ended = await Promise.race([refused.ended, sleep(60_000, 'still running')])
+    await refused.stop('SIGKILL')
+    expect(ended, refused.output()).toBe(1)
+    const tries = refused.output().split('The service cannot start:').length - 1
+    expect(tries).toBeGreaterThan(0)
+    expect(tries).toBeLessThanOrEqual(6)
+    expect(refused.output()).toContain(reason)
+  })
+})

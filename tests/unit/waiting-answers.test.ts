@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { afterEach, expect, test, vi } from 'vitest'
+import { WatchedResponse } from '#server/waiting-answers'
+
+const megabyte = 2 ** 20
+let server: Server | undefined
+
+afterEach(() => {
+  server?.closeAllConnections()
+  server?.close()
+})
+
+async function serve(listener: RequestListener): Promise<(requests: number) => Promise<Socket>> {
+  server = createServer({ ServerResponse: WatchedResponse }, listener).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return async (requests) => {
+    const socket = connect(port, '127.0.0.1')
+    await once(socket, 'connect')
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(requests))
+    return socket
+  }
+}
+
+test('unread answers count by the bytes that they have, however many writes they came in', async () => {
+  const started: unknown[] = []
+  const connectAndAsk = await serve((_, response) => {
+    started.push(response.setHeader('connection', 'close'))
+    for (let part = 0; part < 12; part += 1) response.write(Buffer.alloc(megabyte))
+    response.end()
+  })
+  // 24 MiB of the 32 that all may have: whoever counted a part twice would give the first up.
+  const clients = [await connectAndAsk(1), await connectAndAsk(1)]
+  await vi.waitFor(() => expect(started).toHaveLength(2), 30_000)
+  const received = await Promise.all(clients.map((client) => buffer(client)))
+  for (const bytes of received) expect(bytes.length).toBeGreaterThan(12 * megabyte)
+})
+
+test('beyond 32 MiB the oldest unread answer is given up, and the others arrive', async () => {
+  const connectAndAsk = await serve((_, response) => {
+    response.setHeader('connection', 'close')
+    response.write(Buffer.alloc(12 * megabyte))
+    response.end()
+  })
+  const clients: Socket[] = []
+  for (let asked = 0; asked < 3; asked += 1) {
+    const client = await connectAndAsk(1)
+    // Its answer has begun, so that the order is known.
+    await once(client, 'readable')
+    clients.push(client)
+  }
+  const [oldest, ...others] = await Promise.all(
+    clients.map((client) => buffer(client).catch(() => Buffer.alloc(0))),
+  )
+  expect(oldest?.length).toBeLessThan(12 * megabyte)
+  for (const bytes of others) expect(bytes.length).toBeGreaterThan(12 * megabyte)
+})
+
+test('what a client leaves behind is freed, also an answer that waits behind another', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const answers: WeakRef<object>[] = []
+  const connectAndAsk = await serve((_, response) => {
+    answers.push(new WeakRef(response))
+    // The first never ends, so that the second waits behind it.
+    response.write(Buffer.alloc(megabyte))
+  })
+  const client = await connectAndAsk(2)
+  await vi.waitFor(() => expect(answers).toHaveLength(2), 30_000)
+  client.destroy()
+  const left = () => {
+    collect()
+    return answers.filter((answer) => answer.deref() !== undefined).length
+  }
+  // Looked for each second; it must not take until the time to read an answer is over, 30 s.
+  await vi.waitFor(() => expect(left()).toBe(0), { timeout: 15_000, interval: 500 })
+})
