@@ -18,7 +18,8 @@ COPY app app
 COPY lib lib
 COPY db db
 COPY server server
-COPY scripts/migrate.ts scripts/adopt.ts scripts/adoption-report.ts scripts/
+COPY scripts/migrate.ts scripts/
+COPY tools/adopt tools/adopt
 # Everything belongs to root, so the service cannot change its own code.
 USER node
 EXPOSE 8000

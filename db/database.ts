@@ -1,5 +1,4 @@
 import { DatabaseError, isDatabaseError } from '#db/errors'
-import { hasUser, type Inspection, inspectTables } from '#db/inspection'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
@@ -45,10 +44,6 @@ export interface OpenDatabase {
   makeReady(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
   isReady(): Promise<boolean>
-  /** The state of the tables, for the doctor; see `inspectTables`. */
-  inspect(): Promise<Inspection>
-  /** Whether the users table has a user, for the doctor; see `hasUser`. */
-  hasUser(userId: string): Promise<boolean | undefined>
   close(): Promise<void>
 }
 
@@ -85,8 +80,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
       proveIsolation(transport, limits, (proof) => {
         userIdType = proof.userIdType
       }),
-    inspect: () => inspectTables(transport, { users: usersTable, sessions: sessionsTable }, limits),
-    hasUser: (userId) => hasUser(transport, usersTable, userId, limits),
     close: () => transport.close(),
   }
 }

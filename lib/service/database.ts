@@ -40,15 +40,10 @@ export function database(): Promise<OpenDatabase> {
   return shared.todoDatabase
 }
 
-/**
- * Opens the database of the process as it is, for a program that must not change anything: it does
- * not migrate, and proves nothing. Only PGlite makes its folder, which it cannot do without.
- */
-export async function openUnprepared(): Promise<OpenDatabase> {
-  const opened = await openFromEnvironment()
+/** Makes a database that is open already the one of the process. */
+export function setDatabase(opened: OpenDatabase): void {
   shared.todoDatabase = Promise.resolve(opened)
   shared.todoOpenDatabase = opened
-  return opened
 }
 
 /**
@@ -107,7 +102,10 @@ export async function closeDatabase(): Promise<void> {
   await opened?.close()
 }
 
-/** Opens the database without migrating it or proving isolation, for a command that closes it. */
+/**
+ * Opens the database without migrating it or proving isolation, for a command that closes it. Only
+ * PGlite makes its folder, which it cannot do without.
+ */
 export async function openFromEnvironment(): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import type { AdoptRequest } from '#db/adopt/plan'
-import { problemKinds, repairableKinds } from '#db/adopt/problems'
 import { adoptIn } from '#tests/support/adopt'
 import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import type { AdoptRequest } from '#tools/adopt/plan'
+import { problemKinds, repairableKinds } from '#tools/adopt/problems'
 
 const uuid = '0f5b6f0a-8e0c-4f34-9f6e-2f1c3f0f9a11'
 let opened: TestDatabase

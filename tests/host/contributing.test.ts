@@ -22,7 +22,7 @@ import { startService } from '#tests/support/service'
 const execute = promisify(execFile)
 const page = readFileSync('CONTRIBUTING.md', 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'todo-contributing-'))
-const sources = '{app,bench,db,lib,scripts,server,tests}/**/*.{ts,js,json}'
+const sources = '{app,bench,db,lib,scripts,server,tests,tools}/**/*.{ts,js,json}'
 
 // Each is a program or two, all at once.
 vi.setConfig({ testTimeout: 120_000 })

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { type Adoption, adopt } from '#db/adopt/adopt'
-import type { AdoptRequest } from '#db/adopt/plan'
 import type { OpenDatabase } from '#db/database'
 import { compileCache } from '#tests/support/compile-cache'
 import { testSecret } from '#tests/support/secret'
+import { type Adoption, adopt } from '#tools/adopt/adopt'
+import type { AdoptRequest } from '#tools/adopt/plan'
 
 /** Starts `npm run db:adopt` on a database, without waiting for it. */
 export function startAdopt(url: string, parameters: readonly string[], env = {}) {
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['scripts/adopt.ts', ...parameters], {
+  const child = spawn(process.execPath, ['tools/adopt/main.ts', ...parameters], {
     env: {
       PATH,
       ...compileCache,

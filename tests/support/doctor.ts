@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { vi } from 'vitest'
-import type { Question } from '#lib/doctor/examine'
 import { compileCache } from '#tests/support/compile-cache'
 import { runSql } from '#tests/support/postgres'
+import type { Question } from '#tools/doctor/examine'
 import packageJson from '../../package.json' with { type: 'json' }
 
 export type Environment = Record<string, string | undefined>
@@ -39,7 +39,7 @@ export async function diagnose(env: Environment, question: Question) {
   for (const [name, value] of Object.entries({ NODE_ENV: 'production', ...env })) {
     vi.stubEnv(name, value)
   }
-  const { examine } = await import('#lib/doctor/examine')
+  const { examine } = await import('#tools/doctor/examine')
   const checks = await examine(question)
   vi.unstubAllEnvs()
   return { checks, failures: checks.filter(({ ok }) => !ok) }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { mapColumns } from '#db/adopt/column-mapping'
+import { mapColumns } from '#tools/adopt/column-mapping'
 
 const column = (name: string, type: string, category: string) => ({
   name,

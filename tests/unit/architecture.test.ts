@@ -3,7 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
 const files = [
-  ...globSync('{app,lib,db,server,scripts}/**/*.ts'),
+  ...globSync('{app,lib,db,server,scripts,tools}/**/*.ts'),
   ...['middleware.ts', 'instrumentation.ts', 'next.config.ts'],
 ]
 const sources = new Map(files.map((file) => [file, readFileSync(file, 'utf8')]))
@@ -33,10 +33,6 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
     isFor: 'the resource',
     mayImport: ['lib/auth', 'lib/http', 'lib', 'lib/config', 'db'],
   },
-  'lib/doctor': {
-    isFor: 'why a frontend is refused',
-    mayImport: ['lib/auth', 'lib/service', 'lib/http', 'lib', 'lib/config', 'db'],
-  },
   'lib/openapi': {
     isFor: 'the API document and its pages',
     mayImport: ['lib/service', 'lib/http', 'lib/config'],
@@ -44,6 +40,7 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
   app: { isFor: 'a file for each path', mayImport: ['lib', 'lib/*', 'db'] },
   server: { isFor: 'the hosts of our own', mayImport: ['lib', 'lib/*'] },
   scripts: { isFor: 'the commands', mayImport: ['lib', 'lib/*', 'db'] },
+  tools: { isFor: 'programs beside the service', mayImport: ['lib', 'lib/*', 'db'] },
   'middleware.ts': { isFor: 'preflights on Next', mayImport: ['lib/http'] },
   'instrumentation.ts': { isFor: 'the start on Next', mayImport: ['lib/service'] },
   'next.config.ts': { isFor: 'the build', mayImport: [] },
@@ -134,7 +131,7 @@ describe('the architecture', () => {
     expect(
       offenders(
         (file, source) =>
-          !file.startsWith('db/') &&
+          !/^(?:db|tools)\//.test(file) &&
           importsOf(source).some((name) => /^(kysely|pg$|@neon|@electric)/.test(name)),
       ),
     ).toEqual([])

@@ -29,7 +29,7 @@ test('every npm script that a page names exists', () => {
 const frontendFiles = ['lib/api.ts', 'lib/token.ts']
 
 test('every file that a page names exists', () => {
-  const file = /`((?:app|lib|db|server|scripts|bench|tests|docs)\/[^`\s*{<]+\.\w+)`/g
+  const file = /`((?:app|lib|db|server|scripts|tools|bench|tests|docs)\/[^`\s*{<]+\.\w+)`/g
   const missing = pages.flatMap((path) =>
     Array.from(read(path).matchAll(file), ([, name = '']) => name).filter(
       (name) => !existsSync(name) && !frontendFiles.includes(name),

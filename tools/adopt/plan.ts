@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import { type ColumnMapping, mapColumns } from '#db/adopt/column-mapping'
-import type { Judgement } from '#db/adopt/judged-rows'
-import type { ProblemKind } from '#db/adopt/problems'
-import { type Survey, surveyRows } from '#db/adopt/survey'
-import { findTable, foreignKeys, type TableFacts, viewsOn } from '#db/adopt/table-facts'
-import { findUsers, type UsersFacts } from '#db/adopt/users-facts'
 import { quoteTableName, type TableName } from '#db/table-name'
+import { type ColumnMapping, mapColumns } from '#tools/adopt/column-mapping'
+import type { Judgement } from '#tools/adopt/judged-rows'
+import type { ProblemKind } from '#tools/adopt/problems'
+import { type Survey, surveyRows } from '#tools/adopt/survey'
+import { findTable, foreignKeys, type TableFacts, viewsOn } from '#tools/adopt/table-facts'
+import { findUsers, type UsersFacts } from '#tools/adopt/users-facts'
 
 /** What an operator asks for. */
 export interface AdoptRequest {

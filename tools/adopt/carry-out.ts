@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import { type Judgement, judgedRows, taskColumns, taskValues } from '#db/adopt/judged-rows'
-import { keepTable } from '#db/adopt/keep-table'
-import type { AdoptRequest, Plan } from '#db/adopt/plan'
-import type { Survey } from '#db/adopt/survey'
 import { migrateWithin } from '#db/migrate'
 import { callerRole } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
+import { type Judgement, judgedRows, taskColumns, taskValues } from '#tools/adopt/judged-rows'
+import { keepTable } from '#tools/adopt/keep-table'
+import type { AdoptRequest, Plan } from '#tools/adopt/plan'
+import type { Survey } from '#tools/adopt/survey'
 
 /** What an adoption has done. */
 export interface Done {

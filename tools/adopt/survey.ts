@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
-import { type Judgement, judgedRows } from '#db/adopt/judged-rows'
-import { type ProblemKind, problemKinds } from '#db/adopt/problems'
 import { quoteTableName } from '#db/table-name'
+import { type Judgement, judgedRows } from '#tools/adopt/judged-rows'
+import { type ProblemKind, problemKinds } from '#tools/adopt/problems'
 
 /** Counts of the rows of the old table. */
 export interface Survey {

@@ -1,6 +1,5 @@
 import { isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
-import type { TimeLimits } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { Statement, Transport } from '#db/transports/transport'
 
@@ -61,16 +60,17 @@ const migrations = {
 export async function inspectTables(
   transport: Transport,
   names: { readonly users: TableName; readonly sessions: TableName },
-  limits: TimeLimits,
+  timeoutMs: number,
 ): Promise<Inspection> {
   const parameters = [quoteTableName(names.users), quoteTableName(names.sessions)]
-  const [found = [], likely = []] = await read(transport, limits, [
+  const [found = [], likely = []] = await read(transport, timeoutMs, [
     { sql: tables, parameters },
     { sql: issuers, parameters: [] },
   ])
   const row = found[0] ?? {}
   return {
-    isMigrated: textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, limits)),
+    isMigrated:
+      textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, timeoutMs)),
     users: tableOf(row, 'users', 'usersId'),
     sessions: tableOf(row, 'sessions', 'sessionsUserId'),
     owners: tableOf(row, 'owners', 'tasksUserId'),
@@ -91,11 +91,11 @@ export async function hasUser(
   transport: Transport,
   users: TableName,
   userId: string,
-  limits: TimeLimits,
+  timeoutMs: number,
 ): Promise<boolean | undefined> {
   const sql = `select exists (select from ${quoteTableName(users)} where id = $1) as found`
   try {
-    const [rows = []] = await read(transport, limits, [{ sql, parameters: [userId] }])
+    const [rows = []] = await read(transport, timeoutMs, [{ sql, parameters: [userId] }])
     return rows[0]?.['found'] === true
   } catch (error) {
     if (isDatabaseError(error) && error.kind === 'unknown_user') return undefined
@@ -103,9 +103,9 @@ export async function hasUser(
   }
 }
 
-async function hasMigrated(transport: Transport, limits: TimeLimits): Promise<boolean> {
+async function hasMigrated(transport: Transport, timeoutMs: number): Promise<boolean> {
   try {
-    const [rows = []] = await read(transport, limits, [migrations])
+    const [rows = []] = await read(transport, timeoutMs, [migrations])
     return rows[0]?.['migrated'] === true
   } catch (error) {
     // The role of the requests has the right to ask. If the role is missing, `proveIsolation` says
@@ -115,9 +115,9 @@ async function hasMigrated(transport: Transport, limits: TimeLimits): Promise<bo
   }
 }
 
-async function read(transport: Transport, limits: TimeLimits, statements: readonly Statement[]) {
+async function read(transport: Transport, timeoutMs: number, statements: readonly Statement[]) {
   const guard = { sql: readOnly, parameters: [] }
-  const [, ...results] = await transport.transaction([guard, ...statements], limits.deadlineMs)
+  const [, ...results] = await transport.transaction([guard, ...statements], timeoutMs)
   return results
 }
 

@@ -1,12 +1,17 @@
 /** `npm run db:adopt` brings over the tasks of the backend that this one replaces; see docs/adopting.md. */
 import { parseArgs } from 'node:util'
-import { type Adoption, adopt } from '#db/adopt/adopt'
-import { isProblemKind, type ProblemKind, problemKinds, repairableKinds } from '#db/adopt/problems'
 import { readTableName } from '#db/table-name'
 import { env, withoutPassword } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
 import { isOutage, openFromEnvironment } from '#lib/service/database'
-import { describeDone, describePlan } from '#scripts/adoption-report'
+import { type Adoption, adopt } from '#tools/adopt/adopt'
+import {
+  isProblemKind,
+  type ProblemKind,
+  problemKinds,
+  repairableKinds,
+} from '#tools/adopt/problems'
+import { describeDone, describePlan } from '#tools/adopt/report'
 
 const usage = `npm run db:adopt                       shows what it would do, and changes nothing
 npm run db:adopt -- --yes              does it

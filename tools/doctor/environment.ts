@@ -1,5 +1,5 @@
 import { env, hasValue, withoutPassword } from '#lib/config/env'
-import { type Check, failedAsTold, passed } from '#lib/doctor/check'
+import { type Check, failedAsTold, passed } from '#tools/doctor/check'
 
 const name = 'environment'
 

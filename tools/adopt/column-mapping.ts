@@ -1,4 +1,4 @@
-import type { Column } from '#db/adopt/table-facts'
+import type { Column } from '#tools/adopt/table-facts'
 
 /** The columns of the old table that fill the columns of `tasks`. */
 export interface ColumnMapping {

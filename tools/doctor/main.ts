@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util'
 import { hasValue } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
-import { examine } from '#lib/doctor/examine'
+import { examine } from '#tools/doctor/examine'
 
 const { values } = parseArgs({
   options: {

@@ -1,12 +1,12 @@
 import type { OpenDatabase } from '#db/database'
 import { isDatabaseError } from '#db/errors'
-import type { Inspection } from '#db/inspection'
 import { listTaskRows } from '#db/tasks/list-tasks'
 import { authenticate } from '#lib/auth/authenticate'
 import { env, withoutPassword } from '#lib/config/env'
-import { type Check, failed, passed } from '#lib/doctor/check'
-import type { Credential } from '#lib/doctor/credential'
 import { toProblem } from '#lib/http/errors'
+import { type Check, failed, passed } from '#tools/doctor/check'
+import type { Credential } from '#tools/doctor/credential'
+import { hasUser, type Inspection } from '#tools/doctor/inspection'
 
 const firstPage = { sort: 'created', order: 'desc', limit: 1, withTotal: false } as const
 
@@ -58,7 +58,10 @@ async function checkUser(userId: string, { opened, inspection }: Evidence): Prom
     return passed(name, `${userId}, not looked up`)
   }
   const table = inspection.users.name
-  const found = await opened.hasUser(userId).catch(toUnreadable)
+  const { USERS_TABLE, DATABASE_TIMEOUT_MS } = env()
+  const found = await hasUser(opened.transport, USERS_TABLE, userId, DATABASE_TIMEOUT_MS).catch(
+    toUnreadable,
+  )
   if (found === 'unreadable') {
     return passed(name, `${userId}, not looked up: the login has no right to ${table}`)
   }

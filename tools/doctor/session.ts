@@ -2,8 +2,8 @@ import type { OpenDatabase } from '#db/database'
 import { readSessionCookie, sessionCookieName } from '#lib/auth/session-cookie'
 import { isAuthentic, readSignedToken } from '#lib/auth/session-token'
 import { env, withoutPassword } from '#lib/config/env'
-import { type Check, failed, passed } from '#lib/doctor/check'
-import type { Credential } from '#lib/doctor/credential'
+import { type Check, failed, passed } from '#tools/doctor/check'
+import type { Credential } from '#tools/doctor/credential'
 
 const jwtInstead = 'send a JWT: authClient.token()'
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { findTable, foreignKeys, type TableFacts } from '#db/adopt/table-facts'
 import { quoteTableName, type TableName } from '#db/table-name'
+import { findTable, foreignKeys, type TableFacts } from '#tools/adopt/table-facts'
 
 /** The users table of `USERS_TABLE`, as far as the adoption needs it. */
 export interface UsersFacts {

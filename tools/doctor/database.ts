@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs'
 import type { OpenDatabase } from '#db/database'
 import { isDatabaseError } from '#db/errors'
-import type { Inspection } from '#db/inspection'
 import { latestMigration } from '#db/migrate'
 import { env, withoutPassword } from '#lib/config/env'
-import { type Check, codesOf, failed, failedAsTold, passed } from '#lib/doctor/check'
-import { isServiceReady } from '#lib/doctor/running-service'
-import { migrationRemedy } from '#lib/doctor/tables'
-import { openUnprepared } from '#lib/service/database'
+import { openFromEnvironment, setDatabase } from '#lib/service/database'
+import { type Check, codesOf, failed, failedAsTold, passed } from '#tools/doctor/check'
+import { type Inspection, inspectTables } from '#tools/doctor/inspection'
+import { isServiceReady } from '#tools/doctor/running-service'
+import { migrationRemedy } from '#tools/doctor/tables'
 
 /** The database for the later checks. Its parts are absent if it cannot be asked. */
 export interface Look {
@@ -33,8 +33,11 @@ export async function checkDatabase(): Promise<Look> {
     return { checks: [failed('database', `${folder} is not there yet`, 'npm run db:migrate')] }
   }
   try {
-    const opened = await openUnprepared()
-    const inspection = await opened.inspect()
+    const opened = await openFromEnvironment()
+    // The code that serves requests, which gives the verdict, must find it without migrating it.
+    setDatabase(opened)
+    const { USERS_TABLE: users, SESSIONS_TABLE: sessions, DATABASE_TIMEOUT_MS: timeoutMs } = env()
+    const inspection = await inspectTables(opened.transport, { users, sessions }, timeoutMs)
     const checks = [
       passed('database', `${url} answers`),
       inspection.isMigrated

@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { ColumnMapping } from '#db/adopt/column-mapping'
-import type { ProblemKind } from '#db/adopt/problems'
-import type { Column } from '#db/adopt/table-facts'
 import { quoteTableName, type TableName } from '#db/table-name'
+import type { ColumnMapping } from '#tools/adopt/column-mapping'
+import type { ProblemKind } from '#tools/adopt/problems'
+import type { Column } from '#tools/adopt/table-facts'
 
 /** The tables, columns and options by which rows are judged. */
 export interface Judgement {

@@ -1,6 +1,6 @@
 import { fetchKeySet } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/config/env'
-import { type Check, codesOf, failed, passed } from '#lib/doctor/check'
+import { type Check, codesOf, failed, passed } from '#tools/doctor/check'
 
 /** The keys that the issuer publishes now, undefined if they cannot be fetched. */
 export interface Keys {

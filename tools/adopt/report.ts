@@ -1,10 +1,10 @@
 /** What `npm run db:adopt` prints. */
-import type { Done } from '#db/adopt/carry-out'
-import type { Judgement } from '#db/adopt/judged-rows'
-import type { Plan } from '#db/adopt/plan'
-import { type ProblemMeaning, problemMeanings } from '#db/adopt/problems'
-import type { Problem, Survey } from '#db/adopt/survey'
-import type { Column } from '#db/adopt/table-facts'
+import type { Done } from '#tools/adopt/carry-out'
+import type { Judgement } from '#tools/adopt/judged-rows'
+import type { Plan } from '#tools/adopt/plan'
+import { type ProblemMeaning, problemMeanings } from '#tools/adopt/problems'
+import type { Problem, Survey } from '#tools/adopt/survey'
+import type { Column } from '#tools/adopt/table-facts'
 
 const number = (count: number) => count.toLocaleString('en')
 const rows = (count: number) => `${number(count)} ${count === 1 ? 'row' : 'rows'}`

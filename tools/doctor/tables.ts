@@ -1,6 +1,6 @@
-import type { FoundTable, Inspection } from '#db/inspection'
 import { env } from '#lib/config/env'
-import { type Check, failed, passed } from '#lib/doctor/check'
+import { type Check, failed, passed } from '#tools/doctor/check'
+import type { FoundTable, Inspection } from '#tools/doctor/inspection'
 
 /** Whether `USERS_TABLE` and `SESSIONS_TABLE` are the tables that Better Auth keeps. */
 export function checkTables(inspection: Inspection): Check[] {

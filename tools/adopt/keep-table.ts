@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import type { Plan } from '#db/adopt/plan'
 import { quoteTableName } from '#db/table-name'
+import type { Plan } from '#tools/adopt/plan'
 
 /** The longest name that Postgres keeps, in bytes. */
 const nameBytes = 63

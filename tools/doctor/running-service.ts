@@ -1,6 +1,6 @@
 import { env } from '#lib/config/env'
-import { type Check, failed, passed } from '#lib/doctor/check'
 import { allowedOrigin } from '#lib/http/cors'
+import { type Check, failed, passed } from '#tools/doctor/check'
 
 const timeoutMs = 5000
 

@@ -1,8 +1,8 @@
 import { isSignedWithSecret } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
-import { type Check, failed, passed } from '#lib/doctor/check'
-import type { Credential } from '#lib/doctor/credential'
-import type { Issuer, Keys } from '#lib/doctor/key-set'
+import { type Check, failed, passed } from '#tools/doctor/check'
+import type { Credential } from '#tools/doctor/credential'
+import type { Issuer, Keys } from '#tools/doctor/key-set'
 
 type Jwt = Extract<Credential, { kind: 'JWT' }>
 

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
-import { carryOut, type Done } from '#db/adopt/carry-out'
-import { type AdoptRequest, findOldTable, makePlan, type Plan } from '#db/adopt/plan'
-import { findTable, type TableFacts } from '#db/adopt/table-facts'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { isRace, lockSchema, openSessions } from '#db/migrate'
 import { quoteTableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
+import { carryOut, type Done } from '#tools/adopt/carry-out'
+import { type AdoptRequest, findOldTable, makePlan, type Plan } from '#tools/adopt/plan'
+import { findTable, type TableFacts } from '#tools/adopt/table-facts'
 
 /** The limit for one statement. 100,000 rows take seconds, and a person watches the command. */
 const statementMs = 30 * 60_000
