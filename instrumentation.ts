@@ -5,7 +5,7 @@
  */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME === 'nodejs' && process.env.BUILT_ON_VERCEL !== '1') {
-    const { startOrExit } = await import('#lib/service/start')
-    await startOrExit(Number(process.env.PORT) || undefined)
+    const { startOnNextOrExit } = await import('#lib/service/start')
+    await startOnNextOrExit(Number(process.env.PORT) || undefined)
   }
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { hostOnPglite } from './tests/support/on-pglite.ts'
 import Order from './tests/support/order.ts'
 import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
@@ -25,7 +26,7 @@ const withFuzz = { ...suite, include: ['tests/{http,fuzz}/**/*.test.ts'] }
 
 /**
  * The suite of failures: it speaks HTTP to the service, started as in production on the project's
- * host, and breaks the world around it. A new file in it runs on every host.
+ * host, and breaks the world around it. A new file in it runs on plain Node and in Vercel's function.
  */
 function failuresOn(host: Host, ...setUp: string[]) {
   return {
@@ -54,8 +55,9 @@ export default defineConfig({
       {
         test: {
           ...withFuzz,
-          name: 'next',
-          globalSetup: ['tests/support/build.ts', 'tests/support/next-on-pglite.ts'],
+          name: `${hostOnPglite} on pglite`,
+          globalSetup: ['tests/support/on-pglite.ts'],
+          provide: { host: hostOnPglite },
         },
       },
       {
@@ -96,11 +98,17 @@ export default defineConfig({
         },
       },
       failuresOn('node'),
-      failuresOn('next', 'tests/support/build.ts'),
       {
         test: {
           ...failuresOn('vercel', 'tests/support/vercel-build.ts').test,
           ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
+        },
+      },
+      // What Next's two copies of a module could break (ADR 0041): Vercel's function has but one.
+      {
+        test: {
+          ...failuresOn('next', 'tests/support/build.ts').test,
+          include: ['tests/failures/{away-at-start,one-service,traces}.test.ts'],
         },
       },
       // `next dev` serves one process in a folder, so it runs the one file that needs no second one.

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { globSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { secret } from '#bench/data'
 import { bun, fastapi, go } from '#bench/other-languages'
@@ -45,12 +45,16 @@ export function targetsFor(
     ...{ DATABASE_URL: databaseUrl, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
     ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
-  const onNode = { command: [node, 'server/main.ts'], env }
+  const onNode = { command: [node, 'server/main.js'], env }
+  // Before version 0.2.0 the program had another name.
+  const ofBase = ['server/main.js', 'server/main.ts'].find((file) =>
+    existsSync(join(`${base}`, file)),
+  )
   const onNext = {
-    ...{ command: [node, 'server/main.ts', 'next'], env },
+    ...{ command: [node, nextBin, 'start'], env },
     ...{ build: buildNext, versions: () => [`Next ${versionOf('next')}`] },
   }
-  const onBase = { ...onNode, folder: base ?? '' }
+  const onBase = { ...onNode, command: [node, ofBase ?? ''], folder: base ?? '' }
   const onCounting = { ...onNode, env: { ...env, ...counting } }
   const fastify = (name: string, driver: string, env: Target['env']) => ({
     ...{ name, title: `Fastify, \`${driver}\``, env },

@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { env, isDevelopment } from '#lib/config/env'
+import { EnvironmentError, env, isDevelopment } from '#lib/config/env'
 import { rememberPeers } from '#lib/http/peer'
 import { log } from '#lib/log'
 import { startServerTiming } from '#lib/observability/server-timing'
 import { closeDatabase, database, isOutage } from '#lib/service/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
-import { refuseIgnoredSettings } from '#lib/service/own-server'
 
 /** How long the shutdown waits for the receiver of traces. */
 const lastSpansMs = 3000
 
-/** Global, because on Next `instrumentation.ts` starts the service, and the server stops it. */
-const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promise<void> }
+let endTracing: (() => Promise<void>) | undefined
 
 /**
  * Prepares the service on every host: checks the environment, migrates, and proves isolation. If
@@ -19,7 +17,7 @@ const shared = globalThis as typeof globalThis & { todoEndTracing?: () => Promis
  *
  * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
-export async function start(port = env().PORT): Promise<void> {
+async function start(port = env().PORT): Promise<void> {
   await startWatching()
   await startDatabase()
   if (isDevelopment()) await printWelcome(port)
@@ -27,12 +25,11 @@ export async function start(port = env().PORT): Promise<void> {
 
 /** Checks the environment, and starts everything that observes requests, before the first one. */
 async function startWatching(): Promise<void> {
-  refuseIgnoredSettings()
   if (isDevelopment()) startServerTiming()
   if (env().RATE_LIMIT_ADDRESS !== undefined) rememberPeers()
   if (env().OTEL_EXPORTER_OTLP_ENDPOINT !== undefined) {
     const { startTracing } = await import('#lib/observability/tracing')
-    shared.todoEndTracing = startTracing()
+    endTracing = startTracing()
   }
   if (env().BETTER_AUTH_URL === undefined) {
     log().warn({
@@ -53,14 +50,23 @@ async function startDatabase(): Promise<void> {
 
 /** Ends what `start` began, after the last request: sends the last spans, closes the database. */
 export async function stop(): Promise<void> {
-  await Promise.race([shared.todoEndTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
+  await Promise.race([endTracing?.(), sleep(lastSpansMs, undefined, { ref: false })])
   await closeDatabase()
 }
 
 /** Runs `start`. If it fails, prints what is wrong and what to do, and ends the process. */
-export async function startOrExit(port?: number): Promise<void> {
+export async function startOrExit(): Promise<void> {
   await orExit(async () => {
     ensureDevelopmentSecret()
+    await start()
+  })
+}
+
+/** The same where Next listens, on `port`. It refuses what only the server of `npm start` supports. */
+export async function startOnNextOrExit(port: number | undefined): Promise<void> {
+  await orExit(async () => {
+    ensureDevelopmentSecret()
+    refuseIgnoredSettings()
     await start(port)
   })
 }
@@ -73,10 +79,22 @@ let starting: Promise<void> | undefined
  */
 export function startWithRequest(): Promise<void> {
   starting ??= orExit(async () => {
+    refuseIgnoredSettings()
     await startWatching()
     void orExit(startDatabase)
   })
   return starting
+}
+
+function refuseIgnoredSettings(): void {
+  const { METRICS_TOKEN, WORKERS } = env()
+  const ignored = [
+    ...(METRICS_TOKEN === undefined ? [] : ['METRICS_TOKEN']),
+    ...(WORKERS === 1 ? [] : ['WORKERS']),
+  ]
+  if (ignored.length === 0) return
+  const lines = ignored.map((name) => `${name} works with npm start alone. Unset it here.`)
+  throw new EnvironmentError(lines.join('\n'))
 }
 
 async function orExit(action: () => Promise<void>): Promise<void> {

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeAll, describe, expect, inject, test } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { describe, expect, inject, test } from 'vitest'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
@@ -10,15 +9,13 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 
-beforeAll(() => buildNext())
-
-describe.each(['node', 'next'] as const)('SIGTERM on the %s host', (host) => {
+describe('SIGTERM', () => {
   test.each(['1', '2'])(
     'under load answers every request that is under way and refuses later ones, with WORKERS=%s',
     { timeout: 60_000 },
     async (workers) => {
       const url = server.url(await createDatabase(server))
-      const leaving = await startService(host, {
+      const leaving = await startService('node', {
         DATABASE_URL: url,
         DATABASE_TIMEOUT_MS: '30000',
         WORKERS: workers,
@@ -45,7 +42,7 @@ describe.each(['node', 'next'] as const)('SIGTERM on the %s host', (host) => {
 
   test('does not wait for a connection on which nothing was ever sent', async () => {
     const url = server.url(await createDatabase(server))
-    const leaving = await startService(host, { DATABASE_URL: url })
+    const leaving = await startService('node', { DATABASE_URL: url })
     const { hostname, port } = new URL(leaving.url)
     const silent = connect(Number(port), hostname)
     await once(silent, 'connect')

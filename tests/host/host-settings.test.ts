@@ -4,12 +4,12 @@ import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest
 import { buildNext } from '#tests/support/build'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { type Host, launch, type Service, startService } from '#tests/support/service'
+import { hasVercel } from '#tests/support/vercel-build'
 
 // `next dev` compiles as it goes.
 vi.setConfig({ testTimeout: 120_000 })
 
 const server = postgresAt(inject('postgresPort'))
-const hosts: Host[] = ['node', 'next', 'next dev']
 /** Copies of the sources for `next dev`, which locks the folder that it serves. */
 const copies: string[] = []
 let running: Service | undefined
@@ -65,7 +65,7 @@ async function statusesOf({ url }: Service, addresses: string[]): Promise<number
 // Linux alone has 127.0.0.2 without being told.
 const isLinux = process.platform === 'linux'
 
-test.each(hosts)(
+test.each(['node', 'next dev'] as const)(
   '%s listens on HOST alone, and RATE_LIMIT_ADDRESS counts by the peer, whatever a header says',
   async (host) => {
     const service = await start(host, { HOST: '127.0.0.1', RATE_LIMIT_ADDRESS: '2/3600' })
@@ -77,7 +77,6 @@ test.each(hosts)(
 
 test.each([
   ['node', true],
-  ['next', true],
   ['next dev', false],
 ] as const)(
   'without HOST %s listens on every address: %s; behind a trusted proxy an IPv6 client counts by its /64',
@@ -91,12 +90,24 @@ test.each([
   },
 )
 
-test('next dev does not start with settings that it would ignore, and says what to do', async () => {
-  const ignored = { METRICS_TOKEN: 'a token for the tests', WORKERS: '2' }
-  const env = { PORT: '0', DATABASE_URL: 'pglite://', ...ignored }
-  const refused = launch('next dev', env, folderFor('next dev'))
-  expect(await refused.ended).toBe(1)
-  for (const name of Object.keys(ignored)) {
-    expect(refused.output()).toContain(`${name} works with npm start and npm run serve.`)
-  }
-})
+const ignored = { METRICS_TOKEN: 'a token for the tests', WORKERS: '2' }
+
+test.each(['next', 'next dev'] as const)(
+  '%s does not start with settings that it would ignore, and says what to do',
+  async (host) => {
+    const env = { PORT: '0', DATABASE_URL: 'pglite://', ...ignored }
+    const refused = launch(host, env, folderFor(host))
+    expect(await refused.ended).toBe(1)
+    for (const name of Object.keys(ignored)) {
+      expect(refused.output()).toContain(`${name} works with npm start alone.`)
+    }
+  },
+)
+
+test.skipIf(!hasVercel).each(Object.keys(ignored) as (keyof typeof ignored)[])(
+  'a function on Vercel does not start with %s',
+  async (name) => {
+    const env = { DATABASE_URL: 'postgres://127.0.0.1:9/todo', [name]: ignored[name] }
+    await expect(startService('vercel', env)).rejects.toThrow(`${name} works with npm start alone.`)
+  },
+)

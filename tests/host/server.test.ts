@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { buildNext } from '#tests/support/build'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket, sendRaw } from '#tests/support/raw'
 import { launch, type Service, startService } from '#tests/support/service'
@@ -11,20 +10,18 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 
-beforeAll(() => buildNext())
-
 /** The most that Linux lets wait, whatever a server asks for; elsewhere the test cannot tell. */
 const somaxconn = Number(
   existsSync('/proc/sys/net/core/somaxconn') &&
     readFileSync('/proc/sys/net/core/somaxconn', 'utf8'),
 )
 
-describe.each(['node', 'next'] as const)('the %s host', (host) => {
+describe('plain Node', () => {
   let service: Service
 
   beforeAll(async () => {
     const url = server.url(await createDatabase(server))
-    service = await startService(host, { DATABASE_URL: url, LOG_LEVEL: 'info' })
+    service = await startService('node', { DATABASE_URL: url, LOG_LEVEL: 'info' })
   })
   afterAll(() => service.stop('SIGKILL'))
 
@@ -239,7 +236,7 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
   )
 
   test('refuses several workers on PGlite, and says what to do', async () => {
-    const refused = launch(host, { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
+    const refused = launch('node', { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
     expect(await refused.ended).toBe(1)
     expect(refused.output()).toContain('WORKERS needs a Postgres server')
   })
@@ -247,7 +244,7 @@ describe.each(['node', 'next'] as const)('the %s host', (host) => {
   test('ends with an error where its address is in use', async () => {
     const { port } = new URL(service.url)
     const url = server.url(await createDatabase(server))
-    const second = launch(host, { PORT: port, DATABASE_URL: url })
+    const second = launch('node', { PORT: port, DATABASE_URL: url })
     await once(second.process, 'close')
     expect(second.process.exitCode).toBe(1)
     expect(second.output()).toContain('The service cannot start:\n')

@@ -32,14 +32,16 @@ export interface Service {
 
 const commands: Record<Host, string[]> = {
   'next dev': ['scripts/next.ts', 'dev'],
-  next: ['server/main.ts', 'next'],
-  node: ['server/main.ts'],
+  // Needs `buildNext` before. Next reads PORT from the environment alone, not from `.env`.
+  next: ['node_modules/next/dist/bin/next', 'start'],
+  node: ['server/main.js'],
   // Needs `buildOnVercel` before.
   vercel: ['tests/support/launch-on-vercel.ts', deployment],
 }
 
-/** What the platform itself sets. */
+/** What the platform itself sets, and what keeps Next from the network. */
 const settings: Partial<Record<Host, Record<string, string>>> = {
+  next: { NEXT_TELEMETRY_DISABLED: '1' },
   vercel: { VERCEL: '1', VERCEL_ENV: 'production', VERCEL_REGION: 'iad1' },
 }
 

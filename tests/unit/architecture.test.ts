@@ -140,7 +140,7 @@ describe('the architecture', () => {
   test('keeps Next out of the handlers, so that plain Node can serve them', () => {
     expect(
       offenders((_, source) => importsOf(source).some((name) => /^next(\/|$)/.test(name))).sort(),
-    ).toEqual(['middleware.ts', 'next.config.ts', 'scripts/next.ts', 'server/next-host.ts'])
+    ).toEqual(['middleware.ts', 'next.config.ts', 'scripts/next.ts'])
   })
 
   test('reads the environment in one place', () => {
