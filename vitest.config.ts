@@ -57,7 +57,6 @@ export default defineConfig({
           ...withFuzz,
           name: `${hostOnPglite} on pglite`,
           globalSetup: ['tests/support/on-pglite.ts'],
-          provide: { host: hostOnPglite },
         },
       },
       {
