@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { DatabaseError, isDatabaseError } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
@@ -92,12 +93,17 @@ export function poolLoad(): PoolLoad | undefined {
   return shared.todoOpenDatabase?.transport.poolLoad?.()
 }
 
-/** Closes the database once nothing uses it any more. */
+/**
+ * Closes the database once nothing uses it any more. One that is still being opened is waited for as
+ * long as a connection may take: the network to it may be dead, and the process is to end.
+ */
 export async function closeDatabase(): Promise<void> {
   const opening = shared.todoDatabase
   delete shared.todoDatabase
+  const { connectTimeoutMs } = timeLimits(env().DATABASE_TIMEOUT_MS)
   // A database that failed to open is closed already. It must not make the shutdown fail.
-  const opened = await opening?.catch(() => undefined)
+  const late = sleep(connectTimeoutMs, undefined, { ref: false })
+  const opened = await Promise.race([opening?.catch(() => undefined), late])
   delete shared.todoOpenDatabase
   await opened?.close()
 }

@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { Agent, get, type IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import { Agent, createServer, get, type IncomingMessage } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
-import { newKey, startKeyServer } from '#tests/support/key-server'
+import { newKey } from '#tests/support/key-server'
 import { holdTasks, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { openSocket } from '#tests/support/raw'
@@ -22,21 +23,16 @@ const slackMs = 8000
 
 let databaseUrl: string
 let service: Service
-let issuer: Awaited<ReturnType<typeof startKeyServer>>
 
 beforeAll(async () => {
   databaseUrl = server.url(await createDatabase(server))
-  issuer = await startKeyServer()
   service = await startService('node', {
     DATABASE_URL: databaseUrl,
     DATABASE_TIMEOUT_MS: '30000',
-    BETTER_AUTH_URL: issuer.url,
-    LOG_LEVEL: 'info',
   })
 })
 afterAll(async () => {
   await service.stop('SIGKILL')
-  await issuer.stop()
 })
 
 async function headOf(method: string, path: string, ...further: string[]): Promise<string> {
@@ -121,31 +117,42 @@ describe.concurrent('a connection', () => {
 
   test('whose client goes while its token is verified ends its request, with a line in the log', async () => {
     const key = await newKey('slow')
-    issuer.state.keys = [key.jwk]
-    issuer.state.status = 0
-    const before = issuer.requests.length
+    const asked = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<void>()
+    const slowIssuer = createServer(async (_, response) => {
+      asked.resolve()
+      await answered.promise
+      response
+        .setHeader('content-type', 'application/json')
+        .end(JSON.stringify({ keys: [key.jwk] }))
+    }).listen(0, '127.0.0.1')
+    await once(slowIssuer, 'listening')
+    const { port } = slowIssuer.address() as AddressInfo
+    await using own = await startService('node', {
+      DATABASE_URL: databaseUrl,
+      BETTER_AUTH_URL: `http://127.0.0.1:${port}`,
+      LOG_LEVEL: 'info',
+    })
     const requestId = crypto.randomUUID()
-    const socket = await openSocket(service.url)
+    const socket = await openSocket(own.url)
+    const token = `Authorization: Bearer ${await key.sign(newUser())}`
+    const others = [token, `X-Request-Id: ${requestId}`, 'Content-Length: 100']
     socket.write(
-      [
-        'POST /api/tasks HTTP/1.1',
-        'Host: localhost',
-        `Authorization: Bearer ${await key.sign(newUser())}`,
-        `X-Request-Id: ${requestId}`,
-        'Content-Length: 100',
-        '',
-        '{"title":',
-      ].join('\r\n'),
+      ['POST /api/tasks HTTP/1.1', 'Host: localhost', ...others, '', '{"title":'].join('\r\n'),
     )
-    await vi.waitFor(() => expect(issuer.requests.length).toBeGreaterThan(before), 30_000)
-    socket.destroy()
-    issuer.state.status = 200
-    const lines = () =>
-      service
+    await asked.promise
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+    // The service has seen the reset once it answers somebody who came later.
+    await send(own.url, 'GET', '/health')
+    answered.resolve()
+    const line = () =>
+      own
         .output()
         .split('\n')
-        .filter((line) => line.includes(requestId))
-    await vi.waitFor(() => expect(lines().join()).toContain('"event":"request"'), 20_000)
+        .find((each) => each.includes(requestId))
+    await vi.waitFor(() => expect(line()).toContain('"event":"request"'), 20_000)
+    slowIssuer.close()
   })
 })
 
@@ -181,19 +188,28 @@ describe('SIGTERM', () => {
     expect(await leaving.ended).toBe(0)
   })
 
-  test('while the network to the database is silent ends within the limit for connecting', async () => {
+  test('while a migration waits on a dead network ends within the limits of a request and of connecting', async () => {
     const proxy = await startFaultProxy(server.port)
+    const name = await createDatabase(server)
+    const holder = new Client({ connectionString: server.url(name) })
     try {
-      const url = postgresAt(proxy.port).url(await createDatabase(server))
+      await holder.connect()
+      await holder.query('select pg_advisory_lock(7236401955)')
+      proxy.mode = 'refuse'
+      const url = postgresAt(proxy.port).url(name)
       await using leaving = await startService('node', { DATABASE_URL: url })
-      expect((await send(leaving.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
+      proxy.mode = 'pass'
+      const refused = send(leaving.url, 'GET', '/api/tasks', newUser())
+      await untilSomebodyWaits(server.url(name))
       proxy.mode = 'stall'
       const startedAt = performance.now()
       leaving.process.kill('SIGTERM')
+      expect((await refused).status).toBe(503)
       expect(await leaving.ended).toBe(0)
-      // A second of notice, 3 s for connecting, and far less than the 30 s of the drain.
-      expect(performance.now() - startedAt).toBeLessThan(4000 + slackMs)
+      // 8 s for the request and 3 s for the connection; the migration itself has a minute.
+      expect(performance.now() - startedAt).toBeLessThan(11_000 + 2 * slackMs)
     } finally {
+      await holder.end()
       await proxy.close()
     }
   })

@@ -37,9 +37,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   let lostAnswers = 0
   let mode: ProxyMode = 'pass'
 
-  const server = createServer((client) => {
+  const server = createServer({ allowHalfOpen: true }, (client) => {
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
-    const upstream = connect(targetPort, '127.0.0.1')
+    const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     let isListening = true
     forward(client, upstream, () => {
       if (isListening) exchanges += 1
@@ -73,6 +73,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       }
       if (proxy.delayMs === 0) to.write(data)
       else setTimeout(() => to.write(data), proxy.delayMs)
+    })
+    // On a dead network nobody learns that the other side has ended.
+    from.on('end', () => {
+      if (proxy.mode === 'stall') return
+      to.end()
+      from.end()
     })
     from.on('error', () => to.destroy())
     from.on('close', () => {
