@@ -63,8 +63,7 @@ function giveUpOldest(): void {
 function giveUpLate(): void {
   const latestMs = performance.now() - takenWithinMs
   for (const [response, { sinceMs }] of waiting) {
-    // A response that waits behind another one gets no event when the connection closes.
-    if (sinceMs <= latestMs || response.req.socket.destroyed) giveUp(response)
+    if (sinceMs <= latestMs) giveUp(response)
   }
 }
 

@@ -38,7 +38,7 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
     mayImport: ['lib/service', 'lib/http', 'lib/config'],
   },
   app: { isFor: 'a file for each path', mayImport: ['lib', 'lib/*', 'db'] },
-  server: { isFor: 'plain Node', mayImport: ['lib', 'lib/*'] },
+  server: { isFor: 'plain Node', mayImport: ['app', 'lib', 'lib/*'] },
   scripts: { isFor: 'the commands', mayImport: ['lib', 'lib/*', 'db'] },
   tools: { isFor: 'programs beside the service', mayImport: ['lib', 'lib/*', 'db'] },
   'middleware.ts': { isFor: 'preflights on Next', mayImport: ['lib/http'] },

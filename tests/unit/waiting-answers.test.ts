@@ -67,8 +67,8 @@ test('what a client leaves behind is freed, also an answer that waits behind ano
   const answers: WeakRef<object>[] = []
   const connectAndAsk = await serve((_, response) => {
     answers.push(new WeakRef(response))
-    // The first never ends, so that the second waits behind it.
-    response.write(Buffer.alloc(megabyte))
+    // The first never ends, so that the second waits behind it, and is more than the kernel takes.
+    response.write(Buffer.alloc(8 * megabyte))
   })
   const client = await connectAndAsk(2)
   await vi.waitFor(() => expect(answers).toHaveLength(2), 30_000)
@@ -77,6 +77,6 @@ test('what a client leaves behind is freed, also an answer that waits behind ano
     collect()
     return answers.filter((answer) => answer.deref() !== undefined).length
   }
-  // Looked for each second; it must not take until the time to read an answer is over, 30 s.
+  // It must not take until the time to read an answer is over, 30 s.
   await vi.waitFor(() => expect(left()).toBe(0), { timeout: 15_000, interval: 500 })
 })
