@@ -1,9 +1,14 @@
-import { once } from 'node:events'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
-import { type MutatedRequest, mutatedRequest, randomFrom } from '#tests/support/mutated-request'
+import {
+  answersTo,
+  limitMs,
+  type MutatedRequest,
+  mutatedRequest,
+  randomFrom,
+  withoutContinue,
+} from '#tests/support/mutated-request'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { openSocket } from '#tests/support/raw'
 import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
@@ -11,7 +16,6 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 const count = Number(process.env['MUTATED_REQUESTS'] ?? 1000)
 const seed = Number(process.env['MUTATED_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 const atOnce = 20
-const limitMs = 60_000
 
 const server = postgresAt(inject('postgresPort'))
 let service: Service
@@ -20,32 +24,6 @@ beforeAll(async () => {
   service = await startService('node', { DATABASE_URL: server.url(await createDatabase(server)) })
 })
 afterAll(() => service.stop('SIGKILL'))
-
-/** Sends a request, and returns everything that comes back until the connection is closed. */
-async function answersTo({ bytes, isWhole }: MutatedRequest): Promise<string> {
-  const socket = await openSocket(service.url)
-  let received = ''
-  socket.setEncoding('latin1')
-  socket.on('data', (chunk) => {
-    received += chunk
-    // What is answered and kept open is closed by the client.
-    if (withoutContinue(received) !== '') socket.end()
-  })
-  // A refusal resets the connection if something of the request is unread.
-  socket.on('error', () => {})
-  socket.setTimeout(limitMs, () => {
-    received += '(nothing for a minute)'
-    socket.destroy()
-  })
-  socket.write(bytes)
-  if (!isWhole) socket.end()
-  await once(socket, 'close')
-  return received
-}
-
-function withoutContinue(received: string): string {
-  return received.replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '')
-}
 
 /** What is wrong with the answers on one connection, undefined if nothing is. */
 function faultIn(received: string, { isWhole }: MutatedRequest): string | undefined {
@@ -80,7 +58,7 @@ test(`no mutated request of ${count} ends plain Node, is a 5xx, or has no answer
   let before: number | undefined
   for (let sent = 0; sent < count; sent += atOnce) {
     const requests = Array.from({ length: atOnce }, () => mutatedRequest(random, authorization))
-    const answers = await Promise.all(requests.map(answersTo))
+    const answers = await Promise.all(requests.map((request) => answersTo(service.url, request)))
     for (const [index, received] of answers.entries()) {
       const request = requests[index]
       if (request === undefined) continue
@@ -105,7 +83,7 @@ test('a Host that is no URL and a target that needs work is a 400 on every metho
       for (const host of odd) {
         const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
         const request = { bytes, isWhole: true }
-        const received = await answersTo(request)
+        const received = await answersTo(service.url, request)
         expect(received).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/)
         expect(faultIn(received, request)).toBeUndefined()
       }

@@ -1,4 +1,6 @@
 /** Requests that are almost HTTP, made at random from a seed. */
+import { once } from 'node:events'
+import { openSocket } from '#tests/support/raw'
 
 export interface MutatedRequest {
   readonly bytes: Buffer
@@ -230,4 +232,34 @@ function withOtherBytes(bytes: Buffer, random: Random): Buffer {
     changed.splice(at, removed, ...added)
   }
   return Buffer.from(changed)
+}
+
+/** How long an answer may take before it counts as missing. */
+export const limitMs = 60_000
+
+/** Sends a request, and returns everything that comes back until the connection is closed. */
+export async function answersTo(url: string, { bytes, isWhole }: MutatedRequest): Promise<string> {
+  const socket = await openSocket(url)
+  let received = ''
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk) => {
+    received += chunk
+    // What is answered and kept open is closed by the client.
+    if (withoutContinue(received) !== '') socket.end()
+  })
+  // A refusal resets the connection if something of the request is unread.
+  socket.on('error', () => {})
+  socket.setTimeout(limitMs, () => {
+    received += '(nothing for a minute)'
+    socket.destroy()
+  })
+  socket.write(bytes)
+  if (!isWhole) socket.end()
+  await once(socket, 'close')
+  return received
+}
+
+/** The answers without what only asks for the body. */
+export function withoutContinue(received: string): string {
+  return received.replaceAll('HTTP/1.1 100 Continue\r\n\r\n', '')
 }
