@@ -14,7 +14,7 @@ const isMigrated = {
 
 /**
  * Asks, as the role of the requests, what protects the rows of `tasks` and of every other table
- * with a `user_id` that requests may write. `rate_limits` is left out: it has no contents of users.
+ * with a `user_id` that requests may write or empty. `rate_limits` is left out: it has no contents of users.
  */
 const walls = {
   sql: `select walled.relname::text as "table", current_user::text as "role", current_setting('app.user_id', true) as "user",
@@ -22,6 +22,7 @@ const walls = {
       pg_has_role(current_user, walled.relowner, 'member') as "owns",
       walled.relrowsecurity and walled.relforcerowsecurity as "forced",
       row_security_active(walled.oid) as "active",
+      has_table_privilege(walled.oid, 'truncate') as "truncates",
       (select coalesce(string_agg(concat_ws(' ', policy.polcmd, pg_get_expr(polqual, polrelid),
         'check', pg_get_expr(polwithcheck, polrelid)), ';'), 'none')
         from pg_policy as policy where policy.polrelid = walled.oid and policy.polpermissive) as "policies",
@@ -37,7 +38,7 @@ const walls = {
       and exists (select from pg_attribute where attrelid = walled.oid and attname = 'user_id')
       and (walled.oid = to_regclass('tasks') or walled.relkind in ('r', 'p')
         and (has_any_column_privilege(walled.oid, 'insert, update')
-          or has_table_privilege(walled.oid, 'delete')))`,
+          or has_table_privilege(walled.oid, 'delete, truncate')))`,
   parameters: [],
 }
 
@@ -116,6 +117,10 @@ function faultIn(wall: Record<string, unknown>): string | undefined {
   }
   if (wall['owns'] === true) {
     return `The role ${callerRole} is a member of the owner of ${table}. Run: REVOKE <the owner> FROM ${callerRole};`
+  }
+  // Row-level security does not apply to TRUNCATE.
+  if (wall['truncates'] === true) {
+    return `The role ${callerRole} may empty ${table} past row-level security. Run: REVOKE TRUNCATE ON ${table} FROM ${callerRole}, PUBLIC;`
   }
   if (wall['forced'] !== true || wall['active'] !== true) {
     return `Row-level security on ${table} is off. Run: ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;`

@@ -1,5 +1,5 @@
-import { expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '#db/database'
 import { proveIsolation } from '#db/isolation'
 import type { Row, Transport } from '#db/transports/transport'
 import { options } from '#tests/support/databases'
@@ -72,4 +72,54 @@ test('where role and user do not reach the statement, as behind a pooler that fo
     kind: 'not_isolated',
   })
   await database.close()
+})
+
+describe('a right of the role past the wall', () => {
+  let database: OpenDatabase
+  let url: string
+  const readiness = () =>
+    database.isReady().then(
+      () => 'ready',
+      ({ kind, message }) => `${kind}: ${message}`,
+    )
+
+  beforeAll(async () => {
+    url = server.url(await createDatabase(server))
+    database = await openDatabase({ ...options, url })
+    await database.makeReady()
+    await runSql(url, 'create table labels (id text, user_id text)')
+  })
+  afterAll(() => database?.close())
+
+  test('is one of all that Postgres knows: these write, and the others do not', async () => {
+    const known = await runSql(
+      url,
+      `select lower(privilege_type) as "right" from aclexplode(acldefault('r', 10::oid))`,
+    )
+    const others = known.map(({ right }) => right).filter((right) => !writes.includes(`${right}`))
+    // `maintain` is new in Postgres 17.
+    expect(['select', 'references', 'trigger', 'maintain']).toEqual(expect.arrayContaining(others))
+    expect(others.length).toBe(known.length - writes.length)
+  })
+
+  const writes = ['insert', 'update', 'delete', 'truncate']
+  const grantees = ['todo_app', 'public']
+  const grants = [...writes, 'insert (id)', 'update (id)'].flatMap((right) =>
+    grantees.map((grantee) => ({ right, grantee })),
+  )
+
+  test.each(grants)('$right, given to $grantee, on a table without a wall', async (grant) => {
+    expect(await readiness()).toBe('ready')
+    await runSql(url, `grant ${grant.right} on labels to ${grant.grantee}`)
+    expect(await readiness()).toMatch(/^not_isolated: .*Run: .* labels /)
+    await runSql(url, `revoke all on labels from ${grant.grantee}`)
+    expect(await readiness()).toBe('ready')
+  })
+
+  test('to empty tasks, which row-level security does not hinder', async () => {
+    await runSql(url, 'grant truncate on tasks to todo_app')
+    expect(await readiness()).toContain('Run: REVOKE TRUNCATE ON tasks FROM todo_app, PUBLIC;')
+    await runSql(url, 'revoke truncate on tasks from todo_app')
+    expect(await readiness()).toBe('ready')
+  })
 })

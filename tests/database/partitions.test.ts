@@ -164,15 +164,17 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
   })
 
   test.each([
-    ['select on tasks_3', 'all'],
-    ['select (title) on tasks_3', 'a column'],
-    ['delete on tasks_3', 'deletion'],
-  ])('counts as a broken wall with a grant of %s', async (grant) => {
-    await asOwner(`grant ${grant} to todo_app`)
-    await expect(standing.isReady()).rejects.toThrow(/REVOKE ALL ON tasks_3 FROM todo_app/)
-    await asOwner('revoke all on tasks_3 from todo_app')
-    expect(await standing.isReady()).toBe(true)
+    ...['select', 'insert', 'update', 'delete', 'truncate'],
+    ...['select (title)', 'insert (title)', 'update (title)'],
+  ])('counts as a broken wall with a grant of %s on one partition alone', async (right) => {
+    for (const grantee of ['todo_app', 'public']) {
+      await asOwner(`grant ${right} on tasks_3 to ${grantee}`)
+      await expect(standing.isReady()).rejects.toThrow(/REVOKE ALL ON tasks_3 FROM todo_app/)
+      await asOwner(`revoke all on tasks_3 from ${grantee}`)
+      expect(await standing.isReady()).toBe(true)
+    }
   })
+
   test('lets a deleted user’s tasks go with the user', async () => {
     await runSql(url, `delete from users where id = 'bob'`)
     expect(await runSql(url, 'select id from tasks')).toEqual([{ id: alicesTask }])
