@@ -42,11 +42,15 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '53300': retryable, // too many connections
   '57': retryable, // operator intervention: shutdown, crash, starting up
   '57014': unavailable, // statement timeout
-  '40001': retryable, // serialization failure
-  '40P01': retryable, // deadlock
+  '58': unavailable, // system error, such as a disk that cannot be read
+  '40': retryable, // transaction rollback: serialization failure, deadlock
+  '54001': unavailable, // stack depth limit
+  '55006': retryable, // object in use
   '55P03': retryable, // lock not available
   '25006': retryable, // read-only: a standby during failover
+  '25P03': retryable, // idle in transaction timeout
   '25P04': unavailable, // transaction timeout
+  '26000': retryable, // a pooler's server does not have the prepared statement
   '28': unavailable, // the login was refused
   '3D000': unavailable, // the database does not exist
   '55000': unavailable, // the database takes no connections now
@@ -57,6 +61,9 @@ export const sqlStates: Readonly<Record<string, Meaning>> = {
   '23503': unknownUser, // foreign key: no such user
   TD429: { kind: 'rate_limited', transient: false }, // ours, see db/migrations/0002-rate-limits.ts
 }
+
+/** Connection exceptions, and "statement completion unknown": nobody knows how it ended. */
+const unknownEnd = /^(?:08|40003)/
 
 const networkCodes = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'],
@@ -133,7 +140,10 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
   const message = fault === undefined ? summary : `${summary}: ${fault.says}.`
   const meaning = fault?.isSetting === true ? misconfigured : meaningOf(error, sqlState)
   const detail = meaning.kind === 'rate_limited' ? detailOf(error) : undefined
-  return new DatabaseError(message, { ...meaning, sqlState, detail, mayHaveRun, cause: error })
+  return new DatabaseError(message, {
+    ...{ ...meaning, sqlState, detail, cause: error },
+    mayHaveRun: mayHaveRun || unknownEnd.test(sqlState ?? ''),
+  })
 }
 
 function meaningOf(error: unknown, sqlState: string | undefined): Meaning {

@@ -3,7 +3,7 @@ import { expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { sqlStates } from '#db/errors'
 import { problemTypes } from '#lib/http/errors'
-import { sqlStates as documented } from '#tests/failures/sql-states'
+import { documented } from '#tests/failures/sql-states'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
@@ -16,11 +16,11 @@ const codes = {
 test('the table of SQLSTATEs in docs/database.md is the one that the service uses', () => {
   const used = Object.entries(sqlStates).map(([name, { kind, transient }]) => {
     const code = codes[kind as keyof typeof codes]
-    return [name, { status: problemTypes[code].status, code, retried: transient ? 'yes' : 'no' }]
+    return [name, { status: problemTypes[code].status, code, isRetried: transient }]
   })
   const said = documented
     .filter(({ name }) => name !== 'any other')
-    .map(({ name, status, code, retried }) => [name, { status, code, retried }])
+    .map(({ name, status, code, isRetried }) => [name, { status, code, isRetried }])
   expect(Object.fromEntries(said)).toEqual(Object.fromEntries(used))
   expect(said).toHaveLength(used.length)
 })

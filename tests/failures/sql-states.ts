@@ -1,46 +1,70 @@
 import { readFileSync } from 'node:fs'
 import type { OutcomeCode } from '#tests/failures/outcomes'
+import type { RequestName } from '#tests/failures/requests'
 import type { Failure } from '#tests/failures/table'
 
-/** One of each class that `docs/database.md` names by its first two characters. */
-const members: Record<string, string> = {
-  '08': '08006',
-  '28': '28000',
-  '53': '53200',
-  '57': '57P03',
+/** Those of each class that `docs/database.md` names by its first two characters. */
+const members: Record<string, readonly string[]> = {
+  '08': ['08006', '08000', '08001', '08003', '08004', '08007', '08P01'],
+  '28': ['28000', '28P01'],
+  '40': ['40001', '40P01', '40000', '40002', '40003'],
+  '53': ['53200', '53000', '53100', '53400'],
+  '57': ['57P03', '57000', '57P01', '57P02', '57P04', '57P05'],
+  '58': ['58030', '58000', '58P01'],
+  'any other': ['XX001', 'XX000', '42703', '23514', '22012', '25P02', '55P02', '54000'],
 }
 
 const row = /^\| (\d+) `(\w+)` \| (yes|no) \| (.*) \|$/gm
 const page = readFileSync('docs/database.md', 'utf8')
 
-/** What `docs/database.md` says of each SQLSTATE. */
-export const sqlStates = [...page.matchAll(row)].flatMap(([, status, code, retried, states = '']) =>
-  Array.from(states.matchAll(/`(\w+)`|any other/g), ([, name = 'any other']) => ({
-    name,
-    sqlState: members[name] ?? (name === 'any other' ? 'XX001' : name),
-    status: Number(status),
-    code: code as OutcomeCode,
-    retried,
-  })),
+/** What `docs/database.md` says of each SQLSTATE or class. */
+export const documented = [...page.matchAll(row)].flatMap(
+  ([, status, code, retried, states = '']) =>
+    Array.from(states.matchAll(/`(\w+)`|any other/g), ([, name = 'any other']) => ({
+      name,
+      status: Number(status),
+      code: code as OutcomeCode,
+      isRetried: retried === 'yes',
+    })),
 )
 
-/** A create during which Postgres fails with a SQLSTATE, and which counts how often it is sent. */
+/** The same, with each SQLSTATE that Postgres has in the classes. */
+export const sqlStates = documented.flatMap(({ name, ...said }) =>
+  (members[name] ?? [name]).map((sqlState) => ({ name, sqlState, ...said })),
+)
+
+/** One SQLSTATE for each name. */
+export const examples = documented.flatMap(({ name }) =>
+  sqlStates.filter((state) => state.name === name).slice(0, 1),
+)
+
+/** SQLSTATEs after which nobody knows whether a statement was done. */
+export const isInDoubt = (sqlState: string) => /^08|^40003$/.test(sqlState)
+
+/** The writes that a failure meets, and what each of them does in Postgres. */
+export const writes = { create: 'insert', complete: 'update', delete: 'delete' } as const
+
+/** What an operator would see as `attempts` at a write. */
+export const attemptsAt = (write: keyof typeof writes) => `attempts_at_${writes[write]}`
+
+/** Writes during which Postgres fails with a SQLSTATE, and counts how often each is sent. */
 export function failureWith(sqlState: string, outcome: OutcomeCode): Failure {
+  const requests = Object.keys(writes) as (RequestName & keyof typeof writes)[]
   return {
     name: `Postgres fails with ${sqlState}`,
     async provoke({ sql }) {
       await sql(
-        'drop sequence if exists attempts',
-        'create sequence attempts',
+        ...requests.map((write) => `create sequence ${attemptsAt(write)}`),
         `create function fail() returns trigger language plpgsql security definer as $$ begin
-          perform nextval('attempts');
+          perform nextval('attempts_at_' || lower(tg_op));
           raise exception 'planted' using errcode = '${sqlState}', detail = '7';
         end $$`,
-        'create trigger planted before insert on tasks for each row execute function fail()',
+        `create trigger planted before insert or update or delete on tasks
+          for each row execute function fail()`,
       )
       return () => sql('drop trigger planted on tasks', 'drop function fail')
     },
-    requests: ['create'],
+    requests,
     outcome,
   }
 }
