@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
+import { Client } from 'pg'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { openDatabase } from '#db/database'
+import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 describe.each(transports)('on %s', (name) => {
@@ -55,5 +58,74 @@ describe.each(transports)('on %s', (name) => {
     await expect
       .poll(async () => (await opened.asAdministrator(left)).map((row) => row['user_id']))
       .toEqual(['alice', 'busy', 'mallory', 'nobody'])
+  })
+})
+
+describe('a sweep', () => {
+  const limit = { quota: { requests: 100_000, seconds: 86_400 }, onPermit: () => {} }
+  let url: string
+
+  beforeAll(async () => {
+    const server = postgresAt(inject('postgresPort'))
+    url = server.url(await createDatabase(server))
+    const opened = await openDatabase({ ...options, url })
+    await opened.makeReady()
+    await opened.close()
+  })
+  afterEach(() => runSql(url, 'truncate rate_limits'))
+
+  /** A process that has begun to count permits at some number of the thousand between sweeps. */
+  async function startAt(begin: number) {
+    vi.spyOn(Math, 'random').mockReturnValue((begin + 0.5) / 1000)
+    const opened = await openDatabase({ ...options, url })
+    vi.restoreAllMocks()
+    const alice = statementsOf(opened.forUser('alice', 8000, limit), 'alice')
+    return { find: () => alice.find(crypto.randomUUID()), close: () => opened.close() }
+  }
+
+  test('waits for no row that a request holds, and takes ten thousand at most', async () => {
+    await runSql(
+      url,
+      `insert into rate_limits select n::text, now() - interval '1 s' from generate_series(1, 10003) as n`,
+    )
+    const holder = new Client({ connectionString: url })
+    await holder.connect()
+    await holder.query(`begin; select from rate_limits where user_id in ('1', '2') for update`)
+    const sweep = ["set lock_timeout = '10s'", 'select todo_forget_permits()']
+    const left = 'select user_id from rate_limits order by user_id::int'
+    await runSql(url, ...sweep)
+    expect(await runSql(url, left)).toHaveLength(3)
+    await runSql(url, ...sweep)
+    expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
+    await holder.end()
+    await runSql(url, ...sweep)
+    expect(await runSql(url, left)).toEqual([])
+  })
+
+  test.each([1, 10, 100])(
+    'comes in %i of a thousand processes that serve as many requests each',
+    async (served) => {
+      const look = () => runSql(url, `select from rate_limits where user_id = 'old'`)
+      await runSql(url, `insert into rate_limits values ('old', now() - interval '1 s')`)
+      const last = await startAt(1000 - served - 1)
+      for (let sent = 0; sent < served; sent += 1) await last.find()
+      // What was sent is done before the process has closed its connections.
+      await last.close()
+      expect(await look()).toHaveLength(1)
+      const first = await startAt(1000 - served)
+      for (let sent = 0; sent < served; sent += 1) await first.find()
+      await expect.poll(look).toHaveLength(0)
+      await first.close()
+    },
+  )
+
+  test('that fails hurts no request, the one that it comes with neither', async () => {
+    const name = 'todo_forget_permits'
+    await runSql(url, `alter function ${name} rename to gone`)
+    const process = await startAt(999)
+    expect(await process.find()).toBeUndefined()
+    expect(await process.find()).toBeUndefined()
+    await process.close()
+    await runSql(url, `alter function gone rename to ${name}`)
   })
 })

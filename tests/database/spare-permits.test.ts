@@ -139,6 +139,23 @@ describe('a request with a spare permit', () => {
     expect(alice.remaining()).toEqual([119, 118, 117])
   })
 
+  test('has spent it where nobody knows whether its write was done', async () => {
+    const alice = someone(quota)
+    const task = crypto.randomUUID()
+    await alice.at(0).insert(task)
+    await alice.at(0).find(id)
+    await runSql(
+      url,
+      `create function lose() returns trigger language plpgsql as
+        $$ begin raise exception 'planted' using errcode = '08006'; end $$`,
+      'create trigger lost before delete on tasks for each row execute function lose()',
+    )
+    await expect(alice.at(0).remove(task)).rejects.toMatchObject({ mayHaveRun: true })
+    await runSql(url, 'drop function lose cascade')
+    await alice.at(0).find(id)
+    expect(alice.remaining()).toEqual([119, 118, 116])
+  })
+
   test('has spent it where the failure is the user’s doing', async () => {
     const alice = someone(quota)
     await alice.at(0).find(id)
