@@ -14,7 +14,10 @@ const keySetAlgorithms = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']
 
 const tokenLimitBytes = 8192
-const toleranceSeconds = 10
+/** How far the clocks of the issuer and of this machine may be apart. */
+export const toleranceSeconds = 10
+/** In characters, as a column counts them. No issuer has longer ids. */
+const subjectLimit = 255
 /** RFC 5321. A longer text is no address, and would not fit the index of a users table. */
 const emailLimit = 254
 const nameLimit = 255
@@ -90,8 +93,7 @@ function readHeader(token: string): JWTHeaderParameters {
 
 function readCaller(payload: JWTPayload): Caller {
   const { sub, exp = 0, iat, aud, email, name } = payload
-  // Postgres cannot store NUL in text, and no issuer has longer ids.
-  if (typeof sub !== 'string' || sub === '' || sub.length > 255 || !isStorable(sub)) {
+  if (typeof sub !== 'string' || sub === '' || !isStorable(sub) || [...sub].length > subjectLimit) {
     throw invalidToken('its subject is no user id')
   }
   if (exp > latestSeconds) throw invalidToken('its expiry is out of range')

@@ -140,6 +140,19 @@ test('a number with zeros before it is not the user whose id is that number', as
   await database.close()
 })
 
+test.each(['varchar(8)', 'char(8)'])(
+  'where ids are %s, an id is as wide as its characters, and not as its UTF-16 units',
+  async (type) => {
+    const wide = '🎉'.repeat(8)
+    const people = `create table users (id ${type} primary key, email text unique, name text)`
+    const { database, of } = await openOn('users', people, `insert into users values ('${wide}')`)
+    await of(wide).insert(crypto.randomUUID())
+    expect(JSON.parse((await of(wide).list()).json)).toMatchObject([{ user_id: wide }])
+    await expect(of('🎉'.repeat(9)).list()).rejects.toMatchObject({ kind: 'unknown_user' })
+    await database.close()
+  },
+)
+
 test('an address that the column does not take is a refusal, and no fault of the service', async () => {
   const people = 'create table users (id text primary key, email varchar(20) unique, name text)'
   const { database, of } = await openOn('users', people)

@@ -1,3 +1,4 @@
+import { toleranceSeconds } from '#lib/auth/jwt'
 import { isSignedWithSecret } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
 import { type Check, failed, passed } from '#tools/doctor/check'
@@ -5,8 +6,6 @@ import type { Credential } from '#tools/doctor/credential'
 import type { Issuer, Keys } from '#tools/doctor/key-set'
 
 type Jwt = Extract<Credential, { kind: 'JWT' }>
-
-const toleranceSeconds = 10
 
 /** Checks a JWT: who could have signed it, when it expires, and which user it names. */
 export function checkJwt(jwt: Jwt, keys: Keys, issuer: Issuer): Check[] {
@@ -48,10 +47,11 @@ function checkTimes({ payload: { exp, nbf, iat } }: Jwt): Check {
   if (exp === undefined) {
     return failed(name, 'it has no exp', "Set one where you sign: setExpirationTime('15m').")
   }
-  const now = Date.now() / 1000
+  // Whole seconds, as jose compares.
+  const now = Math.floor(Date.now() / 1000)
   const at = new Date(exp * 1000)
   const when = Number.isNaN(at.getTime()) ? String(exp) : at.toISOString()
-  if (exp < now - toleranceSeconds) {
+  if (exp <= now - toleranceSeconds) {
     return failed(name, `expired at ${when}`, 'Fetch a new token, and again on every 401.')
   }
   return Math.max(nbf ?? 0, iat ?? 0) > now + toleranceSeconds
