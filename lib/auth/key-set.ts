@@ -80,13 +80,16 @@ async function load(issuer: string): Promise<KeySet> {
     failure = undefined
     return loaded
   } catch (error) {
-    failure = unavailable(error)
-    throw failure
+    const problem = unavailable(error)
+    // Nor must a slow failure speak against it.
+    if (current === undefined || current.fetchedAt <= fetchedAt) failure = problem
+    throw problem
   }
 }
 
 function refreshInBackground(issuer: string): void {
-  if (fetching !== undefined || Date.now() - askedAt < refreshPauseMs) return
+  const isUnderWay = fetching !== undefined || waiting !== undefined
+  if (isUnderWay || Date.now() - askedAt < refreshPauseMs) return
   // The present keys stay in use, so no request fails. The log line is for the operator.
   fetchNext(issuer).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
 }

@@ -22,7 +22,8 @@ export const ListTasksQuery = z
       .optional()
       .meta({
         ...{ type: 'boolean', enum: undefined },
-        description: 'The same filter as a boolean. It must not contradict `status`.',
+        description:
+          'The same filter as a boolean. It must not contradict `status`: beside `all` it does.',
       }),
     sort: z.enum(['created', 'created_at', 'title']).default('created').meta({
       description:

@@ -127,6 +127,37 @@ test.each(cases)(
   60_000,
 )
 
+const instant = '2025-07-02T03:04:05.678Z'
+const local = '2025-07-02T05:04:05.678'
+
+test.each([
+  { type: 'timestamptz', value: instant, means: instant },
+  { type: 'timestamptz(3)', value: instant, means: instant },
+  { type: 'instants', value: instant, means: instant },
+  { type: 'timestamp', value: local, means: instant },
+  { type: 'timestamp(3)', value: local, means: instant },
+  { type: 'date', value: '2025-07-02', means: '2025-07-01T22:00:00.000Z' },
+])('with --timezone Europe/Berlin, a $type of $value is $means', async ({ type, value, means }) => {
+  const opened = await openTestDatabase('postgres')
+  await opened.asAdministrator(
+    'create domain instants as timestamptz(3)',
+    `create table tasks (id serial primary key, user_id text, title text, completed boolean,
+        created_at ${type}, updated_at ${type})`,
+    `insert into tasks values (1, 'alice', 'Milk', false, '${value}', '${value}')`,
+  )
+  const { done } = await adoptIn(opened.database, 'yes', {
+    repair: ['owner_unknown'],
+    timeZone: 'Europe/Berlin',
+  })
+  expect(done).toMatchObject({ copied: 1 })
+  await opened.database.makeReady()
+  const alice = statementsOf(opened.database.forUser('alice'), 'alice')
+  expect(JSON.parse((await alice.list()).json)).toMatchObject([
+    { created_at: means, updated_at: means },
+  ])
+  await opened.close()
+})
+
 test('a row with nothing but a title, an owner and a completion becomes a task of now', async () => {
   const opened = await openTestDatabase('postgres')
   await opened.asAdministrator(

@@ -4,6 +4,8 @@ import { newUser } from '#tests/support/tokens'
 
 const frontend = 'http://localhost:3000'
 const user = newUser()
+const exposedBy = ({ headers }: { headers: Headers }) =>
+  headers.get('access-control-expose-headers')?.split(', ') ?? []
 
 describe('a preflight', () => {
   test.each(['/api/tasks', '/api/tasks/', `/api/${user}/tasks/x/toggle/`, '/health', '/nope'])(
@@ -62,7 +64,20 @@ describe('a response to the frontend', () => {
     expect(answer.status).toBe(status)
     expect(answer.headers.get('access-control-allow-origin')).toBe(frontend)
     expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
-    expect(answer.headers.get('access-control-expose-headers')).toContain('etag')
+    const exposed = exposedBy(answer)
+    expect(exposed).toContain('etag')
+    const own = ['allow', 'etag', 'location', 'ratelimit', 'ratelimit-policy', 'www-authenticate']
+    expect(exposed).toEqual(expect.arrayContaining(own.filter((name) => answer.headers.has(name))))
+  })
+
+  test('lets the page read each header that the API document names, and Allow', async () => {
+    const document = await call('GET', '/openapi.json', { headers: { origin: frontend } })
+    const { components } = JSON.parse(document.text)
+    const named = Object.keys(components.headers).map((name) => name.toLowerCase())
+    expect(named.length).toBeGreaterThanOrEqual(11)
+    // A page may read this one anyway (Fetch standard, CORS-safelisted response-header name).
+    const others = named.filter((name) => name !== 'cache-control')
+    expect(exposedBy(document)).toEqual(expect.arrayContaining(['allow', ...others]))
   })
 
   test.each([

@@ -31,6 +31,19 @@ test('a title loses the white space around it, and nothing else', async () => {
   expect((await call('POST', '/api/tasks', { as, body: { title: spaces } })).status).toBe(422)
 })
 
+test('white space around a title does not count towards its limit, in a create and in an update', async () => {
+  const as = newUser()
+  const [title, spaces] = ['😀'.repeat(200), ' \t\n'.repeat(100)]
+  const { id, ...created } = await createTask(as, { title: spaces + title + spaces })
+  expect(created.title).toBe(title)
+  for (const method of ['PATCH', 'PUT']) {
+    const other = title.replace('😀', method.charAt(1))
+    const body = { title: spaces + other + spaces }
+    const changed = await call(method, `/api/tasks/${id}`, { as, body })
+    expect(changed.json()).toMatchObject({ title: other })
+  }
+})
+
 test('limits count characters as a person does, not bytes or halves of them', async () => {
   const as = newUser()
   for (const unit of ['a', 'é', '日', '😀']) {

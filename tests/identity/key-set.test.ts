@@ -17,7 +17,8 @@ beforeEach(async () => {
   vi.useRealTimers()
   vi.resetModules()
   vi.stubEnv('BETTER_AUTH_URL', issuer.url)
-  Object.assign(issuer.state, { keys: [first.jwk], status: 200, body: undefined, bomb: false })
+  const answer = { keys: [first.jwk], status: 200, body: undefined, bomb: false, hold: undefined }
+  Object.assign(issuer.state, answer)
   issuer.requests.length = 0
   ;({ verifyJwt } = await import('#lib/auth/jwt'))
   ;({ findPublicKey } = await import('#lib/auth/key-set'))
@@ -172,6 +173,76 @@ test('known keys serve for a day while the issuer is away, and no longer', async
   await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
   travel(61)
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
+})
+
+test('a slow answer does not replace the answer to a later question', async () => {
+  await verifyJwt(await first.sign(user))
+  let release = () => {}
+  issuer.state.hold = new Promise((resolve) => {
+    release = resolve
+  })
+  issuer.state.keys = [first.jwk]
+  const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
+  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
+  issuer.state.hold = undefined
+  issuer.state.keys = [second.jwk]
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
+  expect(issuer.requests).toHaveLength(3)
+  release()
+  expect(await slow).toBe('ERR_JWKS_NO_MATCHING_KEY')
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
+  expect(issuer.requests).toHaveLength(3)
+})
+
+test('a slow failure does not undo the success of a later question', async () => {
+  await verifyJwt(await first.sign(user))
+  let release = () => {}
+  issuer.state.hold = new Promise((resolve) => {
+    release = resolve
+  })
+  issuer.state.status = 500
+  const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
+  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
+  Object.assign(issuer.state, { hold: undefined, status: 200, keys: [second.jwk] })
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
+  release()
+  expect(await slow).toBe('keys_unavailable')
+  issuer.state.keys = [first.jwk, second.jwk]
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
+})
+
+test('after the issuer is back, a key that is rotated at once is waited for', async () => {
+  issuer.state.status = 500
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
+  issuer.state.status = 200
+  travel(1)
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+  issuer.state.keys = [second.jwk]
+  expect(await codeOf(verifyJwt(await second.sign(user)))).toBe('accepted')
+})
+
+test('the warning about keys that cannot be renewed comes once in 30 s, however many ask', async () => {
+  await verifyJwt(await first.sign(user))
+  const { log } = await import('#lib/log')
+  const warn = vi.spyOn(log(), 'warn')
+  issuer.state.status = 500
+  const askAll = async () => {
+    const asked = Array.from({ length: 20 }, () => findPublicKey({ alg: 'EdDSA', kid: 'first' }))
+    expect(new Set(await Promise.all(asked.map(codeOf)))).toEqual(new Set(['accepted']))
+    // Each warning follows its fetch at once.
+    await vi.waitFor(() => expect(warn.mock.calls.length).toBeGreaterThan(0), 5000)
+    await sleep(50)
+  }
+  travel(11)
+  await askAll()
+  travel(29 / 60)
+  await askAll()
+  expect(warn.mock.calls).toMatchObject([[{ event: 'key_set_not_renewed' }]])
+  expect(issuer.requests).toHaveLength(2)
+  travel(2 / 60)
+  await askAll()
+  await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(2), 5000)
+  expect(issuer.requests).toHaveLength(3)
 })
 
 test('without an issuer, an asymmetric token is refused and HS256 goes on', async () => {

@@ -162,6 +162,15 @@ describe('the session cookie', () => {
     expect(answer).toMatchObject({ status: 401, code: 'token_invalid' })
   })
 
+  test('is one where a browser sends it twice with one value', async () => {
+    const own = visitor.cookieHeader()
+    expect((await list(cookie(`${own}; theme=dark; ${own}`))).status).toBe(200)
+    const secure = own.replace('better-auth.session_token', '__Secure-better-auth.session_token')
+    expect((await list(cookie(`${secure}; ${secure}; ${own}`))).status).toBe(200)
+    const other = `__Secure-better-auth.session_token=${await signed('a'.repeat(32))}`
+    expect((await list(cookie(`${secure}; ${other}; ${own}`))).code).toBe('token_invalid')
+  })
+
   test('never stands in for a header that is refused', async () => {
     for (const authorization of ['Bearer forged', 'Bearer', 'Basic YTpi', '']) {
       const answer = await list({ ...cookie(visitor.cookieHeader()), authorization })
@@ -251,6 +260,15 @@ describe('other settings', () => {
       expect((await list(cookie(visitor.cookieHeader()))).status).toBe(401)
     },
   )
+
+  test('a look-up that failed is not remembered: the next request asks again', async () => {
+    await serve({ SESSIONS_TABLE: 'session' })
+    await issuer.pool.query('alter table session rename to sessions_elsewhere')
+    const failed = await list(bearer(visitor.sessionToken))
+    await issuer.pool.query('alter table sessions_elsewhere rename to session')
+    expect(failed).toMatchObject({ status: 500, code: 'internal_error' })
+    expect((await list(bearer(visitor.sessionToken))).status).toBe(200)
+  })
 
   test('a session that was not found is not remembered as none: it counts once it is there', async () => {
     await serve({ SESSIONS_TABLE: 'session' })

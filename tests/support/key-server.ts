@@ -62,18 +62,22 @@ export async function startKeyServer() {
     /** Whether it answers with 2 GB of spaces in 2 MB of gzip, and how much of that went out. */
     bomb: false,
     bombBytes: 0,
+    /** What an answer waits for. It is the answer of the time when it was asked for. */
+    hold: undefined as Promise<void> | undefined,
   }
   const requests: string[] = []
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     requests.push(request.url ?? '')
     // A status of 0 stands for a server that never answers.
     if (state.status === 0) return
     if (state.bomb) return sendBomb(response, state)
-    response.writeHead(state.status, {
+    const { status, body = JSON.stringify({ keys: state.keys }) } = state
+    await state.hold
+    response.writeHead(status, {
       'content-type': 'application/json',
-      ...(state.status === 302 && { location: '/elsewhere' }),
+      ...(status === 302 && { location: '/elsewhere' }),
     })
-    response.end(state.body ?? JSON.stringify({ keys: state.keys }))
+    response.end(body)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
