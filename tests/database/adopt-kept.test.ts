@@ -13,7 +13,7 @@ import {
   runSql,
   startPostgres,
 } from '#tests/support/postgres'
-import { launch } from '#tests/support/service'
+import { endOf, launch } from '#tests/support/service'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
@@ -241,7 +241,7 @@ test('the start on such a database names the command, which names the tasks', as
   const { url } = await openBackend()
   const before = await everythingIn(url)
   const service = launch('node', { DATABASE_URL: url, PORT: '0' })
-  expect(await service.ended).toBe(1)
+  expect(await endOf(service)).toBe(1)
   expect(service.output()).toContain('npm run db:adopt -- --yes')
   expect(service.output()).not.toContain('already exists')
   expect(await everythingIn(url)).toEqual(before)

@@ -106,6 +106,34 @@ test('while the database is silent, whoever waits for a connection is told that 
   }
 })
 
+test('a server that takes no connection in time is given up by the limit for connecting', async () => {
+  proxy.mode = 'stall'
+  proxy.reset()
+  await sleep(50)
+  const startedAt = performance.now()
+  const asked = statementsOf(database.forUser('alice', 8000), 'alice').list()
+  await expect(asked).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: false })
+  // A second for each of three attempts. One attempt alone may take eight seconds.
+  expect(performance.now() - startedAt).toBeLessThan(7000)
+})
+
+test('a close while the network is silent ends within the limit for connecting', async () => {
+  const url = new URL(direct)
+  url.port = String(proxy.port)
+  const leaving = await openDatabase({ ...options, url: url.href, connectTimeoutMs: 1000 })
+  const look = [{ sql: 'select 1', parameters: [] }]
+  await leaving.transport.transaction(look, 8000)
+  proxy.mode = 'stall'
+  const asked = leaving.transport.transaction(look, 8000).catch(() => {})
+  await sleep(50)
+  const startedAt = performance.now()
+  await leaving.close()
+  // The limit is a second, and the request that is under way has eight.
+  expect(performance.now() - startedAt).toBeLessThan(5000)
+  proxy.reset()
+  await asked
+})
+
 test('a connection whose statement cannot be cancelled keeps its place for a while', async () => {
   await backendOf('alice')
   proxy.mode = 'stall'

@@ -3,7 +3,7 @@ import { openDatabase } from '#db/database'
 import { migrationNames } from '#db/migrate'
 import { openTestDatabase, options, transports } from '#tests/support/databases'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { launch, startService } from '#tests/support/service'
+import { endOf, launch, startService } from '#tests/support/service'
 
 const everyMigration = migrationNames.map((name) => ({ name }))
 const server = postgresAt(inject('postgresPort'))
@@ -78,7 +78,6 @@ test('npm run db:migrate migrates and says where the database is', async () => {
 
 test('a start without a usable DATABASE_URL ends with the remedy', async () => {
   const service = launch('node', { DATABASE_URL: 'mysql://nowhere', PORT: '0' })
-  await new Promise((resolve) => service.process.once('exit', resolve))
-  expect(service.process.exitCode).toBe(1)
+  expect(await endOf(service)).toBe(1)
   expect(service.output()).toContain('DATABASE_URL')
 })

@@ -41,8 +41,14 @@ afterEach(async () => {
 })
 
 const create = () => createAtOne(service.url, direct, user)
-const list = () => send(service.url, 'GET', '/api/tasks', user)
-const flip = (id: string) => send(service.url, 'PATCH', `/api/tasks/${id}/complete`, user)
+/** Every answer comes within the deadline, whatever Neon does. */
+async function ask(method: string, path: string) {
+  const answer = await send(service.url, method, path, user)
+  expect(answer.durationMs, `${method} ${path}`).toBeLessThan(deadlineMs + slackMs)
+  return answer
+}
+const list = () => ask('GET', '/api/tasks')
+const flip = (id: string) => ask('PATCH', `/api/tasks/${id}/complete`)
 const stored = (id: string) =>
   runSql(direct, `select completed, version from tasks where id = '${id}'`)
 
@@ -74,7 +80,6 @@ test('a compute that never answers is a 503 within the deadline', async () => {
   standIn.faults.push({ delayMs: 10_000 }, { delayMs: 10_000 }, { delayMs: 10_000 })
   const answer = await list()
   expect(answer.status).toBe(503)
-  expect(answer.durationMs).toBeLessThan(deadlineMs + slackMs)
 })
 
 describe.each([500, 502, 503, 504])('an answer %i of the proxy', (status) => {

@@ -8,7 +8,7 @@ import { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
-import { launch, startService } from '#tests/support/service'
+import { endOf, launch, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -19,10 +19,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 /** What a start prints that ends, with its exit code. */
 async function failedStart(url: string) {
   const service = launch('node', { DATABASE_URL: url, PORT: '0' })
-  const timer = setTimeout(() => service.process.kill('SIGKILL'), 15_000)
-  const code = await service.ended
-  clearTimeout(timer)
-  return { code, printed: service.output() }
+  return { code: await endOf(service), printed: service.output() }
 }
 
 describe('a start that cannot connect says why and what to do, and nothing secret', () => {

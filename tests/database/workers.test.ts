@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { launch, type Service, startService } from '#tests/support/service'
+import { endOf, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -54,6 +54,6 @@ test('a wrong environment stops the service, also with several workers', async (
     DATABASE_URL: 'postgres://postgres:wrong@127.0.0.1:1/none',
     BETTER_AUTH_SECRET: 'too short',
   })
-  expect(await refused.ended).toBe(1)
+  expect(await endOf(refused)).toBe(1)
   expect(refused.output()).toContain('BETTER_AUTH_SECRET is shorter')
 })

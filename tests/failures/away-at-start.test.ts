@@ -6,7 +6,7 @@ import { deadlineMs, host, slackMs } from '#tests/failures/world'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
-import { launch, startService } from '#tests/support/service'
+import { endOf, launch, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -59,7 +59,7 @@ test.skipIf(host === 'vercel')(
     const [wall] = walls
     await runSql(url, ...wall.breakIt)
     const refused = launch(host, { DATABASE_URL: url, PORT: '0' })
-    expect(await refused.ended).toBe(1)
+    expect(await endOf(refused)).toBe(1)
     expect(refused.output()).toContain(wall.remedy)
   },
 )

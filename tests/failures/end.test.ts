@@ -7,7 +7,7 @@ import { checkLedger, openLedger, work } from '#tests/support/ledger'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket } from '#tests/support/raw'
 import { createBy, send } from '#tests/support/send'
-import { startService } from '#tests/support/service'
+import { endOf, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -48,7 +48,7 @@ test.skipIf(host === 'vercel')(
     await holder.end()
     expect((await waiting).status).toBe(200)
     expect(await half.finish()).toMatch(/^HTTP\/1.1 201 [\s\S]*sent while the service stops/)
-    expect(await leaving.ended, leaving.output()).toBe(0)
+    expect(await endOf(leaving), leaving.output()).toBe(0)
     for (const ledger of ledgers) await checkLedger(url, ledger)
     expect(leaving.output()).not.toMatch(/unhandled|uncaught/i)
   },

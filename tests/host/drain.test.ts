@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, inject, test } from 'vitest'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
+import { endOf, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -36,7 +36,7 @@ describe('SIGTERM', () => {
         await release()
         expect(await Promise.all(underWay)).toEqual(underWay.map(() => 200))
       })
-      expect(await leaving.ended).toBe(0)
+      expect(await endOf(leaving)).toBe(0)
     },
   )
 
@@ -49,7 +49,7 @@ describe('SIGTERM', () => {
     const closed = once(silent, 'close')
     leaving.process.kill('SIGTERM')
     // The limit of the drain is 30 seconds.
-    expect(await Promise.race([leaving.ended, sleep(20_000, 'still running')])).toBe(0)
+    expect(await endOf(leaving)).toBe(0)
     await closed
   })
 })

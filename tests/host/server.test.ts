@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket, sendRaw } from '#tests/support/raw'
-import { launch, type Service, startService } from '#tests/support/service'
+import { endOf, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -237,7 +236,7 @@ describe('plain Node', () => {
 
   test('refuses several workers on PGlite, and says what to do', async () => {
     const refused = launch('node', { PORT: '0', DATABASE_URL: 'pglite://', WORKERS: '2' })
-    expect(await refused.ended).toBe(1)
+    expect(await endOf(refused)).toBe(1)
     expect(refused.output()).toContain('WORKERS needs a Postgres server')
   })
 
@@ -245,8 +244,7 @@ describe('plain Node', () => {
     const { port } = new URL(service.url)
     const url = server.url(await createDatabase(server))
     const second = launch('node', { PORT: port, DATABASE_URL: url })
-    await once(second.process, 'close')
-    expect(second.process.exitCode).toBe(1)
+    expect(await endOf(second)).toBe(1)
     expect(second.output()).toContain('The service cannot start:\n')
     expect(second.output()).toContain('EADDRINUSE')
   })

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
-import { type Host, launch, type Service, startService } from '#tests/support/service'
+import { endOf, type Host, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const folder = mkdtempSync(join(tmpdir(), 'todo-'))
@@ -26,7 +26,7 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
     ['BETTER_AUTH_SECRET', 'too short'],
   ])('does not start with %s="%s", says why, and exits with 1', async (name, value) => {
     const service = launch(host, { PORT: '0', DATABASE_URL: 'pglite://', [name]: value })
-    expect(await service.ended).toBe(1)
+    expect(await endOf(service)).toBe(1)
     expect(service.output()).toContain(`${name} is `)
     expect(service.output()).toMatch(/Set it to/)
   })
@@ -48,7 +48,7 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
     expect(await listed.json()).toEqual([await created.json()])
 
     const third = launch(host, { PORT: '0', ...env })
-    expect(await third.ended).toBe(1)
+    expect(await endOf(third)).toBe(1)
     expect(third.output()).toContain('is open in process')
   })
 })

@@ -47,8 +47,11 @@ test('a key that is rotated right after a fetch is picked up without a refused t
   await verifyJwt(await first.sign(user))
   issuer.state.keys = [second.jwk, first.jwk]
   const tokens = await Promise.all(Array.from({ length: 20 }, () => second.sign(user)))
+  const startedAt = performance.now()
   const answers = await Promise.all(tokens.map((token) => codeOf(verifyJwt(token))))
   expect(new Set(answers)).toEqual(new Set(['accepted']))
+  // The cooldown is one second.
+  expect(performance.now() - startedAt).toBeLessThan(4000)
   expect(issuer.requests).toHaveLength(2)
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
 })
@@ -92,9 +95,12 @@ describe.each([
   test('is a 503 and no 401, and HS256 goes on', async () => {
     Object.assign(issuer.state, state)
     const token = await first.sign(user)
+    const startedAt = performance.now()
     const attempts = Array.from({ length: 20 }, () => codeOf(verifyJwt(token)))
     expect(await codeOf(verifyJwt(await tokenFor(user)))).toBe('accepted')
     expect(new Set(await Promise.all(attempts))).toEqual(new Set(['keys_unavailable']))
+    // The issuer is given five seconds, and a request ten.
+    expect(performance.now() - startedAt).toBeLessThan(8000)
     expect(issuer.requests).toHaveLength(1)
   })
 })

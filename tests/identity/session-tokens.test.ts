@@ -195,7 +195,10 @@ describe('other settings', () => {
     await visitor.signOut()
     expect((await list(bearer(visitor.sessionToken))).status).toBe(200)
     onTestFinished(() => void vi.useRealTimers())
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 })
+    const foundAt = Date.now()
+    vi.useFakeTimers({ toFake: ['Date'], now: foundAt + 5000 })
+    expect((await list(bearer(visitor.sessionToken))).status).toBe(200)
+    vi.setSystemTime(foundAt + 10_000)
     expect((await list(bearer(visitor.sessionToken))).status).toBe(401)
   })
 

@@ -8,6 +8,7 @@ import { killGroup, startChild } from '#tests/support/child'
 import { compileCache } from '#tests/support/compile-cache'
 import { testSecret } from '#tests/support/secret'
 import { deployment } from '#tests/support/vercel-build'
+import { within } from '#tests/support/within'
 
 export type Host = 'next' | 'node' | 'next dev' | 'vercel'
 
@@ -24,10 +25,23 @@ export interface Service {
   readonly process: ChildProcess
   /** All that it has printed so far. */
   output(): string
-  /** The exit code, once the process has ended. */
+  /** The exit code, once the process has ended, however late: see `endOf`. */
   readonly ended: Promise<number | null>
-  /** Sends a signal and waits for the end. @returns the exit code */
+  /** Sends a signal and waits for the end, as `endOf` does. @returns the exit code */
   stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/**
+ * How long a service with nothing under way may take to end, or to refuse to start, on a machine
+ * that is busy. It is cut off after 30 s.
+ */
+const endMs = 20_000
+
+/** The exit code of a service that ends by itself, or an error where it does not end in time. */
+export async function endOf({ ended, output }: Pick<Service, 'ended' | 'output'>) {
+  return await within(endMs, 'The end of the service', ended).catch((error: Error) => {
+    throw new Error(`${error.message}\n${output()}`)
+  })
 }
 
 const commands: Record<Host, string[]> = {
@@ -112,14 +126,15 @@ export function launch(
   child.stderr?.on('data', (chunk) => {
     printed += chunk
   })
+  const output = () => printed
   return {
     process: child,
-    output: () => printed,
+    output,
     ended,
     stop(signal = 'SIGTERM') {
       if (signal === 'SIGKILL') killGroup(child)
       else child.kill(signal)
-      return ended
+      return endOf({ ended, output })
     },
   }
 }
