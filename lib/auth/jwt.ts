@@ -8,7 +8,7 @@ import { env } from '#lib/config/env'
 
 /** Only one list applies to a token. Otherwise a public key could pass for the secret of HS256. */
 const secretAlgorithms = ['HS256']
-const keySetAlgorithms = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
+export const keySetAlgorithms = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
 
 /** Headers that name a key, a compression or an extension. All have been used in attacks. */
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']

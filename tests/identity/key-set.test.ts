@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { passed } from '#lib/doctor/check'
+import { readCredential } from '#lib/doctor/credential'
 import { newKey, newWeakKey, startKeyServer } from '#tests/support/key-server'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -179,6 +181,40 @@ test('known keys serve for a day while the issuer is away, and no longer', async
   await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
   travel(61)
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
+})
+
+test.each(['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256'])(
+  'a token signed with %s is accepted, and the doctor agrees',
+  async (alg) => {
+    const key = await newKey(`of ${alg}`, alg)
+    issuer.state.keys = [first.jwk, key.jwk]
+    const token = await key.sign(user)
+    expect(await codeOf(verifyJwt(token))).toBe('accepted')
+    const { checkJwt } = await import('#lib/doctor/jwt')
+    const credential = readCredential(token)
+    if (credential.kind !== 'JWT') throw new Error('It is no JWT.')
+    const keys = { check: passed('keys', 'fetched'), ids: new Set([`of ${alg}`]) }
+    const checks = checkJwt(credential, keys, { url: undefined, setting: '' })
+    expect(checks.filter(({ ok }) => !ok)).toEqual([])
+  },
+)
+
+test('a key set of a thousand keys is taken', async () => {
+  const others = Array.from({ length: 999 }, (_, index) => ({ ...second.jwk, kid: `key-${index}` }))
+  issuer.state.keys = [...others, first.jwk]
+  expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
+})
+
+test('known keys that are younger than ten minutes are not asked for again', async () => {
+  await verifyJwt(await first.sign(user))
+  travel(9.9)
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
+  // Long enough for a fetch on this machine to arrive.
+  await sleep(100)
+  expect(issuer.requests).toHaveLength(1)
+  travel(0.2)
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
+  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
 })
 
 test('a slow answer does not replace the answer to a later question', async () => {

@@ -4,6 +4,7 @@ import { toleranceSeconds } from '#lib/auth/jwt'
 import { passed } from '#lib/doctor/check'
 import { readCredential } from '#lib/doctor/credential'
 import { checkJwt } from '#lib/doctor/jwt'
+import { forge, hmac } from '#tests/support/forgery'
 import { tokenFor } from '#tests/support/tokens'
 
 /** A whole second; the clock is at its beginning or at its end. */
@@ -16,11 +17,12 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
+const withToken = (token: string) =>
+  new Request('http://service/api/tasks', { headers: { authorization: `Bearer ${token}` } })
+
 /** What becomes of a request with a token. */
 const request = (token: string) =>
-  authenticate(
-    new Request('http://service/api/tasks', { headers: { authorization: `Bearer ${token}` } }),
-  ).then(
+  authenticate(withToken(token)).then(
     () => 'accepted',
     ({ code }) => code,
   )
@@ -59,6 +61,33 @@ describe.each([
 test('the clocks may be ten seconds apart, as docs/security.md says', () => {
   expect(toleranceSeconds).toBe(10)
 })
+
+test('a token may be good until the end of the year 9999', async () => {
+  const end = Date.UTC(9999, 11, 31) / 1000
+  expect(await request(await tokenFor('anna', { exp: end }))).toBe('accepted')
+  expect(await request(await tokenFor('anna', { exp: end + 1 }))).toBe('token_invalid')
+})
+
+test.each([undefined, 'JWT', 'jwt', 'Jwt'])('the type %s of a token is one', async (typ) => {
+  const header = { alg: 'HS256', ...(typ !== undefined && { typ }) }
+  const claims = { sub: 'anna', exp: Math.floor(Date.now() / 1000) + 900, typ }
+  expect(await request(forge(header, claims, hmac()))).toBe('accepted')
+})
+
+test.each([
+  ['email', 254],
+  ['name', 255],
+] as const)(
+  '%s is taken with %i characters, and left out where it cannot be stored',
+  async (claim, most) => {
+    const callerWith = async (value: unknown) =>
+      (await authenticate(withToken(await tokenFor('anna', { [claim]: value }))))[claim]
+    expect(await callerWith('x'.repeat(most))).toBe('x'.repeat(most))
+    for (const value of ['x'.repeat(most + 1), '', 7, null, ['a@x.y'], 'a\0b', 'a\ud800']) {
+      expect(await callerWith(value)).toBeUndefined()
+    }
+  },
+)
 
 test.each([
   ['x', 255],

@@ -1,4 +1,4 @@
-import { toleranceSeconds } from '#lib/auth/jwt'
+import { keySetAlgorithms, toleranceSeconds } from '#lib/auth/jwt'
 import { isSignedWithSecret } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
 import { type Check, failed, passed } from '#tools/doctor/check'
@@ -23,7 +23,7 @@ function checkSignature({ header: { alg, kid }, headers }: Jwt, keys: Keys, issu
           'BETTER_AUTH_SECRET=<the one of your frontend>. The loaders of .env files expand a $ in it: write \\$. With BETTER_AUTH_SECRETS the first entry counts.',
         )
   }
-  if (!/^(EdDSA|ES256|ES512|RS256|PS256)$/.test(alg)) {
+  if (!keySetAlgorithms.includes(alg)) {
     const remedy = 'Sign with HS256 and the shared secret, or with the jwt() plugin of Better Auth.'
     return failed(name, `${alg}, which is not accepted`, remedy)
   }

@@ -1,0 +1,114 @@
+import { describe, expect, test } from 'vitest'
+import { connectionFaultOf } from '#db/connection-faults'
+import { toDatabaseError, withoutEffect } from '#db/errors'
+
+const coded = (code: string, message = 'of the tests') =>
+  Object.assign(new Error(message), { code })
+const named = (name: string) => Object.assign(new Error('of the tests'), { name })
+
+const away = [
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'],
+  ...['ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'],
+].map((code) => ({ what: code, error: coded(code) }))
+const said = [
+  ...['Connection terminated unexpectedly', 'Connection terminated due to connection timeout'],
+  ...['connection error', 'Client was closed and is not queryable', 'Query read timeout'],
+  ...['timeout expired', 'timeout exceeded when trying to connect'],
+].map((message) => ({ what: message, error: new Error(message) }))
+const kinds = ['TimeoutError', 'AbortError', 'NeonDbError'].map((name) => ({
+  what: name,
+  error: named(name),
+}))
+const wrapped = [
+  { what: 'one of several', error: new AggregateError([new Error('x'), coded('ECONNREFUSED')]) },
+  { what: 'a cause', error: new TypeError('fetch failed', { cause: coded('ECONNRESET') }) },
+  {
+    what: 'a cause of a cause',
+    error: new Error('x', { cause: new Error('y', { cause: coded('EPIPE') }) }),
+  },
+]
+
+test.each([...away, ...said, ...kinds, ...wrapped])(
+  'the network is at fault where an error is $what, and it may pass',
+  ({ error }) => {
+    for (const mayHaveRun of [true, false]) {
+      const meaning = { kind: 'unavailable', transient: true, mayHaveRun, sqlState: undefined }
+      expect(toDatabaseError(error, mayHaveRun)).toMatchObject({ ...meaning, cause: error })
+    }
+  },
+)
+
+test.each([
+  new TypeError('x is not a function'),
+  new Error('nothing of the network'),
+  coded('ERR_INVALID_ARG_TYPE'),
+  new AggregateError([new Error('x')]),
+  'no error at all',
+])('any other error is a fault of the service: %s', (error) => {
+  expect(toDatabaseError(error, false)).toMatchObject({ kind: 'internal', transient: false })
+})
+
+test('an error is converted once, and keeps what it is without its effect', () => {
+  const error = toDatabaseError(coded('08006'), true)
+  expect(toDatabaseError(error, false)).toBe(error)
+  expect(withoutEffect(error)).toMatchObject({
+    ...{ kind: 'unavailable', transient: true, sqlState: '08006', mayHaveRun: false },
+    ...{ message: error.message, cause: error.cause },
+  })
+})
+
+test('the detail of an error is kept where it says how long to wait, and nowhere else', () => {
+  const detailed = (code: string) => Object.assign(coded(code), { detail: '7' })
+  expect(toDatabaseError(detailed('TD429'), false).detail).toBe('7')
+  for (const code of ['23503', '22001', '40001', 'XX000']) {
+    expect(toDatabaseError(detailed(code), false).detail).toBeUndefined()
+  }
+})
+
+/** What Node, pg and Postgres say of a connection, and whether a setting is to blame. */
+const connections = [
+  ['SELF_SIGNED_CERT_IN_CHAIN', '', true, 'not signed by anybody'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', '', true, 'not signed by anybody'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', '', true, 'not signed by anybody'],
+  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', '', true, 'not signed by anybody'],
+  ['CERT_UNTRUSTED', '', true, 'not signed by anybody'],
+  ['CERT_HAS_EXPIRED', '', true, 'expired, or not valid yet'],
+  ['CERT_NOT_YET_VALID', '', true, 'expired, or not valid yet'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', '', true, 'another host name'],
+  ['', 'The server does not support SSL connections', true, 'does not speak TLS'],
+  ['28000', 'no pg_hba.conf entry for host "x", no encryption', true, 'encrypted connections only'],
+  ['', 'connection is insecure (try using `sslmode=require`)', true, 'encrypted connections only'],
+  ['', 'SASL: client password must be a string', true, 'asks for a password'],
+  ['', 'client password must be a non-empty string', true, 'asks for a password'],
+  ['08P01', 'empty password returned by client', true, 'asks for a password'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', '', true, 'do not agree'],
+  ['EPROTO', '', true, 'do not agree'],
+  ['', 'unknown authentication type 99', true, 'do not agree'],
+  ['', 'SASL: only SCRAM is supported', true, 'do not agree'],
+  ['28P01', '', false, 'refused the password'],
+  ['28000', '', false, 'does not let the login'],
+  ['3D000', '', false, 'does not exist'],
+  ['55000', '', false, 'takes no connections'],
+  ['ENOTFOUND', '', false, 'not known here'],
+  ['EAI_AGAIN', '', false, 'could not be looked up'],
+  ['ECONNREFUSED', '', false, 'nothing listens'],
+] as const
+
+describe('why there is no connection is said', () => {
+  test.each(connections)('for %s %s (a setting: %s): %s', (code, message, isSetting, says) => {
+    const error = code === '' ? new Error(message) : coded(code, message)
+    expect(connectionFaultOf(error)).toMatchObject({ isSetting })
+    const converted = toDatabaseError(error, false)
+    expect(converted.message).toContain(says)
+    expect(converted).toMatchObject({
+      kind: isSetting ? 'misconfigured' : 'unavailable',
+      ...(isSetting && { transient: false }),
+    })
+  })
+
+  test('and never of a message that repeats what a user sent', () => {
+    for (const code of ['22P02', '23505', '42P01', 'XX000']) {
+      expect(connectionFaultOf(coded(code, 'no encryption'))).toBeUndefined()
+    }
+  })
+})
