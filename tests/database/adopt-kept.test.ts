@@ -211,7 +211,10 @@ test.concurrent('it stops where the old backend still writes, and changes nothin
   await writer.connect()
   await writer.query('begin')
   await writer.query(`update tasks set title = 'x' where id = 1`)
+  const startedAt = performance.now()
   await expect(adoptIn(database, 'yes')).rejects.toThrow(/stop the old backend/)
+  // It waits ten seconds for a table, and fifty for other migrations.
+  expect(performance.now() - startedAt).toBeLessThan(30_000)
   await writer.query('rollback')
   await writer.end()
   expect(await everythingIn(url)).toEqual(before)

@@ -27,6 +27,18 @@ export const walls = [
     remedy: 'restore tasks_of_caller',
   },
   {
+    name: 'the policy lets everybody write for others',
+    breakIt: ['alter policy tasks_of_caller on tasks with check (true)'],
+    mendIt: [`alter policy tasks_of_caller on tasks with check (${owner})`],
+    remedy: 'restore tasks_of_caller',
+  },
+  {
+    name: 'requests may empty the table',
+    breakIt: ['grant truncate on tasks to todo_app'],
+    mendIt: ['revoke truncate on tasks from todo_app'],
+    remedy: 'REVOKE TRUNCATE ON tasks FROM todo_app, PUBLIC;',
+  },
+  {
     name: 'row-level security is off',
     breakIt: ['alter table tasks disable row level security'],
     mendIt: ['alter table tasks enable row level security'],

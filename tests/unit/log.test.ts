@@ -18,12 +18,21 @@ test('the description of an error keeps its type, code, place and cause', () => 
   })
 })
 
-test('the description of an error leaves out what a user sent', () => {
-  const error = Object.assign(new Error('invalid input syntax for type uuid: "private words"'), {
-    code: '22P02',
-  })
-  expect(JSON.stringify(describeError(error))).not.toContain('private words')
-})
+test.each(['22P02', '22001', '23502', '23503', '23505', '23514'])(
+  'the description of an error with SQLSTATE %s leaves out what a user sent',
+  (code) => {
+    const error = Object.assign(new Error('invalid: "private words"'), {
+      ...{ code, detail: 'Failing row contains (private words).', where: 'private words' },
+    })
+    const outer = new DatabaseError(`SQLSTATE ${code}`, {
+      ...{ kind: 'internal', transient: false, mayHaveRun: false, cause: error },
+    })
+    for (const described of [describeError(error), describeError(outer)]) {
+      expect(JSON.stringify(described)).not.toContain('private words')
+      expect(JSON.stringify(described)).toContain(code)
+    }
+  },
+)
 
 test.each(['hunter2', 'at@hunter2', 'a:hunter2@'])(
   'the description of an error leaves out the password of a URL: %s',
