@@ -135,3 +135,62 @@ test.each(refusals)(
     expect(await opened.asAdministrator('select id from users')).toEqual([{ id: uuid }])
   },
 )
+
+/** Adopts rows of a plain table, and returns the kinds of problems of each by its id. */
+async function problemsOf(users: string, columns: string, rows: readonly string[]) {
+  opened = await openTestDatabase('postgres')
+  await opened.asAdministrator(
+    `create table users (${users})`,
+    `create table tasks (id text primary key, user_id text default 'anna', title text default 'Milk',
+      completed boolean default false, created_at timestamptz default now(), updated_at timestamptz)`,
+    ...rows.map((row, index) => `insert into tasks (id, ${columns}) values ('${index}', ${row})`),
+  )
+  const { plan } = await adoptIn(opened.database, 'look', { mostIds: rows.length })
+  const kinds: string[][] = rows.map(() => [])
+  for (const { kind, ids } of plan?.rows?.survey.problems ?? []) {
+    for (const id of ids) kinds[Number(id)]?.push(kind)
+  }
+  return kinds
+}
+
+test.each([
+  { type: 'smallint', fit: ['7', '9999'], unfit: ['', '99999', '-7', '7.0', 'x'] },
+  { type: 'integer', fit: ['7', '999999999'], unfit: ['9999999999', '-7', '0x7', 'x'] },
+  { type: 'bigint', fit: ['7', '9'.repeat(18)], unfit: ['9'.repeat(19), '-7', 'x'] },
+  { type: 'uuid', fit: [uuid, uuid.toUpperCase()], unfit: [`${uuid}0`, '7', 'x'] },
+  { type: 'varchar(4)', fit: ['anna', '🎉🎉🎉🎉'], unfit: ['annas', '🎉🎉🎉🎉🎉'] },
+  { type: 'char(4)', fit: ['anna', '🎉🎉🎉🎉'], unfit: ['annas', '🎉🎉🎉🎉🎉'] },
+  { type: 'text', fit: ['x'.repeat(300), '🎉'], unfit: [] },
+])('users with $type ids can be $fit, and not $unfit', async ({ type, fit, unfit }) => {
+  const owners = [...fit, ...unfit].map((owner) => `'${owner}'`)
+  const kinds = await problemsOf(`id ${type} primary key, email text, name text`, 'user_id', owners)
+  const expected = [
+    ...fit.map(() => ['owner_unknown']),
+    ...unfit.map((owner) => [owner === '' ? 'owner_missing' : 'owner_unfit']),
+  ]
+  expect(kinds).toEqual(expected)
+})
+
+const users = 'id text primary key, email text, name text'
+
+test('times are taken from the second day of the year 1 to the last but one of 9999', async () => {
+  const times = ['0001-01-02', '9999-12-30', '0001-01-01', '9999-12-31', 'infinity', '-infinity']
+  const kinds = await problemsOf(
+    users,
+    'created_at',
+    times.map((time) => `'${time} UTC'`.replace(/inity UTC/, 'inity')),
+  )
+  const missing = kinds.map((each) => each.includes('time_missing'))
+  expect(missing).toEqual([false, false, true, true, true, true])
+})
+
+test('a title loses the white space that the API takes off, all of it', async () => {
+  const codes = Array.from({ length: 0x10000 }, (_, code) => code).filter((code) => code > 0)
+  const spaces = codes.map((code) => String.fromCharCode(code)).filter((text) => text.trim() === '')
+  expect(spaces.length).toBeGreaterThan(20)
+  const others = ['\u180e', '\u200b', '\u2060', '\u0085']
+  const titles = [...spaces, ...others].map((text) => `'${text}'`)
+  const kinds = await problemsOf(users, 'title', titles)
+  const blank = kinds.map((each) => each.includes('title_blank'))
+  expect(blank).toEqual([...spaces.map(() => true), ...others.map(() => false)])
+})
