@@ -24,7 +24,10 @@ describe('a preflight', () => {
       expect(headers.get('access-control-allow-credentials')).toBe('true')
       expect(headers.get('access-control-max-age')).toBe('7200')
       const methods = headers.get('access-control-allow-methods')?.split(', ')
-      expect(methods).toEqual(expect.arrayContaining(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']))
+      expect(methods).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      const vary = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'
+      expect(headers.get('vary')).toContain(vary)
+      expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
       const allowed = headers.get('access-control-allow-headers')?.split(', ')
       expect(allowed).toEqual([
         ...['authorization', 'content-type', 'if-match', 'if-none-match', 'idempotency-key'],
@@ -64,6 +67,7 @@ describe('a response to the frontend', () => {
     expect(answer.status).toBe(status)
     expect(answer.headers.get('access-control-allow-origin')).toBe(frontend)
     expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
+    expect(answer.headers.get('vary')).toContain('Origin')
     const exposed = exposedBy(answer)
     expect(exposed).toContain('etag')
     const own = ['allow', 'etag', 'location', 'ratelimit', 'ratelimit-policy', 'www-authenticate']
@@ -95,6 +99,8 @@ describe('a response to the frontend', () => {
       expect(answer.status).toBe(status)
       const names = [...answer.headers.keys()].filter((name) => name.startsWith('access-control'))
       expect([origin, names]).toEqual([origin, []])
+      // Otherwise a shared cache would give this answer to the frontend too.
+      expect(answer.headers.get('vary')).toContain('Origin')
     }
   })
 })

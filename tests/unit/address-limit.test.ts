@@ -94,3 +94,41 @@ test('a spoofed header does not give a new quota', async () => {
     limitAddress(requestFrom('198.51.100.1', '2.2.2.2'), { requests: 1, seconds: 3600 }),
   ).toThrow()
 })
+
+test('a request comes back with its share of the window, and a refused one costs nothing', async () => {
+  const { limitAddress } = await load({})
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_900_000_000_000 })
+  const passes = () => {
+    try {
+      limitAddress(requestFrom('198.51.100.1'), { requests: 3, seconds: 30 })
+      return true
+    } catch {
+      return false
+    }
+  }
+  expect(Array.from({ length: 9 }, passes)).toEqual([
+    ...Array(3).fill(true),
+    ...Array(6).fill(false),
+  ])
+  vi.advanceTimersByTime(9999)
+  expect(passes()).toBe(false)
+  vi.advanceTimersByTime(1)
+  expect([passes(), passes()]).toEqual([true, false])
+  vi.advanceTimersByTime(3_600_000)
+  expect(Array.from({ length: 4 }, passes)).toEqual([true, true, true, false])
+  vi.useRealTimers()
+})
+
+test('ten thousand addresses are remembered, and the one that was quiet longest is forgotten', async () => {
+  const { limitAddress } = await load({})
+  const ask = (index: number) =>
+    limitAddress(requestFrom(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`), {
+      requests: 1,
+      seconds: 3600,
+    })
+  for (let index = 0; index < 10_000; index += 1) ask(index)
+  expect(() => ask(0)).toThrow()
+  ask(10_000)
+  expect(() => ask(1)).toThrow()
+  expect(() => ask(0)).not.toThrow()
+})

@@ -24,6 +24,47 @@ test('two variables are enough in production, and the rest has defaults', async 
   expect((await read(complete)).BETTER_AUTH_URL).toBeUndefined()
 })
 
+test('what is not set has the values that .env.example and the guides say', async () => {
+  const { TRUSTED_PROXIES, ...values } = await read({ ...complete, LOG_LEVEL: '', RATE_LIMIT: '' })
+  expect(values).toMatchObject({
+    WORKERS: 1,
+    DATABASE_TIMEOUT_MS: 8000,
+    DATABASE_NAMED_STATEMENTS: false,
+    USERS_ID_TYPE: 'text',
+    SESSION_TOKENS: false,
+    SESSION_COOKIE_PREFIX: 'better-auth',
+    SESSIONS_TABLE: { table: 'session' },
+    LIST_ENVELOPE: 'array',
+    RATE_LIMIT: { requests: 600, seconds: 60 },
+    RATE_LIMIT_ADDRESS: undefined,
+    LOG_LEVEL: 'info',
+    OTEL_TRACES_SAMPLER_ARG: 1,
+  })
+  expect(TRUSTED_PROXIES.rules).toEqual([])
+})
+
+test.each([
+  ['PORT', '0', '65535', '-1', '65536'],
+  ['WORKERS', '1', '256', '0', '257'],
+  ['DATABASE_POOL_SIZE', '1', '1000', '0', '1001'],
+  ['DATABASE_TIMEOUT_MS', '100', '60000', '99', '60001'],
+  ['OTEL_TRACES_SAMPLER_ARG', '0', '1', '-0.1', '1.1'],
+  ['RATE_LIMIT', '1/99999', '100000/1', '0/60', '100001/1'],
+  ['RATE_LIMIT_ADDRESS', '1/99999', '100000/1', '1/100000', '100001/1'],
+  ['METRICS_TOKEN', 'x'.repeat(16), 'x'.repeat(99), 'x'.repeat(15), 'x'],
+  ['BETTER_AUTH_SECRET', 'x'.repeat(32), 'x'.repeat(99), 'x'.repeat(31), 'x'],
+  ['TRUSTED_PROXIES', '10.0.0.0/32', 'fd00::/128', '10.0.0.0/33', 'fd00::/129'],
+])('%s is taken from %s to %s, and neither %s nor %s', async (name, least, most, ...others) => {
+  for (const value of [least, most]) {
+    await expect(read({ ...complete, [name]: value })).resolves.toBeDefined()
+    vi.resetModules()
+  }
+  for (const value of others) {
+    await expect(read({ ...complete, [name]: value })).rejects.toThrow(name)
+    vi.resetModules()
+  }
+})
+
 test('in development the secret alone is enough', async () => {
   const values = await read({ BETTER_AUTH_SECRET: testSecret }, 'development')
   expect(values.DATABASE_URL).toBe('pglite://.data/pglite')
