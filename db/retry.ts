@@ -32,7 +32,6 @@ export const retries = channel('todo-backend:retry')
 
 const attempts = 3
 const firstPauseMs = 50
-const longestPauseMs = 400
 
 /**
  * Sends a transaction, and repeats it after a failure that may pass, until the deadline. A write
@@ -58,8 +57,8 @@ export async function sendWithRetries(
       const failure = effect === 'none' ? withoutEffect(error) : error
       if (!error.transient || tried === attempts) throw failure
       if (error.mayHaveRun && effect === 'once') throw failure
-      const longest = Math.min(longestPauseMs, firstPauseMs * 2 ** tried)
-      const pauseMs = firstPauseMs + Math.random() * (longest - firstPauseMs)
+      const longestMs = firstPauseMs * 2 ** tried
+      const pauseMs = firstPauseMs + Math.random() * (longestMs - firstPauseMs)
       if (performance.now() + pauseMs >= end) throw failure
       retries.publish(error)
       await sleep(pauseMs)

@@ -60,12 +60,15 @@ describe('three attempts', () => {
   test('have pauses between them of 50 ms at least, and of 300 ms at most together', async () => {
     vi.useRealTimers()
     const { transport } = failing({ transient: true, mayHaveRun: false })
-    const startedAt = performance.now()
-    await expect(sendWithRetries(transport, statements, defaults)).rejects.toThrow('gone')
-    const tookMs = performance.now() - startedAt
+    const times: number[] = []
+    for (let run = 0; run < 3; run += 1) {
+      const startedAt = performance.now()
+      await expect(sendWithRetries(transport, statements, defaults)).rejects.toThrow('gone')
+      times.push(performance.now() - startedAt)
+    }
     // A timer may be a millisecond early, and late by what the machine is busy with.
-    expect(tookMs).toBeGreaterThan(98)
-    expect(tookMs).toBeLessThan(2000)
+    expect(Math.min(...times)).toBeGreaterThan(98)
+    expect(Math.min(...times)).toBeLessThan(700)
   })
 
   test('have no more time each than an attempt may have, and than is left of the deadline', async () => {
