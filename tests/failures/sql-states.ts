@@ -44,7 +44,7 @@ export const isInDoubt = (sqlState: string) => /^08|^40003$/.test(sqlState)
 /** The writes that a failure meets, and what each of them does in Postgres. */
 export const writes = { create: 'insert', complete: 'update', delete: 'delete' } as const
 
-/** What an operator would see as `attempts` at a write. */
+/** The sequence that counts the attempts at a write. */
 export const attemptsAt = (write: keyof typeof writes) => `attempts_at_${writes[write]}`
 
 /** Writes during which Postgres fails with a SQLSTATE, and counts how often each is sent. */
@@ -54,7 +54,9 @@ export function failureWith(sqlState: string, outcome: OutcomeCode): Failure {
     name: `Postgres fails with ${sqlState}`,
     async provoke({ sql }) {
       await sql(
-        ...requests.map((write) => `create sequence ${attemptsAt(write)}`),
+        ...requests
+          .map(attemptsAt)
+          .flatMap((name) => [`drop sequence if exists ${name}`, `create sequence ${name}`]),
         `create function fail() returns trigger language plpgsql security definer as $$ begin
           perform nextval('attempts_at_' || lower(tg_op));
           raise exception 'planted' using errcode = '${sqlState}', detail = '7';
