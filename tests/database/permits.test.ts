@@ -93,11 +93,14 @@ describe('a sweep', () => {
     await holder.query(`begin; select from rate_limits where user_id in ('1', '2') for update`)
     const sweep = ["set lock_timeout = '10s'", 'select todo_forget_permits()']
     const left = 'select user_id from rate_limits order by user_id::int'
-    await runSql(url, ...sweep)
-    expect(await runSql(url, left)).toHaveLength(3)
-    await runSql(url, ...sweep)
-    expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
-    await holder.end()
+    try {
+      await runSql(url, ...sweep)
+      expect(await runSql(url, left)).toHaveLength(3)
+      await runSql(url, ...sweep)
+      expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
+    } finally {
+      await holder.end()
+    }
     await runSql(url, ...sweep)
     expect(await runSql(url, left)).toEqual([])
   })
