@@ -82,6 +82,17 @@ test('a compute that never answers is a 503 within the deadline', async () => {
   expect(answer.status).toBe(503)
 })
 
+test('a first attempt that gets no answer leaves time for a second, where that harms nothing', async () => {
+  const id = await create()
+  const before = standIn.fetches
+  standIn.faults.push({ delayMs: 10_000 })
+  expect((await list()).status).toBe(200)
+  expect(standIn.fetches - before).toBe(2)
+  standIn.faults.push({ delayMs: 10_000 })
+  expect((await flip(id)).status).toBe(503)
+  expect(standIn.fetches - before).toBe(3)
+})
+
 describe.each([500, 502, 503, 504])('an answer %i of the proxy', (status) => {
   test('is overcome by a read, and by a create, which is there once', async () => {
     standIn.faults.push(failing(status))

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { walls } from '#tests/failures/broken-walls'
 import { logLines } from '#tests/failures/log-lines'
@@ -45,6 +46,37 @@ test('a service that starts while the database is away serves 503, and heals by 
       await sleep(50)
     }
   } finally {
+    await proxy.close()
+  }
+})
+
+test('while another process migrates, requests are 503 in time, and served once it is done', async () => {
+  const name = await createDatabase(server)
+  const proxy = await startFaultProxy(server.port)
+  proxy.mode = 'refuse'
+  await using late = await startService(host, {
+    DATABASE_URL: postgresAt(proxy.port).url(name),
+    DATABASE_TIMEOUT_MS: String(deadlineMs),
+  })
+  const user = newUser()
+  const list = () => send(late.url, 'GET', '/api/tasks', user)
+  const other = new Client({ connectionString: server.url(name) })
+  await other.connect()
+  try {
+    // The lock of the migrations.
+    await other.query('begin; select pg_advisory_xact_lock(7236401955)')
+    proxy.mode = 'pass'
+    for (let asked = 0; asked < 2; asked += 1) {
+      const answer = await list()
+      expect(answer.status, answer.text).toBe(503)
+      expect(answer.json()).toMatchObject({ code: 'database_unavailable' })
+      // A migration itself may take a minute.
+      expect(answer.durationMs).toBeLessThan(deadlineMs + slackMs)
+    }
+    await other.query('commit')
+    await expect.poll(async () => (await list()).status, { timeout: 10_000 }).toBe(200)
+  } finally {
+    await other.end()
     await proxy.close()
   }
 })

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { host } from '#tests/failures/world'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { checkLedger, openLedger, work } from '#tests/support/ledger'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket } from '#tests/support/raw'
@@ -51,6 +52,24 @@ test.skipIf(host === 'vercel')(
     expect(await endOf(leaving), leaving.output()).toBe(0)
     for (const ledger of ledgers) await checkLedger(url, ledger)
     expect(leaving.output()).not.toMatch(/unhandled|uncaught/i)
+  },
+)
+
+// A session that nobody answers must not hold the process until it is cut off.
+test.skipIf(host === 'vercel')(
+  'SIGTERM while the network is silent ends within the limit for connecting',
+  async () => {
+    const proxy = await startFaultProxy(server.port)
+    const url = postgresAt(proxy.port).url(await createDatabase(server))
+    // Of that, 6 s are for connecting, and a second is for the balancer to notice.
+    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '16000' }
+    await using leaving = await startService(host, env)
+    await createBy(leaving.url, newUser())
+    proxy.mode = 'stall'
+    const startedAt = performance.now()
+    expect(await leaving.stop('SIGTERM')).toBe(0)
+    expect(performance.now() - startedAt).toBeLessThan(13_000)
+    await proxy.close()
   },
 )
 
