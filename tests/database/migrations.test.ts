@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { migrationNames } from '#db/migrate'
+import { isRace, migrationNames } from '#db/migrate'
 import { openTestDatabase, options, transports } from '#tests/support/databases'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { endOf, launch, startService } from '#tests/support/service'
@@ -50,6 +50,22 @@ test('a migration that fails leaves nothing behind', async () => {
   await expect(database.makeReady()).rejects.toThrow(/"rate_limits" already exists/)
   await database.close()
   expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
+})
+
+test('a table of the same name in another schema is nobody’s business', async () => {
+  const url = server.url(await createDatabase(server))
+  await runSql(url, 'create schema other', 'create table other.tasks (id int)')
+  const database = await openDatabase({ ...options, url })
+  await database.makeReady()
+  expect(await database.isReady()).toBe(true)
+  await database.close()
+})
+
+test.each([
+  ...['23505', '42710', 'XX000'].map((code) => ({ code, isMeeting: true })),
+  ...['42501', '42P07', '40001', '57P01', '23503'].map((code) => ({ code, isMeeting: false })),
+])('a migration that fails with $code has met another one: $isMeeting', ({ code, isMeeting }) => {
+  expect(isRace(Object.assign(new Error('of the tests'), { code }))).toBe(isMeeting)
 })
 
 test('a login whose search path hides the tables from requests is told so', async () => {

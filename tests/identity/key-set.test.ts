@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { passed } from '#lib/doctor/check'
-import { readCredential } from '#lib/doctor/credential'
 import { newKey, newWeakKey, startKeyServer } from '#tests/support/key-server'
 import { newUser, tokenFor } from '#tests/support/tokens'
+import { passed } from '#tools/doctor/check'
+import { readCredential } from '#tools/doctor/credential'
 
 const issuer = await startKeyServer()
 const user = newUser()
@@ -190,7 +190,7 @@ test.each(['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256'])(
     issuer.state.keys = [first.jwk, key.jwk]
     const token = await key.sign(user)
     expect(await codeOf(verifyJwt(token))).toBe('accepted')
-    const { checkJwt } = await import('#lib/doctor/jwt')
+    const { checkJwt } = await import('#tools/doctor/jwt')
     const credential = readCredential(token)
     if (credential.kind !== 'JWT') throw new Error('It is no JWT.')
     const keys = { check: passed('keys', 'fetched'), ids: new Set([`of ${alg}`]) }

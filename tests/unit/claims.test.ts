@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { authenticate } from '#lib/auth/authenticate'
 import { toleranceSeconds } from '#lib/auth/jwt'
-import { passed } from '#lib/doctor/check'
-import { readCredential } from '#lib/doctor/credential'
-import { checkJwt } from '#lib/doctor/jwt'
 import { forge, hmac } from '#tests/support/forgery'
 import { tokenFor } from '#tests/support/tokens'
+import { passed } from '#tools/doctor/check'
+import { readCredential } from '#tools/doctor/credential'
+import { checkJwt } from '#tools/doctor/jwt'
 
 /** A whole second; the clock is at its beginning or at its end. */
 const second = 1_900_000_000

@@ -6,7 +6,7 @@ test('what listens on the port and never answers is not waited for longer than f
   const silent = createServer(() => {}).listen(0)
   await once(silent, 'listening')
   vi.stubEnv('PORT', String((silent.address() as AddressInfo).port))
-  const { checkOrigin } = await import('#lib/doctor/running-service')
+  const { checkOrigin } = await import('#tools/doctor/running-service')
   const startedAt = performance.now()
   const check = await checkOrigin('http://localhost:3000')
   expect(check).toMatchObject({ ok: true, found: expect.stringContaining('does not run') })
