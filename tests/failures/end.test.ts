@@ -61,11 +61,12 @@ test.skipIf(host === 'vercel')(
   async () => {
     const proxy = await startFaultProxy(server.port)
     const url = postgresAt(proxy.port).url(await createDatabase(server))
-    // Of that, 6 s are for connecting, and a second is for the balancer to notice.
-    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '16000' }
+    // Of that, 1.5 s are for connecting, and a second is for the balancer to notice.
+    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '4000' }
     await using leaving = await startService(host, env)
     await createBy(leaving.url, newUser())
     proxy.mode = 'stall'
+    expect((await send(leaving.url, 'GET', '/api/tasks', newUser())).status).toBe(503)
     const startedAt = performance.now()
     expect(await leaving.stop('SIGTERM')).toBe(0)
     expect(performance.now() - startedAt).toBeLessThan(13_000)
