@@ -8,9 +8,9 @@ export interface TaskRow {
   readonly description: string | null
   readonly completed: boolean
   readonly version: number
-  /** Milliseconds since 1970. */
-  readonly created_ms: number
-  readonly updated_ms: number
+  /** Milliseconds since 1970, in decimal digits. */
+  readonly created_ms: string
+  readonly updated_ms: string
 }
 
 /** What a user writes of a task. */
@@ -20,9 +20,12 @@ export interface TaskContent {
   readonly completed: boolean
 }
 
-/** A number needs no time zone, and no driver turns it into a `Date`. */
+/**
+ * A number needs no time zone, and no driver turns it into a `Date`. The text of an integer depends
+ * on no setting: `extra_float_digits` rounds that of a float.
+ */
 function milliseconds(column: 'created_at' | 'updated_at') {
-  return sql<number>`date_part('epoch', ${sql.ref(column)}) * 1000`
+  return sql<string>`(date_part('epoch', ${sql.ref(column)}) * 1000)::bigint::text`
 }
 
 /** The columns of a `TaskRow`. The service makes the JSON, which costs less than in Postgres. */

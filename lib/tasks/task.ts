@@ -30,8 +30,8 @@ export function toTask(row: TaskRow): Task {
     description,
     completed,
     is_completed: completed,
-    created_at: toTimestamp(created_ms),
-    updated_at: toTimestamp(updated_ms),
+    created_at: toTimestamp(Number(created_ms)),
+    updated_at: toTimestamp(Number(updated_ms)),
   }
 }
 
