@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import { PGliteDialect } from 'kysely'
 import { toDatabaseError } from '#db/errors'
+import { lockFolder } from '#db/transports/folder-lock'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 
 /**
@@ -14,7 +15,9 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
   const release = folder === '' ? () => {} : lockFolder(folder)
   // Not traced into the functions that Vercel runs: it is 20 MB, and they have a database server.
   const { PGlite } = await import(/* turbopackIgnore: true */ '@electric-sql/pglite')
-  const pglite = await PGlite.create(folder === '' ? 'memory://' : folder).catch((error) => {
+  const create = (place: string) => PGlite.create(place)
+  const opening = folder === '' ? create('memory://') : openFolder(folder, create)
+  const pglite = await opening.catch((error) => {
     release()
     throw error
   })
@@ -53,33 +56,45 @@ function keptOpen(pglite: PGlite): PGlite {
   })
 }
 
-/** Takes `<folder>.lock` for this process and returns the function that gives it back. */
-function lockFolder(folder: string): () => void {
-  const lock = `${folder.replace(/\/+$/, '')}.lock`
-  mkdirSync(dirname(lock), { recursive: true })
+/**
+ * Opens a folder.
+ *
+ * @throws Error that names the folder, the version of its data, and the way out
+ */
+async function openFolder(folder: string, create: (folder: string) => Promise<PGlite>) {
   try {
-    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return await create(folder)
   } catch (error) {
-    const owner = Number(readFileSync(lock, 'utf8'))
-    if (owner !== process.pid && isRunning(owner)) {
-      throw new Error(
-        `The database folder ${folder} is open in process ${owner}, and PGlite allows one at a time: stop that process, or give DATABASE_URL another folder.`,
-        { cause: error },
-      )
-    }
-    writeFileSync(lock, String(process.pid))
+    const found = versionOf(folder)
+    const own = await ownVersion(create)
+    const reason =
+      found === undefined
+        ? `The folder ${folder} cannot hold a database: see that it is a folder, and that this user may write into it.`
+        : found === own
+          ? `The database folder ${folder} is damaged: it has data of Postgres ${found}, as this PGlite does, which cannot open it.`
+          : `The database folder ${folder} has data of Postgres ${found}, and this PGlite is Postgres ${own}.`
+    const wayOut =
+      found === own
+        ? 'Bring back a copy of it, or move it away to start with an empty database'
+        : 'Start the version of this service that made it, or move it away to start with an empty database'
+    throw new Error(`${reason} ${wayOut}: mv ${folder} ${folder}.old`, { cause: error })
   }
-  const release = () => rmSync(lock, { force: true })
-  process.once('exit', release)
-  return release
 }
 
-function isRunning(pid: number): boolean {
+/** The version that made the data in a folder, undefined if there is none. */
+function versionOf(folder: string): string | undefined {
   try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // It runs and belongs to somebody else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return readFileSync(join(folder, 'PG_VERSION'), 'utf8').trim()
+  } catch {
+    // Whatever keeps it from being read, it does not say its version.
+    return undefined
   }
+}
+
+/** The version of PGlite's Postgres. Only an open database tells. */
+async function ownVersion(create: (folder: string) => Promise<PGlite>): Promise<string> {
+  const pglite = await create('memory://')
+  const { rows } = await pglite.query<{ server_version: string }>('show server_version')
+  await pglite.close()
+  return rows[0]?.server_version.split('.')[0] ?? ''
 }
