@@ -32,16 +32,25 @@ export function limitAddress(request: Request, quota: Quota): void {
 /**
  * The address that a request comes from. That is the peer of the connection or, if the peer is one
  * of `TRUSTED_PROXIES`, the last address in `X-Forwarded-For` that is not. A client can write any
- * address before that one. Vercel forwards requests on a connection of its own, and replaces the
- * header by the client's address.
+ * address before that one.
+ *
+ * On Vercel the peer is a part of the platform, which writes the client's address into a header of
+ * its own: https://vercel.com/docs/headers/request-headers. A client cannot write that one.
  */
 export function clientAddress(request: Request): string | undefined {
-  const peer = peerAddress()
-  const forwarded = request.headers.get('x-forwarded-for')?.split(',') ?? []
-  const hops = [...forwarded.map((hop) => hop.trim()), ...(peer === undefined ? [] : [peer])]
-  if (peer === undefined && env().VERCEL === undefined) return undefined
+  const hops =
+    env().VERCEL === undefined ? hopsTo(request) : listed(request, 'x-vercel-forwarded-for')
   const address = hops.findLast((hop) => !isTrusted(hop)) ?? hops[0]
   return address === undefined ? undefined : toNetwork(address)
+}
+
+function hopsTo(request: Request): string[] {
+  const peer = peerAddress()
+  return peer === undefined ? [] : [...listed(request, 'x-forwarded-for'), peer]
+}
+
+function listed(request: Request, header: string): string[] {
+  return (request.headers.get(header)?.split(',') ?? []).map((hop) => hop.trim())
 }
 
 function isTrusted(address: string): boolean {

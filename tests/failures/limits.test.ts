@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { get } from 'node:http'
 import { afterAll, expect, inject, test } from 'vitest'
 import { host } from '#tests/failures/world'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
@@ -112,9 +114,15 @@ test('an address that used up RATE_LIMIT_ADDRESS is refused on every path, and n
     expect(await refused.json()).toMatchObject({ 'violated-policies': ['address'] })
   }
   expect((await send(service.url, 'GET', '/health')).status).toBe(200)
-  // Vercel's proxy says who the client is, whatever the client says: here it is always the same.
+  // Vercel's proxy says who the client is, whatever the client says.
   const other = await list('/api/tasks', '198.51.100.8')
   expect(other.status).toBe(host === 'vercel' ? 429 : 401)
+  // The peer of the function is the proxy, whoever the client is. Linux has all of 127.0.0.0/8.
+  if (host !== 'vercel' || process.platform !== 'linux') return
+  const elsewhere = get(`${service.url}/api/tasks`, { localAddress: '127.0.0.2' })
+  const [response] = await once(elsewhere, 'response')
+  expect(response.statusCode).toBe(401)
+  response.destroy()
 })
 
 // In Vercel's function nothing of ours comes before Next, which compares each parameter with all.

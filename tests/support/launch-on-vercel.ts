@@ -37,6 +37,12 @@ const server = createServer((req, res) => {
     else res.writeHead(500, { 'x-vercel-error': 'FUNCTION_INVOCATION_FAILED' }).end()
   })
 })
+// The function's own peer is a part of the platform, on the same machine.
+const clients = new WeakMap<object, string>()
+server.on('connection', (socket) => {
+  clients.set(socket, socket.remoteAddress ?? '')
+  Object.defineProperty(socket, 'remoteAddress', { value: '127.0.0.1' })
+})
 server.listen(Number(process.env['PORT']), '127.0.0.1')
 
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
@@ -64,7 +70,7 @@ function writeOwnHeaders(req: IncomingMessage): void {
   for (const name of Object.keys(req.headers)) {
     if (/^x-(matched-path|now-|vercel-|middleware-)/.test(name)) delete req.headers[name]
   }
-  const client = req.socket.remoteAddress ?? ''
+  const client = clients.get(req.socket) ?? ''
   req.headers['x-forwarded-for'] = client
   req.headers['x-real-ip'] = client
   req.headers['x-vercel-forwarded-for'] = client

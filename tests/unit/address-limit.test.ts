@@ -16,9 +16,12 @@ async function load(variables: Record<string, string>) {
 }
 
 /** A request on a connection with this peer, as Node tells of it. */
-function requestFrom(peer: string | undefined, forwarded?: string): Request {
+function requestFrom(peer: string | undefined, forwarded?: string, byVercel?: string): Request {
   channel('http.server.request.start').publish({ socket: { remoteAddress: peer } })
-  const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
+  const headers = {
+    ...(forwarded !== undefined && { 'x-forwarded-for': forwarded }),
+    ...(byVercel !== undefined && { 'x-vercel-forwarded-for': byVercel }),
+  }
   return new Request('http://service', { headers })
 }
 
@@ -35,11 +38,20 @@ describe('the address of a client', () => {
     [trusted, 'fd00::1', '2001:db8::5', '2001:db8:0:0::/64'],
     [trusted, undefined, '9.9.9.9, 1.2.3.4, 10.0.0.1', undefined],
     [trusted, '10.1.2.3', undefined, '10.1.2.3'],
-    [{ VERCEL: '1' }, undefined, '1.2.3.4', '1.2.3.4'],
-    [{ VERCEL: '1' }, undefined, undefined, undefined],
   ])('with %o, peer %s and X-Forwarded-For: %s is %s', async (env, peer, forwarded, expected) => {
     const { clientAddress } = await load(env)
     expect(clientAddress(requestFrom(peer, forwarded))).toBe(expected)
+  })
+})
+
+describe('on Vercel, the address is the one in the header of the platform', () => {
+  test.each([
+    ['127.0.0.1', '9.9.9.9', '1.2.3.4', '1.2.3.4'],
+    [undefined, undefined, '1.2.3.4', '1.2.3.4'],
+    ['127.0.0.1', '9.9.9.9', undefined, undefined],
+  ])('with peer %s, X-Forwarded-For: %s and its own %s', async (peer, forwarded, own, expected) => {
+    const { clientAddress } = await load({ VERCEL: '1' })
+    expect(clientAddress(requestFrom(peer, forwarded, own))).toBe(expected)
   })
 })
 
