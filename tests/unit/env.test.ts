@@ -78,6 +78,12 @@ test.each([
   ['DATABASE_URL', '', 'is missing'],
   ['DATABASE_URL', 'mysql://db/todo', 'no known scheme'],
   ['DATABASE_URL', 'postgres://todo:a#b@db/todo', 'is no URL'],
+  ['DATABASE_URL', 'postgres://todo:a/b@db/todo', 'In a password, write #'],
+  ['DATABASE_URL', 'postgres://todo:a/b@/todo', 'In a password, write #'],
+  ['DATABASE_URL', 'postgres://todo:b@one:5432,two:5432/todo', 'several hosts, and one is meant'],
+  ['DATABASE_URL', 'postgres://todo:b@one,two/todo', 'several hosts, and one is meant'],
+  ['DATABASE_URL', 'postgres://one,two/todo', 'several hosts, and one is meant'],
+  ['DATABASE_URL', 'postgresql:///todo?host=one,two', 'several hosts, and one is meant'],
   ['BETTER_AUTH_URL', 'localhost:3000', 'http or https'],
   ['PORT', 'http', 'must be a port'],
   ['DATABASE_POOL_SIZE', '0', ''],
@@ -125,4 +131,22 @@ test('the first entry of BETTER_AUTH_SECRETS is the secret, as it is for Better 
 test('an older entry of BETTER_AUTH_SECRETS may be weak, the first may not', async () => {
   const weak = read({ ...complete, BETTER_AUTH_SECRETS: `2:short,1:${'o'.repeat(32)}` })
   await expect(weak).rejects.toThrow('shorter than 32')
+})
+
+test.each([
+  'postgres://todo:a,b@db/todo',
+  'postgres:///todo?host=/cloudsql/project:region:instance',
+  'postgres://todo:b@/todo?host=/cloudsql/project:region:instance',
+  'postgres://todo:b@%2Fcloudsql%2Fproject:5432/todo',
+])('DATABASE_URL=%s is accepted', async (url) => {
+  expect((await read({ ...complete, DATABASE_URL: url })).DATABASE_URL).toBe(url)
+})
+
+test.each([
+  ['postgres://todo:its-password@db/todo', 'postgres://…@db/todo'],
+  ['postgres://todo:its-password@/todo?host=/socket', 'postgres://…@/todo?host=/socket'],
+  ['postgres:///todo?password=its-password&host=/s', 'postgres:///todo?password=…&host=/s'],
+])('%s is printed as %s', async (url, printed) => {
+  const { withoutPassword } = await import('#lib/config/env')
+  expect(withoutPassword(url)).toBe(printed)
 })
