@@ -1,10 +1,17 @@
 import type { EventEmitter } from 'node:events'
 import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
+import { withoutRootCertificate } from '#db/connection-url'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { Lines, nobody, userShareOf } from '#db/transports/lines'
+import { Lines, nobody } from '#db/transports/lines'
 import { withTimeLimits } from '#db/transports/time-limits'
 import type { Row, Transport, TransportOptions } from '#db/transports/transport'
+
+/**
+ * How many transactions of one user may be under way at once. There are no connections to share out,
+ * so it is what a browser sends at once to one host, and some more.
+ */
+const userShare = 8
 
 /**
  * Neon over HTTP: a transaction is one `fetch`, and there is no connection to keep, so it suits
@@ -13,7 +20,7 @@ import type { Row, Transport, TransportOptions } from '#db/transports/transport'
 export function openNeon(options: TransportOptions): Transport {
   const sql = neon(options.url)
   const lines = new Lines({
-    userShare: userShareOf(options.poolSize),
+    userShare,
     queueLimit: options.queueLimit,
     seat: (_, underWay) => underWay < options.queueLimit || undefined,
     silentAfterMs: options.connectTimeoutMs / 3,
@@ -43,7 +50,7 @@ export function openNeon(options: TransportOptions): Transport {
       }
     },
     sessions() {
-      const pool = new Pool({ connectionString: options.url, max: 1 })
+      const pool = new Pool({ connectionString: withoutRootCertificate(options.url), max: 1 })
       // Without listeners, a connection that breaks would end the process.
       pool.on('error', options.onFault)
       pool.on('connect', (client: EventEmitter) => client.on('error', () => {}))

@@ -28,6 +28,7 @@ beforeAll(async () => {
   service = await startService('node', {
     ...standIn.settings(name),
     DATABASE_TIMEOUT_MS: String(deadlineMs),
+    DATABASE_POOL_SIZE: '1',
   })
 })
 afterAll(async () => {
@@ -74,6 +75,16 @@ test('a compute that cannot be reached at all is a 503, and nothing has changed'
 test('a suspended compute that takes its time to start is waited for', async () => {
   standIn.faults.push({ delayMs: 700 })
   expect((await list()).status).toBe(200)
+})
+
+test('the six requests of a page go out in one round, whatever the pool of other databases has', async () => {
+  standIn.faults.push(...Array.from({ length: 6 }, () => ({ delayMs: 2000 })))
+  const before = standIn.fetches
+  const page = Array.from({ length: 6 }, list)
+  await Promise.race(page)
+  expect(standIn.fetches - before).toBe(6)
+  const statuses = (await Promise.all(page)).map(({ status }) => status)
+  expect(new Set(statuses)).toEqual(new Set([200]))
 })
 
 test('a compute that never answers is a 503 within the deadline', async () => {
