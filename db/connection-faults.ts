@@ -38,13 +38,33 @@ const faults: readonly (readonly [pattern: RegExp, isSetting: boolean, says: str
     'the server asks for a password, and DATABASE_URL has none: postgres://<login>:<password>@…',
   ],
   [/^ERR_SSL|^EPROTO|unknown authentication|SASL/, true, 'the two do not agree on how to connect'],
-  [/^28P01/, false, 'the server refused the password of the login in DATABASE_URL'],
-  [/^28000/, false, 'the server does not let the login in DATABASE_URL in from here'],
-  [/^3D000/, false, 'the database in DATABASE_URL does not exist on the server'],
+  [
+    /^28P01/,
+    false,
+    'the server refused the password of the login in DATABASE_URL. Correct the user and the password in DATABASE_URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40',
+  ],
+  [
+    /^28000/,
+    false,
+    'the server does not let the login in DATABASE_URL in from here. Correct the user in DATABASE_URL, or let it in (pg_hba.conf)',
+  ],
+  [
+    /^3D000/,
+    false,
+    'the database in DATABASE_URL does not exist on the server. Correct the name at the end of DATABASE_URL, or create it',
+  ],
   [/^55000/, false, 'the database takes no connections now (ALLOW_CONNECTIONS)'],
-  [/^ENOTFOUND/, false, 'the host in DATABASE_URL is not known here'],
+  [
+    /^ENOTFOUND/,
+    false,
+    'the host in DATABASE_URL is not known here. Correct the host in DATABASE_URL',
+  ],
   [/^EAI_AGAIN/, false, 'the host in DATABASE_URL could not be looked up'],
-  [/^ECONNREFUSED/, false, 'nothing listens at the host and port in DATABASE_URL'],
+  [
+    /^ECONNREFUSED/,
+    false,
+    'nothing listens at the host and port in DATABASE_URL. Start the database, or correct the host and port in DATABASE_URL',
+  ],
 ]
 
 /** SQLSTATEs that refuse a connection. Messages with other SQLSTATEs may repeat what users sent. */

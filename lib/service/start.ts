@@ -3,8 +3,9 @@ import { EnvironmentError, env, isDevelopment } from '#lib/config/env'
 import { rememberPeers } from '#lib/http/peer'
 import { log } from '#lib/log'
 import { startServerTiming } from '#lib/observability/server-timing'
-import { closeDatabase, database, isOutage } from '#lib/service/database'
+import { closeDatabase, database } from '#lib/service/database'
 import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
+import { explainOpening, isOutage } from '#lib/service/outage'
 
 /** How long the shutdown waits for the receiver of traces. */
 const lastSpansMs = 3000
@@ -45,6 +46,8 @@ async function startDatabase(): Promise<void> {
   } catch (error) {
     if (!isOutage(error)) throw error
     log().error({ event: 'database_away_at_start', err: error })
+    // For the person at the terminal, who would not find the reason in a line of JSON.
+    console.error(`The service starts without its database:\n${explainOpening(error)}`)
   }
 }
 

@@ -17,7 +17,7 @@ export async function runScript(
   args: string[],
   folder = '.',
 ) {
-  const [, script = ''] = packageJson.scripts[name].split(' ')
+  const script = packageJson.scripts[name].split(' ').at(-1) ?? ''
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [resolve(script), ...args], {
     cwd: folder,

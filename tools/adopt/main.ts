@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import { readTableName } from '#db/table-name'
 import { env, withoutPassword } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
-import { isOutage, openFromEnvironment } from '#lib/service/database'
+import { openFromEnvironment } from '#lib/service/database'
+import { isOutage } from '#lib/service/outage'
 import { type Adoption, adopt } from '#tools/adopt/adopt'
 import {
   isProblemKind,
