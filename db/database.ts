@@ -13,6 +13,7 @@ import {
 } from '#db/scoped'
 import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
+import { openTransport } from '#db/transports/open-transport'
 import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
 
 export interface DatabaseOptions extends TransportOptions {
@@ -20,6 +21,8 @@ export interface DatabaseOptions extends TransportOptions {
   /** The type of the ids, if the migration creates the users table. */
   readonly usersIdType: UsersIdType
   readonly sessionsTable: TableName
+  /** Whether session tokens count, so that the service is not ready without their table. */
+  readonly needsSessions?: boolean | undefined
   readonly limits: TimeLimits
   /** Called at the start if other logins may serve this database; see ADR 0051. */
   readonly onOtherLogins?: ((logins: string) => void) | undefined
@@ -56,6 +59,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     userIdType = proof.userIdType
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
   }
+  const neededTable = options.needsSessions === true ? sessionsTable : undefined
   const countPermit = permitSweep(transport, bindCaller('permit-sweep'), limits.attemptMs)
   const permits = new Permits()
   return {
@@ -63,34 +67,42 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     forUser(userId, deadlineMs = limits.deadlineMs, rateLimit, signal) {
       const way = canHold(userIdType, userId)
         ? transport
-        : { ...transport, transaction: refuseUser }
+        : { ...transport, transaction: () => refuseUser(userIdType) }
       const counting = rateLimit && { ...alsoCalling(countPermit, rateLimit), permits }
       return openCallerDatabase(way, userId, { ...limits, deadlineMs }, counting, signal)
     },
     selectSession: (token) => selectSession(transport, sessionsTable, token, limits),
     async makeReady() {
-      if (await isProven(transport, limits, onProof)) return
+      if (await isProven(transport, limits, onProof, neededTable)) return
       await migrate(transport, usersTable, usersIdType)
-      if (await proveIsolation(transport, limits, onProof)) return
+      if (await proveIsolation(transport, limits, onProof, neededTable)) return
       throw new Error(
         'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
       )
     },
     isReady: () =>
-      proveIsolation(transport, limits, (proof) => {
-        userIdType = proof.userIdType
-      }),
+      proveIsolation(
+        transport,
+        limits,
+        (proof) => {
+          userIdType = proof.userIdType
+        },
+        neededTable,
+      ),
     close: () => transport.close(),
   }
 }
 
 /** Refuses a user whose id no column can hold, without asking the database. */
-async function refuseUser(): Promise<never> {
-  throw new DatabaseError('no id of a user has this form', {
-    kind: 'unknown_user',
-    transient: false,
-    mayHaveRun: false,
-  })
+async function refuseUser(type: string): Promise<never> {
+  throw new DatabaseError(
+    `The ids of users are of the type ${type}, and the token's sub is none.`,
+    {
+      kind: 'unknown_user',
+      transient: false,
+      mayHaveRun: false,
+    },
+  )
 }
 
 function alsoCalling(countPermit: () => void, { quota, onPermit }: RateLimit): RateLimit {
@@ -132,29 +144,13 @@ async function isProven(
   transport: Transport,
   limits: TimeLimits,
   onProof: (proof: Proof) => void,
+  sessionsTable: TableName | undefined,
 ): Promise<boolean> {
   try {
-    return await proveIsolation(transport, limits, onProof)
+    return await proveIsolation(transport, limits, onProof, sessionsTable)
   } catch (error) {
     // The role cannot be taken because the migration has not made it yet.
     if (isDatabaseError(error) && error.sqlState === '42501') return false
     throw error
   }
-}
-
-/** Each driver is loaded only where it is used: PGlite alone is 20 MB of WebAssembly. */
-async function openTransport(options: DatabaseOptions): Promise<Transport> {
-  switch (driverOf(options.url)) {
-    case 'pglite':
-      return (await import('#db/transports/pglite')).openPglite(options)
-    case 'neon':
-      return (await import('#db/transports/neon')).openNeon(options)
-    case 'postgres':
-      return (await import('#db/transports/postgres')).openPostgres(options)
-  }
-}
-
-function driverOf(url: string): Transport['name'] {
-  if (url.startsWith('pglite://')) return 'pglite'
-  return new URL(url).hostname.endsWith('.neon.tech') ? 'neon' : 'postgres'
 }

@@ -16,6 +16,8 @@ export type DatabaseErrorKind =
   | 'rate_limited'
   /** The second wall does not hold, or its role cannot be taken; the message says what to run. */
   | 'not_isolated'
+  /** The database, or a table in it, is not what the service needs; the message says what to change. */
+  | 'unsuitable'
   /** A bug of this service. */
   | 'internal'
 

@@ -2,6 +2,9 @@ import { DatabaseError, isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
 import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
 import { faultInLogins, serviceLogins } from '#db/service-logins'
+import { faultInSessions, lookAtSessions } from '#db/sessions'
+import { plainNames, refuseUnsuitable, suitability, unsuitable } from '#db/suitability'
+import type { TableName } from '#db/table-name'
 import type { Transport } from '#db/transports/transport'
 
 /** The id of no real user: it is neither a UUID nor an id of Better Auth. */
@@ -11,6 +14,8 @@ const isMigrated = {
   sql: 'select exists (select from kysely_migration where name = $1) as migrated',
   parameters: [latestMigration],
 }
+
+const asLogin = { sql: "select set_config('role', 'none', true)", parameters: [] }
 
 /**
  * Asks, as the role of the requests, what protects the rows of `tasks` and of every other table
@@ -58,30 +63,42 @@ export interface Proof {
 }
 
 /**
- * Proves, in one round trip, that the database is migrated and that the second wall stands.
+ * Proves, in one round trip, that the database is one that the service can use, that it is migrated,
+ * and that the second wall stands.
  *
  * @param onProof called with what the proof also found out
+ * @param sessionsTable the table that session tokens need, undefined where they do not count
  * @returns false if the database is not migrated
- * @throws DatabaseError if the database cannot be asked; `not_isolated` if the wall does not stand,
- *   with SQLSTATE 42501 if the role cannot be taken
+ * @throws DatabaseError if the database cannot be asked; what `refuseUnsuitable` throws, and
+ *   `unsuitable` if the sessions table is not as it must be;
+ *   `not_isolated` if the wall does not stand, with SQLSTATE 42501 if the role cannot be taken
  */
 export async function proveIsolation(
   transport: Transport,
   limits: TimeLimits,
   onProof?: (proof: Proof) => void,
+  sessionsTable?: TableName,
 ): Promise<boolean> {
-  const statements = [bindCaller(probe), isMigrated, walls, serviceLogins]
+  const statements = [
+    ...[bindCaller(probe), plainNames, suitability],
+    ...[isMigrated, walls, serviceLogins],
+    // Sessions are read as the login, not as the role of the requests.
+    ...(sessionsTable === undefined ? [] : [asLogin, lookAtSessions(sessionsTable)]),
+  ]
   try {
-    const [, migration, found, logins] = await transport.transaction(
+    const [, , suited, migration, found, logins, , sessions] = await transport.transaction(
       statements,
       limits.deadlineMs,
       { user: probe, isProbe: true },
     )
+    refuseUnsuitable(suited?.[0])
     if (migration?.[0]?.['migrated'] !== true) return false
     if (!found?.some(({ table }) => table === 'tasks')) return false
     const faults = [...found.map(faultIn), faultInLogins(logins?.[0], callerRole)]
     const fault = faults.find((each) => each !== undefined)
     if (fault !== undefined) throw notIsolated(fault)
+    const faultyTable = sessionsTable && faultInSessions(sessions?.[0], sessionsTable)
+    if (faultyTable !== undefined) throw unsuitable(faultyTable)
     const { others, userIdType } = logins?.[0] ?? {}
     onProof?.({
       otherLogins: typeof others === 'string' ? others : undefined,

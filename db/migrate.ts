@@ -1,4 +1,4 @@
-import { type Dialect, Kysely, PostgresAdapter, sql } from 'kysely'
+import { CompiledQuery, type Dialect, Kysely, PostgresAdapter, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { createTasks, type UsersIdType } from '#db/migrations/0001-tasks'
@@ -9,8 +9,9 @@ import { guardFunctions } from '#db/migrations/0005-guarded-functions'
 import { boundCosts } from '#db/migrations/0006-bounded-costs'
 import { spareWrites } from '#db/migrations/0007-spare-permits'
 import { callerRole } from '#db/scoped'
+import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import type { TableName } from '#db/table-name'
-import type { Transport } from '#db/transports/transport'
+import type { Row, Transport } from '#db/transports/transport'
 
 /** A migration that has landed never changes. A change to the schema is a new entry at the end. */
 function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<string, Migration> {
@@ -39,7 +40,7 @@ const attempts = 5
  * at once: a lock lets one of them migrate, and the others find it done.
  *
  * @returns the names of the migrations that ran
- * @throws DatabaseError in an outage, an Error that says which right the login lacks, or what the
+ * @throws DatabaseError in an outage or what `refuseUnsuitable` throws, an Error that says which right the login lacks, or what the
  *   failing migration threw
  */
 export async function migrate(
@@ -83,7 +84,10 @@ export async function migrateWithin(
   usersTable: TableName,
   usersIdType: UsersIdType,
 ): Promise<string[]> {
+  const { rows } = await db.executeQuery<Row>(CompiledQuery.raw(suitability.sql))
+  refuseUnsuitable(rows[0])
   await lockSchema(db)
+  await db.executeQuery(CompiledQuery.raw(plainNames.sql))
   // Checks the right first, because Kysely hides the refusal of its first statement and fails at
   // the next one.
   await sql`do $$ begin

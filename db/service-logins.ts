@@ -2,7 +2,8 @@ import type { Row, Statement } from '#db/transports/transport'
 
 /**
  * Asks, as the role of the requests, which logins may serve this database, and whether the
- * functions that run with their owner's rights are safe; see ADR 0051.
+ * functions that run with their owner's rights are safe; see ADR 0051. Postgres keeps a search path
+ * as it was written, and with `quote_all_identifiers` it was written with quotes.
  */
 export const serviceLogins: Statement = {
   sql: `select session_user::text as "login", service.name as "service",
@@ -14,7 +15,9 @@ export const serviceLogins: Statement = {
           guarded.oid::regprocedure, nspname), ', ')
         from pg_proc as guarded join pg_roles as owner on owner.oid = proowner
         where pronamespace = tasks.relnamespace and proname like 'todo\\_%' and prosecdef
-        and (proconfig is distinct from array[format('search_path=pg_catalog, %I, pg_temp', nspname)]
+        and (coalesce(array_to_string(proconfig, ';'), '') not in (
+            format('search_path=pg_catalog, %I, pg_temp', nspname),
+            format('search_path="pg_catalog", "%s", "pg_temp"', replace(nspname, '"', '""')))
           or exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner)))
             where grantee = 0)
           or not (owner.rolsuper or pg_has_role(tasks.relowner, proowner, 'member')))) as "unsafe",

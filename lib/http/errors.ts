@@ -102,12 +102,14 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
       headers: { 'www-authenticate': challenge('The token is invalid: its account is gone') },
     }),
   rate_limited: (cause) => tooManyRequests('user', Number(cause.detail)),
-  not_isolated: (cause) =>
-    new Problem('not_ready', 'The database does not keep users apart, so it is not served.', {
-      cause,
-      headers: tryAgain,
-    }),
+  not_isolated: (cause) => notServed(cause, 'does not keep users apart'),
+  unsuitable: (cause) => notServed(cause, 'is not as the service needs it'),
   internal: internalError,
+}
+
+function notServed(cause: DatabaseError, why: string): Problem {
+  const detail = `The database ${why}, so it is not served.`
+  return new Problem('not_ready', detail, { cause, headers: tryAgain })
 }
 
 function databaseUnavailable(cause: DatabaseError): Problem {

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { isDatabaseError } from '#db/errors'
 import { isBuiltOnVercel } from '#lib/config/env'
 import {
   type Answer,
@@ -120,7 +121,8 @@ function logProblem({ code, status, detail, cause }: Problem, context: RequestCo
   if (status >= 500) {
     log().error({ event: 'fault', code, ...fieldsOf(context), err: cause ?? context.problem })
   } else if ((status === 401 && code !== 'credentials_missing') || status === 403) {
-    log().warn({ event: 'refused', code, reason: detail, ...fieldsOf(context) })
+    const because = isDatabaseError(cause) ? cause.message : undefined
+    log().warn({ event: 'refused', code, reason: detail, because, ...fieldsOf(context) })
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type OpenDatabase, openDatabase } from '#db/database'
-import { DatabaseError, isDatabaseError } from '#db/errors'
+import { DatabaseError } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
@@ -112,7 +112,9 @@ export async function closeDatabase(): Promise<void> {
  * Opens the database without migrating it or proving isolation, for a command that closes it. Only
  * PGlite makes its folder, which it cannot do without.
  */
-export async function openFromEnvironment(): Promise<OpenDatabase> {
+export async function openFromEnvironment(
+  needsSessions = env().SESSION_TOKENS,
+): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,
     poolSize: env().DATABASE_POOL_SIZE,
@@ -121,6 +123,7 @@ export async function openFromEnvironment(): Promise<OpenDatabase> {
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,
     sessionsTable: env().SESSIONS_TABLE,
+    needsSessions,
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
@@ -174,9 +177,4 @@ function timeLimits(deadlineMs: number) {
 async function poolOnVercel() {
   const { attachDatabasePool } = await import('@vercel/functions')
   return attachDatabasePool as (pool: object) => void
-}
-
-/** Whether a start failed because of an outage. It may pass, so the service must not exit. */
-export function isOutage(error: unknown): boolean {
-  return isDatabaseError(error) && error.kind === 'unavailable'
 }

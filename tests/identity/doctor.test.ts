@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { logLines } from '#tests/failures/log-lines'
 import { diagnose, type Environment, follow, runScript } from '#tests/support/doctor'
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
@@ -297,6 +298,43 @@ test('users that the migrations looked for in another table are brought together
   expect((await send(await tokenFor('nobody'))).status).toBe(401)
   await anna.deleteAccount()
   expect(await runSql(url, 'select from tasks')).toEqual([])
+})
+
+test('a sub that the ids of users cannot be is named by the doctor, and by the log', async () => {
+  const url = server.url(await createDatabase(server))
+  await runSql(url, 'create table users (id serial primary key, email text unique, name text)')
+  const env = { ...right, DATABASE_URL: url, USERS_TABLE: 'users' }
+  await runScript('db:migrate', env, [])
+  const { failures, checks } = await examine(env, await ownRoute())
+  expect(failures[0]).toMatchObject({
+    name: 'user',
+    found: `the ids of users are of the type integer, and the sub ${visitor.id} is none`,
+    remedy: expect.stringMatching(/^USERS_TABLE=<the table whose ids the tokens have>/),
+  })
+  expect(checks.at(-1)).toMatchObject({ name: 'verdict', ok: false })
+  await using service = await startService('node', { ...env, PORT: String(await freePort()) })
+  const headers = { authorization: `Bearer ${await ownRoute()}` }
+  const answer = await fetch(`${service.url}/api/tasks`, { headers })
+  expect(await answer.json()).toMatchObject({ code: 'account_unknown' })
+  expect(logLines(service.output())).toContainEqual(
+    expect.objectContaining({
+      ...{ event: 'refused', code: 'account_unknown' },
+      because: "The ids of users are of the type integer, and the token's sub is none.",
+    }),
+  )
+})
+
+test('a sessions table without a column that sessions need is named with it', async () => {
+  const own = await ownDatabase()
+  await runSql(own['DATABASE_URL'] ?? '', 'alter table session rename "expiresAt" to ends_at')
+  const { failures } = await examine({ ...right, ...own, ...withSessions })
+  expect(failures).toEqual([
+    expect.objectContaining({
+      name: 'sessions',
+      found: 'The sessions table "session" has no column expiresAt or expires_at.',
+      remedy: expect.stringContaining('session.fields'),
+    }),
+  ])
 })
 
 test('a service that runs with an earlier CORS_ORIGINS is found by a preflight', async () => {

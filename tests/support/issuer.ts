@@ -21,6 +21,7 @@ export interface IssuerOptions {
   readonly port?: number
   readonly advanced?: BetterAuthOptions['advanced']
   readonly session?: BetterAuthOptions['session']
+  readonly secondaryStorage?: BetterAuthOptions['secondaryStorage']
 }
 
 const key = new TextEncoder().encode(testSecret)
@@ -70,6 +71,7 @@ export async function startIssuer(options: IssuerOptions) {
     },
     user: { ...names.user, deleteUser: { enabled: true } },
     session: { ...names.session, ...options.session },
+    ...(options.secondaryStorage && { secondaryStorage: options.secondaryStorage }),
     advanced: {
       ...options.advanced,
       ...(options.ids === 'uuid' && { database: { generateId: 'uuid' as const } }),

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
+import { parseConnectionUrl } from '#db/connection-url'
 import type { OpenDatabase } from '#db/database'
 import { isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
 import { env, withoutPassword } from '#lib/config/env'
 import { openFromEnvironment, setDatabase } from '#lib/service/database'
-import { type Check, codesOf, failed, failedAsTold, passed } from '#tools/doctor/check'
+import { type Check, failed, failedAsTold, passed } from '#tools/doctor/check'
 import { type Inspection, inspectTables } from '#tools/doctor/inspection'
 import { isServiceReady } from '#tools/doctor/running-service'
 import { migrationRemedy } from '#tools/doctor/tables'
@@ -16,13 +17,6 @@ export interface Look {
   readonly inspection?: Inspection
 }
 
-/** Remedies by code, for errors whose own message has none. */
-const remedies: Readonly<Record<string, string>> = {
-  '28P01':
-    'Correct the user and the password in DATABASE_URL. In a password, write # as %23, / as %2F, : as %3A and @ as %40.',
-  '3D000': 'Correct the name of the database at the end of DATABASE_URL, or create it.',
-  ECONNREFUSED: 'Start the database, or correct the host and port in DATABASE_URL.',
-}
 const anyRemedy = 'Set DATABASE_URL to the database of your frontend, and see that it runs.'
 
 /** Whether the database can be reached, is migrated, and keeps users apart. */
@@ -33,7 +27,8 @@ export async function checkDatabase(): Promise<Look> {
     return { checks: [failed('database', `${folder} is not there yet`, 'npm run db:migrate')] }
   }
   try {
-    const opened = await openFromEnvironment()
+    // What is wrong with the sessions table is a check of its own.
+    const opened = await openFromEnvironment(false)
     // The code that serves requests, which gives the verdict, must find it without migrating it.
     setDatabase(opened)
     const { USERS_TABLE: users, SESSIONS_TABLE: sessions, DATABASE_TIMEOUT_MS: timeoutMs } = env()
@@ -63,21 +58,20 @@ async function checkIsolation(opened: OpenDatabase): Promise<Check> {
       : failed(name, 'requests would not find their tables', 'npm run db:migrate')
   } catch (error) {
     if (!isDatabaseError(error)) throw error
-    const login = `"${URL.parse(env().DATABASE_URL)?.username}"`
+    const login = `"${parseConnectionUrl(env().DATABASE_URL)?.username}"`
     // On a migrated database a login needs this grant besides the role: see ADR 0051.
     const both = `; GRANT EXECUTE ON FUNCTION todo_service() TO ${login}; then start`
     const message = error.message
       .replaceAll('<the login in DATABASE_URL>', login)
       .replace('; then start', both)
-    return failedAsTold(name, message)
+    return failedAsTold(error.kind === 'not_isolated' ? name : 'readiness', message)
   }
 }
 
 async function explain(error: unknown, url: string): Promise<Check> {
   const name = 'database'
   if (isDatabaseError(error)) {
-    const remedy = codesOf(error).flatMap((code) => remedies[code] ?? [])[0] ?? anyRemedy
-    return failedAsTold(name, `${url}: ${error.message}`, remedy)
+    return failedAsTold(name, `${url}: ${error.message}`, anyRemedy)
   }
   // Only one process can open a PGlite folder, and the running service has it open.
   if (await isServiceReady()) return passed(name, 'the running service has it open, and is ready')

@@ -1,5 +1,6 @@
 import { isDatabaseError } from '#db/errors'
 import { latestMigration } from '#db/migrate'
+import { faultInSessions, lookAtSessions } from '#db/sessions'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { Statement, Transport } from '#db/transports/transport'
 
@@ -18,13 +19,17 @@ export interface Inspection {
   readonly users: FoundTable | undefined
   /** The table that `SESSIONS_TABLE` names, and the type of its user's id. */
   readonly sessions: FoundTable | undefined
+  /** What keeps session tokens from counting, and what to do; see `faultInSessions`. */
+  readonly sessionsFault: string | undefined
   /** The users table that `tasks` refers to, with the type of `tasks.user_id`. */
   readonly owners: FoundTable | undefined
   /** Every table that looks like Better Auth's sessions, with the users table that it refers to. */
   readonly issuers: readonly { readonly sessions: string; readonly users: string | undefined }[]
 }
 
-const readOnly = "select set_config('transaction_read_only', 'on', true)"
+/** Whatever the settings of the login, the names of tables are then printed in one way. */
+const readOnly = `select set_config('transaction_read_only', 'on', true),
+  set_config('quote_all_identifiers', 'off', true)`
 
 const tables = `select users::text as users, sessions::text as sessions,
     to_regclass('kysely_migration')::text as migrations,
@@ -63,9 +68,10 @@ export async function inspectTables(
   timeoutMs: number,
 ): Promise<Inspection> {
   const parameters = [quoteTableName(names.users), quoteTableName(names.sessions)]
-  const [found = [], likely = []] = await read(transport, timeoutMs, [
+  const [found = [], likely = [], readable = []] = await read(transport, timeoutMs, [
     { sql: tables, parameters },
     { sql: issuers, parameters: [] },
+    lookAtSessions(names.sessions),
   ])
   const row = found[0] ?? {}
   return {
@@ -73,6 +79,7 @@ export async function inspectTables(
       textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, timeoutMs)),
     users: tableOf(row, 'users', 'usersId'),
     sessions: tableOf(row, 'sessions', 'sessionsUserId'),
+    sessionsFault: faultInSessions(readable[0], names.sessions),
     owners: tableOf(row, 'owners', 'tasksUserId'),
     issuers: likely.map((each) => ({
       sessions: textOf(each, 'sessions') ?? '',

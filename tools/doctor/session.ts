@@ -38,7 +38,7 @@ async function checkRow(opened: OpenDatabase, token: string): Promise<Check> {
       return failed(
         name,
         `there is no such session in ${withoutPassword(env().DATABASE_URL)}`,
-        'DATABASE_URL=<that of your frontend>, and the SESSIONS_TABLE of it; or sign in again, if you have signed out.',
+        'DATABASE_URL=<that of your frontend>, and the SESSIONS_TABLE of it; or sign in again, if you have signed out. With secondaryStorage Better Auth keeps sessions elsewhere, unless session.storeSessionInDatabase is true.',
       )
     }
     return session.expiresAt > Date.now()

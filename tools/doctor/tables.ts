@@ -1,5 +1,5 @@
 import { env } from '#lib/config/env'
-import { type Check, failed, passed } from '#tools/doctor/check'
+import { type Check, failed, failedAsTold, passed } from '#tools/doctor/check'
 import type { FoundTable, Inspection } from '#tools/doctor/inspection'
 
 /** Whether `USERS_TABLE` and `SESSIONS_TABLE` are the tables that Better Auth keeps. */
@@ -36,22 +36,18 @@ function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection
   return passed(name, `${typed(users)}, ${whose}`)
 }
 
-function checkSessions({ sessions, issuers }: Inspection): Check {
+function checkSessions({ sessions, sessionsFault, issuers }: Inspection): Check {
   const name = 'sessions'
   const there = issuers.map((issuer) => issuer.sessions)
   if (!env().SESSION_TOKENS) {
     return passed(name, `not looked up: SESSION_TOKENS is off (found ${there.join() || 'none'})`)
   }
-  if (sessions?.idType !== undefined) return passed(name, typed(sessions))
-  const found = `SESSIONS_TABLE is ${sessions === undefined ? 'not in this database' : 'no sessions table'}`
-  const [right] = there
-  return failed(
-    name,
-    found,
-    right === undefined
-      ? 'DATABASE_URL=<that of your frontend>: no table here looks like the sessions of Better Auth.'
-      : setting('SESSIONS_TABLE', right),
-  )
+  if (sessions !== undefined && sessionsFault === undefined) return passed(name, typed(sessions))
+  const check = failedAsTold(name, sessionsFault ?? '')
+  const right = there.find((each) => each !== sessions?.name)
+  return sessions?.idType !== undefined || right === undefined
+    ? check
+    : failed(name, check.found, setting('SESSIONS_TABLE', right))
 }
 
 /** Several frontends may share a database. `SESSIONS_TABLE` tells which of them is meant. */

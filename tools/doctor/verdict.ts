@@ -30,10 +30,11 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
   const origin =
     evidence.frontend ?? env().CORS_ORIGINS.find((pattern) => !pattern.includes('*')) ?? ''
   const headers = { ...credential.headers, origin }
+  let user: Check | undefined
   try {
     const request = new Request('http://localhost/api/tasks', { method: 'POST', headers })
     const { userId } = await authenticate(request)
-    const user = await checkUser(userId, evidence)
+    user = await checkUser(userId, evidence)
     if (evidence.inspection?.isMigrated === true) {
       const db = evidence.opened?.forUser(userId)
       if (db !== undefined) await listTaskRows(db, userId, firstPage)
@@ -41,9 +42,11 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
     return user.ok ? [user, passed(name, 'accepted')] : [user, refused('when it creates', user)]
   } catch (thrown) {
     const { status, code, detail } = toProblem(thrown)
-    const reason = evidence.checks.find(({ ok }) => !ok)
+    const known = user === undefined ? [] : [user]
+    const reason = [...evidence.checks, ...known].find(({ ok }) => !ok)
     const found = `refused: ${status} ${code}, ${detail}`
     return [
+      ...known,
       reason === undefined
         ? failed(name, found, `See ${code} at /docs/errors.`)
         : failed(name, found, `Mend "${reason.name}" above.`),
@@ -66,6 +69,13 @@ async function checkUser(userId: string, { opened, inspection }: Evidence): Prom
     return passed(name, `${userId}, not looked up: the login has no right to ${table}`)
   }
   if (found === true) return passed(name, `${userId} is in ${table}`)
+  if (found === undefined) {
+    return failed(
+      name,
+      `the ids of ${table} are of the type ${inspection.users.idType}, and the sub ${userId} is none`,
+      'USERS_TABLE=<the table whose ids the tokens have>, in a database that was not migrated with another. If the users of Better Auth are elsewhere, name that database in DATABASE_URL.',
+    )
+  }
   if (found === false && !inspection.issuers.some(({ users }) => users === table)) {
     return passed(name, `${userId} is not in ${table} yet, and the first task brings it there`)
   }
