@@ -43,6 +43,7 @@ export const problemTexts: Record<ProblemCode, string> = {
     'Nothing is wrong with the request. Send it again after Retry-After seconds; where detail says that a change may have been made, read first.',
   keys_unavailable:
     'The keys that verify the token cannot be fetched. Stay signed in, and send the request again after Retry-After seconds.',
-  not_ready: 'The service is starting or stopping. Send no traffic until this answers 200.',
+  not_ready:
+    'The service is starting or stopping, or its database is not as it must be. Send no traffic until /health/ready answers 200.',
   overloaded: 'Too many requests wait already. Send it again after Retry-After seconds.',
 }

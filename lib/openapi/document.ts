@@ -29,7 +29,7 @@ export interface DocumentOptions {
 const ofCallers: readonly ProblemCode[] = [
   ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
   ...(['rate_limited', 'internal_error', 'overloaded'] as const),
-  ...(['database_unavailable', 'keys_unavailable'] as const),
+  ...(['database_unavailable', 'keys_unavailable', 'not_ready'] as const),
 ]
 
 /** The OpenAPI 3.1 document of the operations that these route files export. */

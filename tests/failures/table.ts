@@ -239,8 +239,8 @@ const wrong: Failure[] = [
       ['alter table session rename to sessions'],
       ['alter table sessions rename to session'],
     ),
-    requests: ['list with a session token'],
-    outcome: 'internal_error',
+    requests: ['list with a session token', 'ready'],
+    outcome: 'not_ready',
     says: 'SESSIONS_TABLE',
   },
   ...walls.map(

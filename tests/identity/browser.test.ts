@@ -55,6 +55,8 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
     vi.stubEnv('BETTER_AUTH_URL', origin)
     vi.stubEnv('BETTER_AUTH_TRUSTED_ORIGINS', rewritingOrigin)
+    // It makes the table of sessions, without which the service does not start.
+    const pages = await loadFrontend(apiUrl)
     service = await startService('node', {
       PORT: String(apiPort),
       DATABASE_URL: databaseUrl,
@@ -63,7 +65,6 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
       USERS_TABLE: 'user',
       SESSION_TOKENS: 'true',
     })
-    const pages = await loadFrontend(apiUrl)
     stops.push(await pages.listen(pagePort), await pages.listen(foreignPort))
     stops.push(await startRewritingFrontend(rewritingPort, apiUrl, origin))
     browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags })

@@ -237,9 +237,9 @@ describe('other settings', () => {
 
   test('an expiry in a column without a time zone is read as UTC', async () => {
     const settings = { SESSIONS_TABLE: 'plain_sessions', TZ: 'Pacific/Auckland' }
-    await serve(settings)
     await issuer.pool.query(`create table plain_sessions as
       select token, "userId" as user_id, "expiresAt" at time zone 'UTC' as expires_at from session`)
+    await serve(settings)
     await issuer.pool.query("alter role postgres set timezone = 'Pacific/Auckland'")
     const change = `update plain_sessions set expires_at = now() at time zone 'UTC' + $1::interval`
     await issuer.pool.query(change, ['5 minutes'])
