@@ -17,6 +17,10 @@ const answers = {
     ...(['not_ready', 503] as const),
     'The database does not keep users apart, so it is not served.',
   ],
+  unsuitable: [
+    ...(['not_ready', 503] as const),
+    'The database is not as the service needs it, so it is not served.',
+  ],
   internal: ['internal_error', 500, 'Something went wrong on our side. It has been logged.'],
 } as const satisfies Record<DatabaseErrorKind, readonly [string, number, string]>
 
