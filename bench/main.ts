@@ -6,9 +6,6 @@ import { aimsTable } from '#bench/aims'
 import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
 import { cpuRatios, cpuTable, operationTables } from '#bench/comparison-tables'
-import { measureHolding, measureTaskSize } from '#bench/costs'
-import { grow } from '#bench/growth'
-import { measureHeldUp } from '#bench/held-up'
 import { load } from '#bench/load'
 import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
@@ -17,11 +14,11 @@ import { versionsOf } from '#bench/servers'
 import { writeSection } from '#bench/tables'
 
 const options = readOptions()
-const commands = ['compare', 'aims', 'growth', 'load', 'costs', 'cold-start']
+const commands = ['compare', 'aims', 'load', 'cold-start']
 const { command, quick, only } = options
 // Everything but cold starts, which need a build of their own; quickly or in part, the comparison.
 const isPart = quick || only.length > 0
-const all = isPart ? ['compare'] : ['compare', 'aims', 'growth', 'load', 'costs']
+const all = isPart ? ['compare'] : ['compare', 'aims', 'load']
 const runs = (section: string) => (command === 'all' ? all.includes(section) : command === section)
 
 if (command !== 'all' && !commands.includes(command)) {
@@ -48,18 +45,10 @@ if (runs('aims')) {
     return [`${describeRun(few)}.`, aimsTable(results), cpuTable(results)]
   })
 }
-if (runs('growth')) await measureOnRig('growth', {}, (rig) => grow(rig, fewer))
-// These two count what is lost and how long a write takes, so commits reach the disk.
-const asInProduction = { durable: true, standard: ['node', 'next'] }
 if (runs('load')) {
+  // It counts what is lost, so commits reach the disk.
+  const asInProduction = { durable: true, standard: ['node', 'next'] }
   await measureOnRig('load', asInProduction, async (rig) => [await load(rig, options)])
-}
-if (runs('costs')) {
-  await measureOnRig('costs', asInProduction, async (rig) => [
-    ...['### What a task takes', await measureTaskSize(rig.postgres)],
-    ...['### What a request holds', await measureHolding(rig, options)],
-    ...['### While a row is locked', await measureHeldUp(rig, options)],
-  ])
 }
 if (runs('cold-start')) {
   const shareOfOthers = watchOthers()

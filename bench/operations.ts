@@ -20,14 +20,14 @@ const read = (user: BenchUser, taskId = pick(user.taskIds)): BenchRequest => ({
 })
 
 /** Completes a task, or opens it again. */
-export const toggleOf = (user: BenchUser, taskId: string): BenchRequest => ({
+const toggleOf = (user: BenchUser, taskId: string): BenchRequest => ({
   method: 'PATCH',
   path: `/api/tasks/${taskId}/complete`,
   headers: bearer(user),
 })
 
 export const readOne = operation('read', 'read one', 200, (user) => read(user))
-export const listOf50 = operation('list', 'list of 50', 200, (user) => ({
+const listOf50 = operation('list', 'list of 50', 200, (user) => ({
   method: 'GET',
   path: '/api/tasks?limit=50',
   headers: bearer(user),

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { secret } from '#bench/data'
-import { bun, fastapi, go } from '#bench/other-languages'
+import { fastapi } from '#bench/fastapi'
 import { buildNext } from '#tests/support/build'
 
 /** One row of the tables: a program to measure. */
@@ -65,7 +65,6 @@ export function targetsFor(
     ...{ command: [node, nextBin, 'start', constantApp], env: {} },
     ...{ build: buildConstantNext, constant: true, versions: onNext.versions },
   }
-  const bare = { command: [node, 'bench/peers/node-http.ts'], env: {} }
   const targets: Target[] = [
     { ...onNode, name: 'node', title: '**this service**, Node host' },
     { ...onBase, name: 'base', title: `Node host of ${base}` },
@@ -74,10 +73,7 @@ export function targetsFor(
     fastify('fastify', 'pg', peer),
     fastify('fastify-postgresjs', 'postgres', sharing),
     { ...fastapi, env: peer, name: 'fastapi', title: 'FastAPI, SQLModel' },
-    { ...go, env: peer, name: 'go', title: 'Go, pgx' },
-    { ...bun, env: sharing, name: 'bun', title: 'Bun, Bun.SQL' },
     { ...constantNext, name: 'next-constant', title: 'Next, a constant' },
-    { ...bare, name: 'node-http', title: '`node:http`, a constant', constant: true },
   ]
   return targets.filter(({ name }) => name !== 'base' || base !== undefined)
 }
