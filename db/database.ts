@@ -2,6 +2,7 @@ import { DatabaseError, isDatabaseError } from '#db/errors'
 import { type Proof, proveIsolation } from '#db/isolation'
 import { migrate } from '#db/migrate'
 import type { UsersIdType } from '#db/migrations/0001-tasks'
+import { openTransport } from '#db/open-transport'
 import { Permits, type RateLimit } from '#db/rate-limit'
 import { retries } from '#db/retry'
 import {
@@ -13,7 +14,6 @@ import {
 } from '#db/scoped'
 import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
-import { openTransport } from '#db/transports/open-transport'
 import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
 
 export interface DatabaseOptions extends TransportOptions {
@@ -55,8 +55,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const transport = await openTransport(options)
   const { limits, usersTable, usersIdType, sessionsTable } = options
   let userIdType = 'text'
-  const onProof = (proof: Proof) => {
+  const readProof = (proof: Proof) => {
     userIdType = proof.userIdType
+  }
+  const onProof = (proof: Proof) => {
+    readProof(proof)
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
   }
   const neededTable = options.needsSessions === true ? sessionsTable : undefined
@@ -80,15 +83,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
         'The migrations ran, and requests do not find their tables. Run: ALTER ROLE <the login in DATABASE_URL> SET search_path = <the schema with tasks>;',
       )
     },
-    isReady: () =>
-      proveIsolation(
-        transport,
-        limits,
-        (proof) => {
-          userIdType = proof.userIdType
-        },
-        neededTable,
-      ),
+    isReady: () => proveIsolation(transport, limits, readProof, neededTable, true),
     close: () => transport.close(),
   }
 }

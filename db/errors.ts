@@ -116,6 +116,12 @@ export function withoutEffect(error: DatabaseError): DatabaseError {
   return new DatabaseError(error.message, { ...error, mayHaveRun: false, cause: error.cause })
 }
 
+/** The third wall: a row came that does not name the user that asked. See ADR 0064. */
+export function refuseRow(): never {
+  const meaning = { kind: 'internal', transient: false, mayHaveRun: true } as const
+  throw new DatabaseError('the database sent a row that does not name the user that asked', meaning)
+}
+
 /** Whether an error is a `DatabaseError`, from any copy of this module. */
 export function isDatabaseError(error: unknown): error is DatabaseError {
   return typeof error === 'object' && error !== null && brand in error

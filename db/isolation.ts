@@ -68,6 +68,7 @@ export interface Proof {
  *
  * @param onProof called with what the proof also found out
  * @param sessionsTable the table that session tokens need, undefined where they do not count
+ * @param isProbe whether it waits for no request; see `Place`
  * @returns false if the database is not migrated
  * @throws DatabaseError if the database cannot be asked; what `refuseUnsuitable` throws, and
  *   `unsuitable` if the sessions table is not as it must be;
@@ -78,6 +79,7 @@ export async function proveIsolation(
   limits: TimeLimits,
   onProof?: (proof: Proof) => void,
   sessionsTable?: TableName,
+  isProbe = false,
 ): Promise<boolean> {
   const statements = [
     ...[bindCaller(probe), plainNames, suitability],
@@ -89,7 +91,7 @@ export async function proveIsolation(
     const [, , suited, migration, found, logins, , sessions] = await transport.transaction(
       statements,
       limits.deadlineMs,
-      { user: probe, isProbe: true },
+      { user: probe, isProbe },
     )
     refuseUnsuitable(suited?.[0])
     if (migration?.[0]?.['migrated'] !== true) return false

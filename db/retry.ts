@@ -1,7 +1,7 @@
 import { channel, tracingChannel } from 'node:diagnostics_channel'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InsertQueryNode, type OperationNode, SelectQueryNode } from 'kysely'
-import { isDatabaseError, withoutEffect } from '#db/errors'
+import { type DatabaseError, isDatabaseError, withoutEffect } from '#db/errors'
 import type { Place, Row, Statement, Transport } from '#db/transports/transport'
 
 /** What a statement does to the data if it is sent again: nothing, the same, or more. */
@@ -47,6 +47,7 @@ export async function sendWithRetries(
   { effect, place, deadlineMs, attemptMs }: RetryOptions,
 ): Promise<readonly Row[][]> {
   const end = performance.now() + deadlineMs
+  let before: DatabaseError | undefined
   for (let tried = 1; ; tried += 1) {
     // A pause may take longer than asked for, and Neon's driver accepts no negative time.
     const timeoutMs = Math.max(0, Math.min(attemptMs, end - performance.now()))
@@ -55,6 +56,9 @@ export async function sendWithRetries(
     } catch (error) {
       if (!isDatabaseError(error)) throw error
       const failure = effect === 'none' ? withoutEffect(error) : error
+      // Where there was no time for another attempt, the one before says why.
+      if (failure.kind === 'overloaded' && before !== undefined) throw before
+      before = failure
       if (!error.transient || tried === attempts) throw failure
       if (error.mayHaveRun && effect === 'once') throw failure
       const longestMs = firstPauseMs * 2 ** tried

@@ -1,4 +1,5 @@
-import { type CompiledQuery, DefaultQueryExecutor, Kysely, type QueryResult } from 'kysely'
+import { type CompiledQuery, DefaultQueryExecutor, Kysely, type QueryResult, RawNode } from 'kysely'
+import { refuseRow } from '#db/errors'
 import { dialect } from '#db/precompiled'
 import type { Permits, Quota, RateLimit } from '#db/rate-limit'
 import { effectOf, sendWithRetries } from '#db/retry'
@@ -74,6 +75,14 @@ function takePermits(user: string, { requests, seconds }: Quota, permits: number
     : [{ sql: several, parameters: [user, requests, seconds, permits - 1] }]
 }
 
+/**
+ * The third wall: whatever Kysely has built returns rows that name the user as `user_id`. Only SQL
+ * that is written by hand may return others.
+ */
+function ownedBy(user: string, { sql, parameters, query }: CompiledQuery): Statement {
+  return { sql, parameters, owner: RawNode.is(query) ? undefined : user }
+}
+
 /** Sends what Kysely has built as a transaction of one user. */
 class CallerExecutor extends DefaultQueryExecutor {
   readonly #transport: Transport
@@ -99,9 +108,10 @@ class CallerExecutor extends DefaultQueryExecutor {
     const { user } = this.#place
     const effect = effectOf(query.query)
     const bound = bindCaller(user)
+    const statement = ownedBy(user, query)
     const counting = this.#counting
     const send = (taking: readonly Statement[], isEmpty = false) => {
-      const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, query]
+      const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, statement]
       return sendWithRetries(this.#transport, statements, {
         effect: isEmpty ? 'none' : effect,
         place: this.#place,
@@ -115,7 +125,9 @@ class CallerExecutor extends DefaultQueryExecutor {
         : await counting.permits.count(user, counting, (permits, isEmpty) =>
             send(takePermits(user, counting.quota, permits), isEmpty),
           )
-    return { rows: results.at(-1) as Row[] }
+    const rows = results.at(-1) ?? []
+    if (statement.owner !== undefined && rows.some((row) => row['user_id'] !== user)) refuseRow()
+    return { rows: rows as Row[] }
   }
 }
 

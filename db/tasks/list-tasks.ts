@@ -2,7 +2,7 @@ import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
-import { type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { columnsOf, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
 /** Where a page ends: the sort key of its last task, as it was when the page was read. */
 export interface Position {
@@ -44,7 +44,7 @@ interface Values extends Position {
   readonly rows: number
 }
 
-/** The row of a page. With a total, all but that is null where there are no tasks. */
+/** The row of a page. With a total, only that and the owner are there if there are no tasks. */
 type PageRow = TaskRow & { readonly total?: number }
 
 const statements = new Map<string, (values: Values) => CompiledQuery<PageRow>>()
@@ -92,7 +92,8 @@ function write(db: Kysely<Database>, shape: Shape, values: Values) {
   return db
     .selectFrom(tasks.select(sql<number>`count(*)::integer`.as('total')).as('all'))
     .leftJoin(found.as('found'), (join) => join.onTrue())
-    .selectAll('found')
+    .select(columnsOf('found'))
+    .select(sql<string>`coalesce(found.user_id, ${userId}::text)`.as('user_id'))
     .select('total')
 }
 

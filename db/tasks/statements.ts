@@ -10,7 +10,7 @@ import {
 } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
-import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { columnsOf, type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
 /** The primary key of one task. */
 export interface TaskKey {
@@ -89,13 +89,14 @@ export type QueryOnOneTask =
   | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
   | DeleteQueryBuilder<Database, 'tasks', TaskRow>
 
-/** Returns a row if the task exists: what the query found of it, or nulls. */
+/** Returns a row if the task exists: its owner, and what the query found of it, or nulls. */
 export function besideTask(db: Kysely<Database>, { userId, id }: TaskKey, query: QueryOnOneTask) {
   return db
     .with('matched', () => query)
     .selectFrom('tasks')
     .leftJoin('matched', (join) => join.onTrue())
-    .selectAll('matched')
+    .select(columnsOf('matched'))
+    .select(sql<string>`tasks.user_id::text`.as('user_id'))
     .where('tasks.user_id', '=', userId)
     .where('tasks.id', '=', id)
 }

@@ -39,3 +39,22 @@ export const taskColumns = [
   milliseconds('created_at').as('created_ms'),
   milliseconds('updated_at').as('updated_ms'),
 ] as const
+
+/** The names of the columns of a task, without the one that names its owner. */
+const contents = [
+  'id',
+  'title',
+  'description',
+  'completed',
+  'version',
+  'created_ms',
+  'updated_ms',
+] as const
+
+/**
+ * The columns of a task that a join may have left empty. `user_id` is selected besides, from where
+ * it is there in any case: every row names the user that asked (ADR 0064).
+ */
+export function columnsOf<Table extends string>(table: Table) {
+  return contents.map((name) => `${table}.${name}` as const)
+}

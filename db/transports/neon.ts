@@ -3,9 +3,12 @@ import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { withoutRootCertificate } from '#db/connection-url'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { Lines, nobody } from '#db/transports/lines'
+import { Queue } from '#db/transports/queue'
 import { withTimeLimits } from '#db/transports/time-limits'
-import type { Row, Transport, TransportOptions } from '#db/transports/transport'
+import { nobody, type Row, type Transport, type TransportOptions } from '#db/transports/transport'
+
+/** Of the time that a request has, what it may wait for its turn. */
+const queueShare = 0.75
 
 /**
  * How many transactions of one user may be under way at once. There are no connections to share out,
@@ -19,10 +22,10 @@ const userShare = 8
  */
 export function openNeon(options: TransportOptions): Transport {
   const sql = neon(options.url)
-  const lines = new Lines({
+  const queue = new Queue<true>({
     userShare,
     queueLimit: options.queueLimit,
-    seat: (_, underWay) => underWay < options.queueLimit || undefined,
+    seat: (underWay) => underWay < options.queueLimit || undefined,
     silentAfterMs: options.connectTimeoutMs / 3,
   })
 
@@ -30,7 +33,9 @@ export function openNeon(options: TransportOptions): Transport {
     name: 'neon',
     async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
-      await lines.enter(timeoutMs, place)
+      await new Promise<true>((go, fail) =>
+        queue.enter({ place, go, fail }, timeoutMs * queueShare),
+      )
       try {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())
@@ -40,13 +45,13 @@ export function openNeon(options: TransportOptions): Transport {
         const results: unknown = await sql.transaction(queries, {
           fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },
         })
-        lines.heard()
+        queue.heard()
         return (results as Row[][]).slice(-statements.length)
       } catch (error) {
-        if (sqlStateOf(error) !== undefined) lines.heard()
+        if (sqlStateOf(error) !== undefined) queue.heard()
         throw toDatabaseError(error, mayHaveRun(error))
       } finally {
-        lines.leave(place)
+        queue.leave(place)
       }
     },
     sessions() {
@@ -57,7 +62,7 @@ export function openNeon(options: TransportOptions): Transport {
       // kysely 0.29 expects `connect()` to resolve to a client; Neon's types say void, its code a client.
       return new PostgresDialect({ pool: pool as unknown as PostgresPool })
     },
-    poolLoad: () => ({ ...lines.load(), idle: 0 }),
+    poolLoad: () => ({ ...queue.load(), idle: 0 }),
     close: async () => {},
   }
 }

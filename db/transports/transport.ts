@@ -6,6 +6,8 @@ export interface Statement {
   readonly parameters: readonly unknown[]
   /** It is one `select` of `set_config`, and waits for nothing; see `withTimeLimits`. */
   readonly onlySets?: true | undefined
+  /** The user whom each of its rows must name as its `user_id`; the third wall, ADR 0064. */
+  readonly owner?: string | undefined
 }
 
 export type Row = Record<string, unknown>
@@ -19,25 +21,32 @@ export interface TransportOptions {
   readonly queueLimit: number
   /** How long a connection may take to come about (`pg` only). */
   readonly connectTimeoutMs: number
-  /** How long a request may wait for a connection (`pg` only). */
-  readonly queueTimeoutMs: number
+  /** How long a request may take in the database, with all its waits and attempts (`pg` only). */
+  readonly requestTimeoutMs: number
   /** Statements keep a name on their connection, so that Postgres parses them once (`pg` only). */
   readonly namedStatements: boolean
   /** Called with the pool, so that a host which freezes processes can close idle connections. */
   readonly onPool?: ((pool: object) => void) | undefined
   /** Called for a fault that belongs to no request, such as an idle connection that broke. */
   readonly onFault: (error: unknown) => void
+  /** Called where a server sent what cannot be believed: the connection is closed (`pg` only). */
+  readonly onMismatch?: ((error: unknown) => void) | undefined
+  /** Called where a server cannot look after its connections; see ADR 0063 (`pg` only). */
+  readonly onUnchecked?: ((error: unknown) => void) | undefined
 }
 
-/** Whose work a transaction is, which decides how it waits for a connection; see `Lines`. */
+/** Whose work a transaction is, which decides how it waits for a connection; see `Queue`. */
 export interface Place {
   /** Work of the same user waits in that user's own line. */
   readonly user: string
-  /** Goes ahead of every line: the service asks for itself whether it is ready. */
+  /** The service asks for itself whether it is ready: this waits for nobody. */
   readonly isProbe?: boolean
   /** Aborts where the client has gone. What waits is then not sent; it is asked for only then. */
   readonly signal?: (() => AbortSignal) | undefined
 }
+
+/** The place of work that belongs to no user. */
+export const nobody: Place = { user: '' }
 
 /** How busy a transport is. */
 export interface PoolLoad {

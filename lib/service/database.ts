@@ -21,7 +21,6 @@ const preparationMs = 90_000
 /** The one database of the process. It is global: Next makes several copies of this module. */
 const shared = globalThis as typeof globalThis & {
   todoDatabase?: Promise<OpenDatabase>
-  /** The same once it is open, so that a request need not wait for a promise. */
   todoOpenDatabase?: OpenDatabase
 }
 
@@ -127,6 +126,8 @@ export async function openFromEnvironment(
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
     onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
+    onMismatch: (err) => log().error({ event: 'fault', code: 'database_unavailable', err }),
+    onUnchecked: (err) => log().warn({ event: 'connections_unchecked', err }),
     onOtherLogins: (logins) =>
       log().warn({
         event: 'other_logins',
@@ -165,7 +166,7 @@ async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
 function timeLimits(deadlineMs: number) {
   return {
     connectTimeoutMs: Math.ceil(deadlineMs * 0.375),
-    queueTimeoutMs: deadlineMs,
+    requestTimeoutMs: deadlineMs,
     limits: {
       deadlineMs,
       attemptMs: Math.ceil(deadlineMs * 0.625),
@@ -175,6 +176,5 @@ function timeLimits(deadlineMs: number) {
 
 /** Keeps a function awake until its idle connections are closed: a frozen one would leak them. */
 async function poolOnVercel() {
-  const { attachDatabasePool } = await import('@vercel/functions')
-  return attachDatabasePool as (pool: object) => void
+  return (await import('@vercel/functions')).attachDatabasePool as (pool: object) => void
 }

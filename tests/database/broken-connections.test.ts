@@ -39,14 +39,14 @@ const versionOf = async (id: string) =>
 test('an answer that comes after its request was given up never meets the next request', async () => {
   const before = await backendOf('alice')
   proxy.mode = 'hold'
-  const late = statementsOf(database.forUser('alice', 600), 'alice')
+  const late = statementsOf(database.forUser('alice', 1500), 'alice')
   await expect(late.list()).rejects.toMatchObject({ kind: 'unavailable' })
   proxy.mode = 'pass'
   expect(await backendOf('bob')).not.toBe(before)
 })
 
 test('a write that was held up on its way until its request was given up never runs', async () => {
-  const alice = statementsOf(database.forUser('alice', 600), 'alice')
+  const alice = statementsOf(database.forUser('alice', 1500), 'alice')
   const id = crypto.randomUUID()
   const { version } = await alice.insert(id)
   proxy.mode = 'hold'
@@ -63,7 +63,8 @@ test('a connection that comes about too late for its request serves the next one
   proxy.reset()
   await sleep(50)
   proxy.delayMs = 60
-  const late = database.transport.transaction([{ sql: 'select 1', parameters: [] }], 200)
+  // It is not sent with less than a second left, and three exchanges take longer than the rest.
+  const late = database.transport.transaction([{ sql: 'select 1', parameters: [] }], 1200)
   await expect(late).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: false })
   proxy.delayMs = 0
   expect(await backendOf('alice')).toBeGreaterThan(0)
@@ -134,18 +135,6 @@ test('a close while the network is silent ends within the limit for connecting',
   await asked
 })
 
-test('a connection whose statement cannot be cancelled keeps its place for a while', async () => {
-  await backendOf('alice')
-  proxy.mode = 'stall'
-  const look = [{ sql: 'select 1', parameters: [] }]
-  await expect(database.transport.transaction(look, 300)).rejects.toMatchObject({
-    kind: 'unavailable',
-  })
-  expect(database.transport.poolLoad?.()).toMatchObject({ inUse: 1 })
-  await sleep(1300)
-  expect(database.transport.poolLoad?.()).toMatchObject({ inUse: 0 })
-})
-
 test('of many requests whose connection breaks, reads and creates are sent again, and a flip says that nobody knows', async () => {
   const people = Array.from({ length: 10 }, (_, index) => {
     const user = `user-${index}`
@@ -183,13 +172,13 @@ test('what is late behind another is answered, or never happens; the other is se
   const id = crypto.randomUUID()
   const { version } = await bob.insert(id)
   const before = await backendOf('carol')
-  const user = sql<string>`current_setting('app.user_id')`.as('user')
+  const user = sql<string>`current_setting('app.user_id')`.as('user_id')
   const nap = sql`pg_sleep(1.6)`.as('nap')
   const napping = database.forUser('alice').selectNoFrom([user, nap]).execute()
   await sleep(5)
   const [flip] = await Promise.allSettled([bob.complete(id)])
-  expect(await napping).toMatchObject([{ user: 'alice' }])
+  expect(await napping).toMatchObject([{ user_id: 'alice' }])
   expect(await versionOf(id)).toBe(flip?.status === 'fulfilled' ? version + 1 : version)
-  // A request to cancel that is late would meet whoever comes next.
+  // The connection was closed, which ends what Postgres does for it.
   expect(await backendOf('carol')).not.toBe(before)
 })

@@ -28,7 +28,11 @@ function explaining({ transport }: TestDatabase['database']): Transport {
     ...transport,
     async transaction(statements, timeoutMs) {
       const [bind, statement] = statements as [Statement, Statement]
-      const explained = { ...statement, sql: `explain (costs off) ${statement.sql}` }
+      const explained = {
+        ...statement,
+        owner: undefined,
+        sql: `explain (costs off) ${statement.sql}`,
+      }
       const [, rows = []] = await transport.transaction([bind, explained], timeoutMs)
       plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'))
       return await transport.transaction(statements, timeoutMs)

@@ -132,7 +132,7 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
       expect(await database.transport.transaction([where], 5000), url).toEqual([[{ client: null }]])
       // What takes too long is cut.
       const slow = { sql: 'select pg_sleep(30)', parameters: [] }
-      await expect(database.transport.transaction([slow], 500)).rejects.toMatchObject({
+      await expect(database.transport.transaction([slow], 1500)).rejects.toMatchObject({
         kind: 'unavailable',
       })
       await database.close()

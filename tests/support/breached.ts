@@ -9,13 +9,13 @@ export function withoutFirstWall(transport: Transport): Transport & { removed: n
     ...transport,
     removed: 0,
     transaction(statements: readonly Statement[], timeoutMs: number) {
-      const open = statements.map(({ sql, parameters }) => ({
+      const open = statements.map(({ sql, ...statement }) => ({
+        ...statement,
         // The parameter stays in use, so that Postgres still takes the statement.
         sql: sql.replaceAll(ownerWall, (match) => {
           breached.removed += 1
           return `(${match} or ${match.split(' = ')[1]}::text is not null)`
         }),
-        parameters,
       }))
       return transport.transaction(open, timeoutMs)
     },

@@ -14,7 +14,7 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   poolSize: 10,
   queueLimit: 2000,
   connectTimeoutMs: 3000,
-  queueTimeoutMs: 8000,
+  requestTimeoutMs: 8000,
   namedStatements: false,
   limits: { deadlineMs: 8000, attemptMs: 5000 },
   onFault: () => {},

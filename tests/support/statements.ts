@@ -1,6 +1,7 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { type ListOptions, listTaskRows } from '#db/tasks/list-tasks'
+import type { VersionCondition } from '#db/tasks/statements'
 import type { TaskContent, TaskRow } from '#db/tasks/task-row'
 import {
   completeTaskRow,
@@ -28,15 +29,17 @@ export function statementsOf(db: CallerDatabase, userId: string) {
       const { tasks, ...page } = await listTaskRows(db, userId, { ...list, ...options })
       return { json: JSON.stringify(tasks.map(toTask)), ...page }
     },
-    find: async (id: string) => taskIn(await findTaskRow(db, userId, id)),
+    find: async (id: string, condition?: VersionCondition) =>
+      taskIn(await findTaskRow(db, userId, id, condition)),
     insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
       shown(await insertTaskRow(db, { userId, ...owner }, { id }, { ...content, ...task })),
-    update: async (id: string, changes: TaskChanges) =>
-      taskIn(await updateTaskRow(db, userId, id, changes)),
-    complete: async (id: string, completed?: boolean) =>
-      taskIn(await completeTaskRow(db, userId, id, completed)),
+    update: async (id: string, changes: TaskChanges, condition?: VersionCondition) =>
+      taskIn(await updateTaskRow(db, userId, id, changes, condition)),
+    complete: async (id: string, completed?: boolean, condition?: VersionCondition) =>
+      taskIn(await completeTaskRow(db, userId, id, completed, condition)),
     /** Whether there was such a task. */
-    remove: async (id: string) => (await deleteTaskRow(db, userId, id)) !== undefined,
+    remove: async (id: string, condition?: VersionCondition) =>
+      (await deleteTaskRow(db, userId, id, condition)) !== undefined,
   }
 }
 

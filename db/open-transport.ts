@@ -12,7 +12,7 @@ export async function openTransport(options: TransportOptions): Promise<Transpor
     case 'neon':
       return (await import('#db/transports/neon')).openNeon(options)
     case 'postgres':
-      return (await import('#db/transports/postgres')).openPostgres(options)
+      return (await import('#db/transports/postgres/postgres')).openPostgres(options)
   }
 }
 

@@ -1,0 +1,180 @@
+import { type DatabaseError as PgError, serialize } from 'pg-protocol'
+import { DatabaseError, refuseRow, toDatabaseError } from '#db/errors'
+import {
+  type Column,
+  endsWithText,
+  nameOf,
+  readColumns,
+  readCount,
+  readRow,
+  toText,
+  unexpected,
+  writeStatement,
+} from '#db/transports/postgres/wire'
+import type { Row, Statement } from '#db/transports/transport'
+
+/** The statements that a connection knows by name, with the columns of their answers. */
+export type Names = Map<string, readonly Column[]>
+
+const noColumns: readonly Column[] = []
+
+interface Sent extends Statement {
+  readonly name: string
+  readonly isNew: boolean
+  columns: readonly Column[] | undefined
+  readonly rows: Row[]
+}
+
+/**
+ * What the first statement may fail with: its role or settings are refused, its name is not there, it
+ * is cancelled, the server is in trouble. Users can cause none of these. Before the number nothing
+ * else is believed, since it would be the error of another transaction.
+ */
+const ofFirstStatement = /^(?:08|22023|26000|42|53|54|57|58|XX)/
+
+/** Said of a named statement that returns something else since a migration, or that is not there. */
+const staleNames = ['0A000', '26000']
+
+/**
+ * Several statements as one transaction in one round trip: all of them are written at once, with a
+ * single Sync behind the last. Postgres runs what comes before a Sync as one transaction and, after
+ * an error, skips to the Sync. So no statement can run without the one before it (ADR 0010).
+ *
+ * It believes an answer only if each message of it is the one that comes next, and the first
+ * statement has returned the number of this transaction (ADR 0063).
+ */
+export class Transaction {
+  readonly number = crypto.randomUUID()
+  readonly statements: readonly Statement[]
+  readonly end: number
+  readonly isLast: boolean
+  /** By `performance.now()`: when half of its time is over, and when its connection is closed. */
+  slowAt = Number.POSITIVE_INFINITY
+  cutAt = Number.POSITIVE_INFINITY
+  readonly #outcome: PromiseWithResolvers<Row[][]>
+  #names: Names | undefined
+  #sent: readonly Sent[] = []
+  /** The types of the messages that are due. */
+  #expected = ''
+  #at = 0
+  #answered = 0
+  #isMatched = false
+  #error: PgError | undefined
+
+  /** @throws DatabaseError where a parameter cannot be sent. @param isLast nobody is sent behind it */
+  constructor(
+    statements: readonly Statement[],
+    end: number,
+    isLast: boolean,
+    outcome: PromiseWithResolvers<Row[][]>,
+  ) {
+    const asTexts = (each: Statement) => ({ ...each, parameters: each.parameters.map(toText) })
+    this.statements = statements.map(asTexts)
+    this.end = end
+    this.isLast = isLast
+    this.#outcome = outcome
+  }
+
+  /** Whether every statement was answered; what they did is kept only by the commit after all. */
+  get isAnswered(): boolean {
+    return this.#sent.length > 0 && this.#answered === this.#sent.length
+  }
+
+  /** @returns the messages to be sent. @param statements with one in front that returns `number` */
+  write(statements: readonly Statement[], names: Names | undefined): Buffer[] {
+    this.#names = names
+    const messages: Buffer[] = []
+    this.#sent = statements.map((statement) => this.#write(messages, statement))
+    this.#expected += 'Z'
+    messages.push(serialize.sync())
+    return messages
+  }
+
+  #write(messages: Buffer[], statement: Statement): Sent {
+    const name = this.#names === undefined ? '' : nameOf(statement.sql)
+    const columns = this.#names?.get(name)
+    const isNew = columns === undefined
+    const written = writeStatement(statement, name, isNew, isNew && statement.onlySets !== true)
+    messages.push(...written.messages)
+    this.#expected += written.answers
+    return { ...statement, name, isNew, columns, rows: [] }
+  }
+
+  /**
+   * Takes the next message of the answer, other than an ErrorResponse.
+   *
+   * @returns whether it was the last: the transaction is committed, or rolled back
+   * @throws Error where another one was to come
+   */
+  read(type: string, bytes: Buffer, start: number, end: number): boolean {
+    const expected = this.#expected[this.#at]
+    const sent = this.#sent[this.#answered]
+    if (type === 'Z' && expected === 'Z') {
+      if (bytes.toString('latin1', start, end) !== 'I') throw new Error('a transaction is open')
+      this.#settle()
+      return true
+    }
+    // NoData in place of columns, EmptyQueryResponse in place of CommandComplete, rows before it.
+    const isNext = type === expected || ['nT', 'IC', 'DC'].includes(`${type}${expected}`)
+    if (!isNext || sent === undefined) throw unexpected(type)
+    if (type === 'D') this.#readRow(sent, bytes, start, end)
+    else this.#at += 1
+    if (type === 'T') sent.columns = readColumns(bytes, start, end)
+    else if (type === 'n') sent.columns = noColumns
+    else if (type === 'C') this.#complete(sent, readCount(bytes, start, end))
+    else if (type === 'I') this.#complete(sent, 0)
+    return false
+  }
+
+  #readRow({ columns, rows, owner }: Sent, bytes: Buffer, start: number, end: number): void {
+    if (this.#answered === 0) {
+      const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.number)
+      if (!isOwn) throw new Error('an answer to another transaction')
+      this.#isMatched = true
+    } else if (columns !== undefined) {
+      const row = readRow(bytes, start, end, columns)
+      if (owner !== undefined && row['user_id'] !== owner) refuseRow()
+      rows.push(row)
+    }
+  }
+
+  #complete({ columns = noColumns, rows }: Sent, count: number | undefined): void {
+    if (!this.#isMatched) throw new Error('an answer without the number of its transaction')
+    const isWhole = count === undefined || columns === noColumns || count === rows.length
+    if (!isWhole) throw new Error(`${rows.length} rows instead of ${count}`)
+    this.#answered += 1
+  }
+
+  /** Takes an error that rolls it back. @throws Error where it is not the error of this transaction */
+  failed(error: PgError): void {
+    const isOwn = this.#isMatched || ofFirstStatement.test(error.code ?? '')
+    if (!isOwn || this.#error !== undefined) throw new Error(`an error of another: ${error.code}`)
+    this.#error = error
+    this.#at = this.#expected.length - 1
+  }
+
+  #settle(): void {
+    const cause = this.#error
+    if (cause === undefined) {
+      for (const { name, isNew, columns = noColumns } of this.#sent) {
+        if (isNew) this.#names?.set(name, columns)
+      }
+      const asked = this.#sent.slice(-this.statements.length)
+      this.#outcome.resolve(asked.map(({ rows }) => rows))
+      return
+    }
+    const { code: sqlState = '' } = cause
+    const isStale = this.#names !== undefined && staleNames.includes(sqlState)
+    // With the names forgotten, the next attempt gives them anew.
+    if (isStale) this.#names?.clear()
+    // Without the number nobody knows whether it is the error of this transaction.
+    const meaning = { kind: 'internal', transient: true, mayHaveRun: !this.#isMatched } as const
+    const stale = new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause })
+    this.fail(isStale ? stale : cause, meaning.mayHaveRun)
+  }
+
+  /** To be called where no answer comes. @param mayHaveRun whether it may be committed all the same */
+  fail(error: unknown, mayHaveRun: boolean): void {
+    this.#outcome.reject(toDatabaseError(error, mayHaveRun))
+  }
+}

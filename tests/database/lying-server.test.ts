@@ -1,0 +1,334 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isDatabaseError } from '#db/errors'
+import { openCallerDatabase } from '#db/scoped'
+import { listTaskRows } from '#db/tasks/list-tasks'
+import { completeTaskRow, findTaskRow } from '#db/tasks/tasks'
+import { openPostgres } from '#db/transports/postgres/postgres'
+import type { Transport } from '#db/transports/transport'
+import { options } from '#tests/support/databases'
+import {
+  dataRow,
+  description,
+  errorMessage,
+  type Lie,
+  type LyingPostgres,
+  type Message,
+  message,
+  ready,
+  secretOf,
+  startLyingPostgres,
+  toBytes,
+} from '#tests/support/lying-postgres'
+
+const users = Array.from({ length: 40 }, (_, index) => `user-${index}`)
+const id = crypto.randomUUID()
+const page = { sort: 'created', order: 'desc', limit: 1 } as const
+
+/** The same with every message in turn. */
+const atEach = (lie: (answer: readonly Message[], at: number) => ReturnType<Lie>): Lie[] =>
+  Array.from({ length: 12 }, (_, at) => (answer) => lie(answer, at % answer.length))
+
+const without = (answer: readonly Message[], at: number) =>
+  answer.filter((_, index) => index !== at)
+const withIn = (answer: readonly Message[], at: number, ...more: Message[]) => [
+  ...answer.slice(0, at),
+  ...more,
+  ...answer.slice(at),
+]
+const instead = (answer: readonly Message[], at: number, ...other: Message[]) =>
+  withIn(without(answer, at), at, ...other)
+const malformed = (answer: readonly Message[], at: number, length: number) => {
+  const bytes = toBytes(answer[at] ?? ready())
+  bytes.writeUInt32BE(length, 1)
+  return [...answer.slice(0, at), bytes, ...answer.slice(at + 1)]
+}
+/** The messages of this type in the last answers that another user got. */
+const anothers = (
+  answer: readonly Message[],
+  others: readonly (readonly Message[])[],
+  at: number,
+) => {
+  const own = answer[at]
+  const other = others.findLast(
+    (each) =>
+      each.length === answer.length && !each[2]?.body.equals(answer[2]?.body ?? Buffer.of()),
+  )?.[at]
+  return own === undefined || other?.type !== own.type ? answer : instead(answer, at, other)
+}
+
+/** What a server or a pooler can do wrong, each in every place of an answer. */
+const lies: Record<string, Lie[]> = {
+  'a message is missing': atEach(without),
+  'a message comes twice': atEach((answer, at) => withIn(answer, at, answer[at] ?? ready())),
+  'two messages are in the wrong order': atEach((answer, at) => {
+    const moved = answer[at]
+    return moved === undefined ? answer : withIn(without(answer, at), at + 1, moved)
+  }),
+  'one ReadyForQuery too many comes in the middle': atEach((answer, at) =>
+    withIn(answer, at, ready()),
+  ),
+  // Once the number of the transaction is there, an error may be its own.
+  'the error of somebody else comes before the answer': atEach((answer, at) =>
+    withIn(
+      answer,
+      at % answer.findIndex(({ type }) => type === 'D'),
+      errorMessage('TD429', 'ERROR', 'somebody else’s'),
+      ready(),
+    ),
+  ),
+  'a message is somebody else’s': Array.from(
+    { length: 12 },
+    (_, at): Lie =>
+      (answer, others) =>
+        anothers(answer, others, at % answer.length),
+  ),
+  'the answer is somebody else’s': Array.from(
+    { length: 3 },
+    (): Lie => (answer, others) => others.at(-1) ?? answer,
+  ),
+  'the answer is followed by somebody else’s': [
+    (answer, others) => [...answer, ...(others.at(-1) ?? [])],
+  ],
+  'there is no answer, and the next comes': [() => []],
+  'the status is another': ['T', 'E', 'X', '', 'II'].map(
+    (status): Lie =>
+      (answer) =>
+        instead(answer, answer.length - 1, ready(status)),
+  ),
+  'a row has other columns': [0, 1, 7, 9, 30_000].map(
+    (count): Lie =>
+      (answer) =>
+        answer.map((each, at) =>
+          each.type === 'D' && at > 3
+            ? dataRow(Array.from({ length: count }, () => 'other'))
+            : each,
+        ),
+  ),
+  'the columns are described as others': [
+    [],
+    ['id'],
+    ['user_id'],
+    ['title', 'title', 'user_id'],
+  ].map(
+    (names): Lie =>
+      (answer) =>
+        answer.map((each) => (each.type === 'T' ? description(names) : each)),
+  ),
+  'a message has no readable length': [0, 1, 3, 2 ** 31, 2 ** 32 - 1].flatMap((length) =>
+    atEach((answer, at) => malformed(answer, at, length)),
+  ),
+  'a message is too short for its contents': atEach((answer, at) => {
+    const { type = 'Z', body = Buffer.of() } = answer[at] ?? {}
+    return instead(answer, at, { type, body: body.subarray(0, Math.max(0, body.length - 1)) })
+  }),
+  'a message is of a kind that nobody asked for': [...'RKGHWVsctd\0\xff'].flatMap((type) =>
+    atEach((answer, at) => withIn(answer, at, message(type, 'x'))),
+  ),
+  'the connection ends in the middle': atEach((answer, at) => [...answer.slice(0, at), 'reset']),
+  'there are only zeros': [() => [Buffer.alloc(64)]],
+}
+
+let server: LyingPostgres
+let transport: Transport
+let mismatches: unknown[]
+
+beforeEach(async () => {
+  server = await startLyingPostgres()
+  mismatches = []
+})
+afterEach(async () => {
+  await transport?.close()
+  await server?.close()
+})
+
+function open(namedStatements = false, overrides = {}) {
+  transport = openPostgres({
+    ...{ ...options, url: server.url, poolSize: 5, namedStatements, connectTimeoutMs: 1000 },
+    onMismatch: (error) => mismatches.push(error),
+    ...overrides,
+  })
+}
+
+const failures = new Set(['unavailable', 'internal', 'overloaded'])
+
+/** Asks as one user for a page, a task, or a flip. @throws if it got what is another's */
+async function ask(user: string, round: number): Promise<'served' | 'failed'> {
+  const db = openCallerDatabase(transport, user, options.limits)
+  try {
+    const found =
+      round % 3 === 0
+        ? (await listTaskRows(db, user, { ...page, withTotal: round % 2 === 0 })).tasks
+        : [
+            await (round % 3 === 1 ? findTaskRow : completeTaskRow)(
+              db,
+              user,
+              id,
+              undefined as never,
+            ),
+          ]
+    for (const task of found) expect(task).toMatchObject({ title: secretOf(user), user_id: user })
+    expect(found).toHaveLength(1)
+    return 'served'
+  } catch (error) {
+    if (!isDatabaseError(error)) throw error
+    expect(failures).toContain(error.kind)
+    expect(error.detail).toBeUndefined()
+    return 'failed'
+  }
+}
+
+describe.each([false, true])('with named statements: %s', (namedStatements) => {
+  test.each(Object.entries(lies))(
+    'where %s, nobody of 40 users gets what is another’s',
+    { timeout: 120_000 },
+    async (_, some) => {
+      open(namedStatements)
+      let isOver = false
+      const served = { before: 0, after: 0 }
+      const work = async (user: string, index: number) => {
+        for (let round = index; !isOver; round += 1) {
+          if ((await ask(user, round)) === 'served') served.before += 1
+          // With pauses a connection is idle at times, and what comes then is nobody's.
+          for (let pause = Math.random() * 20; pause > 0; pause -= 1) await turn()
+        }
+      }
+      const working = Promise.all(users.map(work))
+      for (const lie of some) await server.lieOnce(lie)
+      isOver = true
+      await working
+      // A server that is honest again is believed at once.
+      for (const user of users) if ((await ask(user, 1)) === 'served') served.after += 1
+      expect(served.before).toBeGreaterThan(0)
+      expect(served.after).toBe(users.length)
+    },
+  )
+})
+
+/** Asks as all users at once, and says how it ended for each. */
+const askAll = (round: number) => Promise.all(users.map((user) => ask(user, round)))
+const everybody = users.map(() => 'served')
+
+test('an answer may come in pieces, wherever it is cut', async () => {
+  open()
+  const whole = Buffer.concat([toBytes(ready()), toBytes(ready())]).length
+  let bytes = whole
+  for (let at = 1; at < bytes; at += 1) {
+    const told = server.lieOnce((answer) => {
+      const all = Buffer.concat(answer.map(toBytes))
+      bytes = all.length
+      return [all.subarray(0, at), { waitMs: 1 }, all.subarray(at)]
+    })
+    expect(await ask('user-0', 0)).toBe('served')
+    await told
+  }
+  expect(bytes).toBeGreaterThan(whole)
+  expect(server.connections()).toBe(1)
+})
+
+test('of an answer that ends at any byte, nothing is handed out; a read is sent again', async () => {
+  open()
+  for (let at = 0; at < 200; at += 7) {
+    const told = server.lieOnce((answer) => [
+      Buffer.concat(answer.map(toBytes)).subarray(0, at),
+      'end',
+    ])
+    expect(await ask('user-0', 1)).toBe('served')
+    await told
+  }
+  expect(server.connections()).toBeGreaterThan(20)
+})
+
+test('where one ReadyForQuery too many comes behind each error, who makes errors meets no answer of others', async () => {
+  open()
+  const isError = (answer: readonly Message[]) => answer.some(({ type }) => type === 'E')
+  server.lieAlways((answer) => (isError(answer) ? [...answer, ready()] : answer))
+  const offend = async (user: string) => {
+    const bind = {
+      sql: 'select $1, $2, app.user_id',
+      parameters: ['x', user],
+      onlySets: true as const,
+    }
+    const fails = { sql: 'select $1', parameters: ['fails with TD429'] }
+    for (let round = 0; round < 5; round += 1) {
+      const failing = transport.transaction([bind, fails], 8000, { user })
+      expect(['rate_limited', 'unavailable']).toContain(await failing.catch(({ kind }) => kind))
+    }
+  }
+  const offending = Promise.all(['a', 'b', 'c'].map(offend))
+  for (let round = 0; round < 5; round += 1) await askAll(round)
+  await offending
+  server.beHonest()
+  expect(await askAll(1)).toEqual(everybody)
+  expect(mismatches.length).toBeGreaterThan(0)
+})
+
+test('an answer that nobody waits for closes the connection, and says what came', async () => {
+  open()
+  expect(await ask('user-0', 1)).toBe('served')
+  server.lieOnce((answer) => [...answer, { waitMs: 50 }, ready()])
+  expect(await ask('user-0', 1)).toBe('served')
+  await expect.poll(() => mismatches).toMatchObject([{ message: expect.stringContaining('"Z"') }])
+  expect(await askAll(1)).toEqual(everybody)
+  expect(mismatches).toHaveLength(1)
+})
+
+test('a message that is cut in two behind the first ReadyForQuery of a connection harms nobody', async () => {
+  open()
+  server.lieAtHello((messages) => {
+    const all = Buffer.concat([...messages, message('S', 'TimeZone\0UTC\0')].map(toBytes))
+    return [all.subarray(0, -6), { waitMs: 30 }, all.subarray(-6)]
+  })
+  expect(await askAll(1)).toEqual(everybody)
+  expect(mismatches).toEqual([])
+})
+
+test('an error whose ReadyForQuery is late breaks nothing', async () => {
+  open(false, { poolSize: 1 })
+  expect(await ask('user-0', 1)).toBe('served')
+  server.lieOnce((answer) => [...answer.slice(0, -1), { waitMs: 900 }, ready()])
+  const fails = { sql: 'select $1', parameters: ['fails with 22012'] }
+  const failing = transport.transaction([fails], 8000, { user: 'a' })
+  const served = Promise.all(users.slice(0, 6).map((user) => ask(user, 2)))
+  await expect(failing).rejects.toMatchObject({ sqlState: '22012', mayHaveRun: false })
+  expect(await served).toEqual(everybody.slice(0, 6))
+  expect(server.connections()).toBe(1)
+})
+
+test('whatever comes where a connection begins, the process lives, and the next one serves', async () => {
+  open(false, { connectTimeoutMs: 300 })
+  const welcome = ['R', 'S', 'K', 'Z']
+  const hellos: Lie[] = [
+    () => [],
+    () => ['end'],
+    () => [Buffer.alloc(64)],
+    () => [Buffer.alloc(64, 0xff)],
+    () => [ready(), ready(), ready()],
+    ...welcome.map(
+      (_, at): Lie =>
+        (answer) =>
+          without(answer, at),
+    ),
+    ...welcome.map(
+      (_, at): Lie =>
+        (answer) =>
+          withIn(answer, at, answer[at] ?? ready()),
+    ),
+    ...[...'RDTCEZ1tG'].map(
+      (type): Lie =>
+        (answer) => [message(type, 'x'), ...answer],
+    ),
+    ...[0, 3, 2 ** 31].map(
+      (length): Lie =>
+        (answer) =>
+          malformed(answer, 0, length),
+    ),
+  ]
+  for (const hello of hellos) {
+    server.lieAtHello((messages) => hello(messages, []))
+    server.reset()
+    await ask('user-0', 1)
+    server.beHonest()
+    expect(await ask('user-1', 1)).toBe('served')
+  }
+})

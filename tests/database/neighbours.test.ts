@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
+import { Client } from 'pg'
+import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { type OpenDatabase, openDatabase } from '#db/database'
+import { options } from '#tests/support/databases'
+import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
+
+/** What requests on one connection do to each other. */
+const server = postgresAt(inject('postgresPort'))
+let proxy: FaultProxy
+let database: OpenDatabase
+let direct: string
+let url: string
+
+beforeEach(async () => {
+  const name = await createDatabase(server)
+  direct = server.url(name)
+  proxy = await startFaultProxy(server.port)
+  url = postgresAt(proxy.port).url(name)
+  database = await openDatabase({ ...options, url, poolSize: 1 })
+  await database.makeReady()
+})
+afterEach(async () => {
+  await database?.close()
+  await proxy?.close()
+})
+
+const own = (user: string, timeLeftMs = 8000) =>
+  statementsOf(database.forUser(user, timeLeftMs), user)
+const nap = (user: string, seconds: number) =>
+  sql`select pg_sleep(${seconds})`.execute(database.forUser(user))
+const versionOf = async (id: string) =>
+  Number((await runSql(direct, `select version from tasks where id = '${id}'`))[0]?.['version'])
+
+/** Users with a task each. */
+async function makeUsers(count: number) {
+  const users = Array.from({ length: count }, (_, index) => `user-${index}`)
+  return await Promise.all(
+    users.map(async (user) => {
+      const id = crypto.randomUUID()
+      const { version } = await own(user).insert(id)
+      return { user, id, flipped: { version: version + 1 } }
+    }),
+  )
+}
+
+/** Waits until Postgres works on something. */
+const isBusy = () =>
+  expect
+    .poll(() =>
+      runSql(
+        direct,
+        `select pid from pg_stat_activity where datname = current_database()
+          and state = 'active' and pid <> pg_backend_pid() and query like '%pg_sleep%'`,
+      ),
+    )
+    .toHaveLength(1)
+
+test('a request that has little time left is refused unsent, and harms nobody', async () => {
+  const people = await makeUsers(3)
+  proxy.delayMs = 60
+  const flips = people.map(({ user, id }) => own(user).complete(id))
+  await expect(own('late', 30).find(crypto.randomUUID())).rejects.toMatchObject({
+    kind: 'overloaded',
+    mayHaveRun: false,
+  })
+  expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
+})
+
+test('where the backend is ended, what is queued behind its statement is sent again', async () => {
+  const people = await makeUsers(4)
+  const napping = nap('sleeper', 1.5)
+  const flips = people.map(({ user, id }) => own(user).complete(id))
+  await isBusy()
+  await runSql(
+    direct,
+    `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`,
+  )
+  expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
+  await napping.catch(() => undefined)
+  for (const { id, flipped } of people) expect(await versionOf(id)).toBe(flipped.version)
+})
+
+test('where the latency rises, requests still share connections, and nobody counts as slow', async () => {
+  const five = await openDatabase({ ...options, url, poolSize: 5 })
+  await five.makeReady()
+  const people = await makeUsers(32)
+  const readAll = () =>
+    Promise.all(
+      people.map(async ({ user, id }, index) => {
+        await sleep(index)
+        return await statementsOf(five.forUser(user), user).find(id)
+      }),
+    )
+  await readAll()
+  proxy.delayMs = 65
+  await readAll()
+  const before = proxy.exchanges
+  for (let round = 0; round < 3; round += 1) await readAll()
+  await five.close()
+  // One exchange for each would be 96.
+  expect(proxy.exchanges - before).toBeLessThan(48)
+})
+
+test('where answers lag, nobody behind a locked row is refused', async () => {
+  const people = await makeUsers(20)
+  const [locked] = people
+  const holder = new Client({ connectionString: direct })
+  await holder.connect()
+  await holder.query('begin')
+  await holder.query('select from tasks where id = $1 for update', [locked?.id])
+  proxy.delayMs = 20
+  const flips = people.map(({ user, id }) => own(user).complete(id))
+  await sleep(300)
+  await holder.query('rollback')
+  await holder.end()
+  expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
+})

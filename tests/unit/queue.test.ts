@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest'
+import { Queue } from '#db/transports/queue'
+
+/** Room for so many. */
+const roomFor = (capacity: number) => (underWay: number) => underWay < capacity || undefined
+/** As many seats as are left. */
+const seatIn = (room: { left: number }) => () => {
+  if (room.left === 0) return undefined
+  room.left -= 1
+  return true as const
+}
+const options = { userShare: 2, queueLimit: 8, silentAfterMs: 60_000, seat: roomFor(4) }
+const overloaded = { kind: 'overloaded', mayHaveRun: false }
+
+function enter(queue: Queue<true>, waitMs: number, user: string, signal?: () => AbortSignal) {
+  return new Promise<true>((go, fail) => queue.enter({ place: { user, signal }, go, fail }, waitMs))
+}
+
+/** Lets each of these users in one after another, and notes in which order their turns come. */
+function enterAll(queue: Queue<true>, users: string[]) {
+  const turns: string[] = []
+  const leaves: (() => void)[] = []
+  const failures: unknown[] = []
+  for (const user of users) {
+    const place = { user }
+    const go = () => {
+      turns.push(user)
+      leaves.push(() => queue.leave(place))
+    }
+    queue.enter({ place, go, fail: (error) => failures.push(error) }, 5000)
+  }
+  return { turns, leaves, failures }
+}
+
+test('one user has a share of the seats, others the rest', () => {
+  const queue = new Queue(options)
+  const { turns } = enterAll(queue, ['a', 'a', 'a', 'b', 'b', 'c'])
+  expect(turns).toEqual(['a', 'a', 'b', 'b'])
+  expect(queue.load()).toEqual({ inUse: 4, waiting: 2 })
+})
+
+test('what waits goes first come, first served; beyond a user’s share it waits for the user’s own', () => {
+  const queue = new Queue({ ...options, seat: roomFor(1), queueLimit: 16 })
+  const { turns, leaves } = enterAll(queue, ['a', 'b', 'b', 'b', 'c', 'a', 'd'])
+  for (let left = 0; left < 7; left += 1) leaves[left]?.()
+  expect(turns).toEqual(['a', 'b', 'b', 'c', 'a', 'd', 'b'])
+  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
+})
+
+test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', () => {
+  const queue = new Queue({ ...options, seat: roomFor(1) })
+  const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'b'])
+  expect(failures).toMatchObject([overloaded])
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 3 })
+})
+
+test('who waits too long is refused; where the database owes every answer, it is called away', async () => {
+  const busy = new Queue({ ...options, userShare: 1 })
+  await enter(busy, 1000, 'a')
+  await expect(enter(busy, 30, 'a')).rejects.toMatchObject(overloaded)
+  const silent = new Queue({ ...options, userShare: 1, silentAfterMs: 10 })
+  await enter(silent, 1000, 'a')
+  const away = { kind: 'unavailable', mayHaveRun: false }
+  await expect(enter(silent, 30, 'a')).rejects.toMatchObject(away)
+  silent.heard()
+  expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
+})
+
+test('who comes without time to wait is refused, although there are seats', async () => {
+  const queue = new Queue(options)
+  queue.heard()
+  await expect(enter(queue, 0, 'a')).rejects.toMatchObject(overloaded)
+  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
+})
+
+test('a database that leaves no room although nothing is under way is away', async () => {
+  const room = { left: 0 }
+  const queue = new Queue({ ...options, silentAfterMs: 100, seat: seatIn(room) })
+  const seated = enter(queue, 5000, 'a')
+  const refused = expect(enter(queue, 200, 'b')).rejects.toMatchObject({ kind: 'unavailable' })
+  await new Promise((resolve) => setTimeout(resolve, 110))
+  room.left = 1
+  queue.admit()
+  await seated
+  await refused
+})
+
+test('whose client goes, or has gone, leaves the line', async () => {
+  const queue = new Queue({ ...options, userShare: 1 })
+  await enter(queue, 1000, 'a')
+  const client = new AbortController()
+  const waiting = enter(queue, 1000, 'a', () => client.signal)
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 1 })
+  client.abort()
+  await expect(waiting).rejects.toMatchObject({ kind: 'abandoned' })
+  const gone = enter(queue, 1000, 'a', () => client.signal)
+  await expect(gone).rejects.toMatchObject({ kind: 'abandoned' })
+  queue.leave({ user: 'a' })
+  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
+})
+
+test('who leaves the common queue makes room in it for the next of the same user', async () => {
+  const room = { left: 0 }
+  const queue = new Queue({ ...options, userShare: 1, seat: seatIn(room) })
+  const client = new AbortController()
+  const first = enter(queue, 1000, 'a', () => client.signal)
+  const second = enter(queue, 1000, 'a')
+  client.abort()
+  await expect(first).rejects.toMatchObject({ kind: 'abandoned' })
+  room.left = 1
+  queue.admit()
+  await second
+})
+
+test('room that comes about by itself goes to those who wait already, not to who asks next', () => {
+  const room = { left: 0 }
+  const queue = new Queue({ ...options, seat: seatIn(room) })
+  const { turns } = enterAll(queue, ['a', 'b'])
+  room.left = 2
+  const { turns: later } = enterAll(queue, ['c'])
+  expect([turns, later]).toEqual([['a', 'b'], []])
+})
+
+test('a last seat goes to who had another one, ahead of those who wait', () => {
+  const room = { left: 1 }
+  const last = { left: 0 }
+  const queue = new Queue({ ...options, seat: seatIn(room), lastSeat: seatIn(last) })
+  const { turns } = enterAll(queue, ['a', 'b'])
+  queue.enterLast({ place: { user: 'a' }, go: () => turns.push('a, last'), fail: () => {} }, 1000)
+  expect(turns).toEqual(['a'])
+  room.left = 1
+  last.left = 1
+  queue.admit()
+  expect(turns).toEqual(['a', 'a, last', 'b'])
+  queue.leave({ user: 'a' })
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 0 })
+})
