@@ -1,11 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { defineConfig } from 'vitest/config'
-import { hostOnPglite } from './tests/support/on-pglite.ts'
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import Order from './tests/support/order.ts'
+import type { SharedName } from './tests/support/run.ts'
 import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
 import { hasVercel } from './tests/support/vercel-build.ts'
+
+/** Nothing of ours takes as long, on a machine however busy: what does has stopped. */
+const hangMs = 300_000
+const limits = {
+  testTimeout: hangMs,
+  hookTimeout: hangMs,
+  expect: { poll: { timeout: hangMs } },
+}
 
 const inProcess = {
   NODE_ENV: 'test' as const,
@@ -16,115 +24,74 @@ const inProcess = {
   RATE_LIMIT: '100000/60',
 }
 
-/** The same suite of requests for every way to serve: a project each. */
-const suite = {
-  include: ['tests/http/**/*.test.ts'],
-  isolate: false,
+type Settings = Pick<
+  NonNullable<TestProjectInlineConfiguration['test']>,
+  'include' | 'isolate' | 'provide' | 'runner'
+>
+
+/** The tests in a folder, or several. */
+function project(name: string, folders: string, settings: Settings = {}) {
+  const include = [`tests/${folders}/**/*.test.ts`]
+  return { test: { name, include, env: inProcess, ...limits, ...settings } }
 }
-/** Random requests find what is wrong with an operation, which neither Neon nor Vercel changes. */
-const withFuzz = { ...suite, include: ['tests/{http,fuzz}/**/*.test.ts'] }
+
+/** The same requests for every way to serve: one service for all files, which share workers. */
+function requestsTo(service: SharedName, settings: Settings = {}) {
+  const [name = '', , database = ''] = service.split(' ')
+  const folders = database === 'neon' ? 'http' : '{http,fuzz}'
+  const own: Settings = { provide: { service, host: name as Host }, isolate: false, ...settings }
+  return project(service, folders, own)
+}
 
 /**
- * The suite of failures: it speaks HTTP to the service, started as in production on the project's
- * host, and breaks the world around it. A new file in it runs on plain Node and in Vercel's function.
+ * The suite of failures: it speaks HTTP to a service that is started as in production, and breaks
+ * the world around it.
  */
-function failuresOn(host: Host, ...setUp: string[]) {
-  return {
-    test: {
-      name: `failures on ${host}`,
-      include: ['tests/failures/**/*.test.ts'],
-      provide: { host },
-      globalSetup: [...setUp, 'tests/support/shared-postgres.ts'],
-    },
-  }
+function failuresOn(host: Host, settings: Settings = {}) {
+  return project(`failures on ${host}`, 'failures', { provide: { host }, ...settings })
 }
 
-export default defineConfig({
+/** What tells a contributor that a change is right: `npm test`. */
+const quick = [
+  project('unit', 'unit'),
+  project('database', 'database'),
+  requestsTo('node on postgres'),
+  requestsTo('next on pglite', { include: ['tests/http/**/*.test.ts'] }),
+  failuresOn('node'),
+  project('door', 'door'),
+  project('identity', 'identity'),
+]
+
+/** What Neon or Vercel could change of the requests. */
+const onOthers = ['tests/http/{bad-input,cors,create,headers,idempotency,list,paths,text}.test.ts']
+const onVercel: Settings = hasVercel ? {} : { runner: './tests/support/skip-all.ts' }
+
+/** Every host and tool: `npm run test:all`. */
+const further = [
+  requestsTo('node on neon', { include: onOthers }),
+  requestsTo('vercel on postgres', { include: onOthers, ...onVercel }),
+  failuresOn('vercel', onVercel),
+  // What Next's two copies of a module could break (ADR 0041): Vercel's function has but one.
+  failuresOn('next', {
+    include: ['tests/failures/{away-at-start,one-service,traces}.test.ts'],
+  }),
+  failuresOn('next dev', { include: ['tests/failures/**/*.dev.test.ts'] }),
+  project('hosts', 'hosts'),
+  {
+    ...project('frontend', 'frontend'),
+    // The guide's own code, as `tests/support/guide.ts` writes it.
+    resolve: { alias: { '@': resolve('.data/guide/plain') } },
+  },
+  project('tools', 'tools'),
+]
+
+export default defineConfig(({ mode }) => ({
   test: {
     reporters: ['default', './tests/support/closing-line.ts'],
-    // Most tests start a server of their own, and half of their time is waiting for something.
+    globalSetup: ['tests/support/run.ts'],
+    // Half of the time of most files is waiting for a server.
     maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: Order },
-    // Where the machine is shared with others, one of three thousand may be late once.
-    retry: process.env['CI'] === undefined ? 0 : 1,
-    // A machine that is busy takes its time; a hang still ends.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    projects: [
-      { test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], env: inProcess } },
-      {
-        test: {
-          ...withFuzz,
-          name: `${hostOnPglite} on pglite`,
-          globalSetup: ['tests/support/on-pglite.ts'],
-        },
-      },
-      {
-        test: {
-          ...withFuzz,
-          name: 'node on postgres',
-          globalSetup: ['tests/support/node-on-postgres.ts'],
-        },
-      },
-      {
-        test: { ...suite, name: 'node on neon', globalSetup: ['tests/support/node-on-neon.ts'] },
-      },
-      {
-        test: {
-          ...suite,
-          name: 'vercel',
-          globalSetup: ['tests/support/vercel-build.ts', 'tests/support/vercel-on-postgres.ts'],
-          provide: { host: 'vercel' },
-          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
-        },
-      },
-      {
-        test: {
-          name: 'database',
-          include: ['tests/database/**/*.test.ts'],
-          env: inProcess,
-          globalSetup: ['tests/support/shared-postgres.ts'],
-        },
-      },
-      {
-        // The guide's own code, as `tests/support/guide.ts` writes it.
-        resolve: { alias: { '@': resolve('.data/guide/plain') } },
-        test: {
-          name: 'identity',
-          include: ['tests/identity/**/*.test.ts'],
-          env: inProcess,
-          globalSetup: ['tests/support/build.ts', 'tests/support/shared-postgres.ts'],
-        },
-      },
-      failuresOn('node'),
-      {
-        test: {
-          ...failuresOn('vercel', 'tests/support/vercel-build.ts').test,
-          ...(!hasVercel && { runner: './tests/support/skip-all.ts' }),
-        },
-      },
-      // What Next's two copies of a module could break (ADR 0041): Vercel's function has but one.
-      {
-        test: {
-          ...failuresOn('next', 'tests/support/build.ts').test,
-          include: ['tests/failures/{away-at-start,one-service,traces}.test.ts'],
-        },
-      },
-      // `next dev` serves one process in a folder, so it runs the one file that needs no second one.
-      {
-        test: { ...failuresOn('next dev').test, include: ['tests/failures/**/*.dev.test.ts'] },
-      },
-      {
-        test: {
-          name: 'hosts',
-          include: ['tests/host/**/*.test.ts'],
-          globalSetup: [
-            'tests/support/build.ts',
-            'tests/support/vercel-build.ts',
-            'tests/support/shared-postgres.ts',
-          ],
-        },
-      },
-    ],
+    projects: mode === 'all' ? [...quick, ...further] : quick,
   },
-})
+}))

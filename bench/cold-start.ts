@@ -48,7 +48,7 @@ interface Start {
  * a constant route of another Next app. They take turns, so that a busy machine hits all.
  */
 export async function coldStart(rounds: number): Promise<{ measured: string; versions: string }> {
-  const { service, constant } = buildFunctions()
+  const { service, constant } = await buildFunctions()
   const postgres = await startPostgres(false)
   const cache = mkdtempSync(join(tmpdir(), 'todo-compile-cache-'))
   try {

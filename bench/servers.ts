@@ -25,6 +25,8 @@ const node = process.execPath
 /** A limit that counts each request and refuses none. */
 export const counting = { RATE_LIMIT: '1000000/60' }
 const nextBin = join(import.meta.dirname, '..', 'node_modules', 'next', 'dist', 'bin', 'next')
+/** Where the service is built for Next. */
+const nextBuild = join(import.meta.dirname, '..', '.data', 'next-build')
 const constantApp = join(import.meta.dirname, 'peers', 'next-constant')
 
 /**
@@ -52,7 +54,8 @@ export function targetsFor(
   )
   const onNext = {
     ...{ command: [node, nextBin, 'start'], env },
-    ...{ build: buildNext, versions: () => [`Next ${versionOf('next')}`] },
+    ...{ build: async () => void (await buildNext(nextBuild)), folder: nextBuild },
+    versions: () => [`Next ${versionOf('next')}`],
   }
   const onBase = { ...onNode, command: [node, ofBase ?? ''], folder: base ?? '' }
   const onCounting = { ...onNode, env: { ...env, ...counting } }

@@ -15,8 +15,8 @@ import { layOut, type VercelFunction, vercelFunctions } from '#tests/support/ver
 const constantApp = join(vercelBuild, '..', 'vercel-constant')
 
 /** The functions to start: the service's, and a Next app's that has one route with a constant. */
-export function buildFunctions(): { service: string; constant: string } {
-  buildOnVercel()
+export async function buildFunctions(): Promise<{ service: string; constant: string }> {
+  await buildOnVercel()
   rmSync(constantApp, { recursive: true, force: true })
   mkdirSync(join(constantApp, 'app/api/tasks'), { recursive: true })
   const body = JSON.stringify(constantTask)
@@ -30,7 +30,7 @@ export const GET = () => Response.json(${body})`,
   linkPackages(constantApp)
   // A dependency of the service's own, which Next would load in its server where it finds it.
   rmSync(join(constantApp, 'node_modules/@opentelemetry'), { recursive: true })
-  runBuilder(constantApp)
+  await runBuilder(constantApp)
   const constant = `${deployment}-constant`
   layOut(constantApp, constant)
   const main = (folder: string, name: string) => join(folder, 'functions', `${name}.func`)

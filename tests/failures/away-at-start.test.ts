@@ -8,6 +8,7 @@ import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { endOf, launch, startService } from '#tests/support/service'
+import { folderOf } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -90,7 +91,7 @@ test.skipIf(host === 'vercel')(
     await first.stop('SIGKILL')
     const [wall] = walls
     await runSql(url, ...wall.breakIt)
-    const refused = launch(host, { DATABASE_URL: url, PORT: '0' })
+    const refused = launch(host, { DATABASE_URL: url, PORT: '0' }, await folderOf(host))
     expect(await endOf(refused)).toBe(1)
     expect(refused.output()).toContain(wall.remedy)
   },

@@ -1,5 +1,6 @@
 import { expect, inject } from 'vitest'
 import { checkAgainstDocument } from '#tests/support/check-document'
+import { shared } from '#tests/support/shared'
 import { tokenFor } from '#tests/support/tokens'
 
 export interface CallOptions {
@@ -58,7 +59,7 @@ export async function call(method: string, path: string, options: CallOptions = 
     redirect: 'manual',
     duplex: 'half',
   }
-  const url = inject('baseUrl') + path
+  const url = (process.env['API_URL'] ?? (await shared(inject('service')))) + path
   const response = await fetch(url, body === undefined ? init : { ...init, body })
   const answer = toAnswer(response, await response.text())
   checkEveryResponse(answer)

@@ -1,46 +1,20 @@
 import { execFile } from 'node:child_process'
-import { globSync, statSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { changedAt, copySources, modifiedAt } from '#tests/support/sources'
 
-const sources = '{app,lib,db}/**/*.ts'
-const others = ['middleware.ts', 'instrumentation.ts', 'next.config.ts', 'package-lock.json']
-
-/** Shared by every project of a run: each loads this module for itself. */
-const shared = globalThis as typeof globalThis & { todoBuild?: Promise<void> }
+const next = join(import.meta.dirname, '../../node_modules/next/dist/bin/next')
 
 /**
- * Builds the Next app, once for a run, unless the build that is there is newer than every source.
- * The module is the `globalSetup` of each project that starts what was built.
+ * Builds the Next app in a folder of its own, unless the build that is there is newer than every
+ * source. @returns the folder, for `next start`
  */
-export async function buildNext(): Promise<void> {
-  shared.todoBuild ??= build()
-  await shared.todoBuild
-}
-
-export default buildNext
-
-async function build(): Promise<void> {
-  while (!isBuilt()) {
-    try {
-      await promisify(execFile)('npm', ['run', 'build'])
-    } catch (error) {
-      // Next holds a lock on the folder. Whoever has it may be building what this run needs.
-      if (!/process is already running/.test(String(error))) throw error
-      await sleep(500)
-    }
-  }
-}
-
-function isBuilt(): boolean {
-  return modifiedAt('.next/BUILD_ID') > changedAt()
-}
-
-/** When a source of the app was last changed. */
-export function changedAt(): number {
-  return Math.max(...[...globSync(sources), ...others].map(modifiedAt))
-}
-
-function modifiedAt(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+export async function buildNext(folder = '.data/next-build'): Promise<string> {
+  if (modifiedAt(join(folder, '.next/BUILD_ID')) > changedAt()) return folder
+  rmSync(folder, { recursive: true, force: true })
+  copySources(folder)
+  const env = { ...process.env, NODE_ENV: 'production' as const, NEXT_TELEMETRY_DISABLED: '1' }
+  await promisify(execFile)(process.execPath, [next, 'build'], { cwd: folder, env })
+  return folder
 }

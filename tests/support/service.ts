@@ -31,13 +31,10 @@ export interface Service {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/**
- * How long a service with nothing under way may take to end, or to refuse to start, on a machine
- * that is busy. It is cut off after 30 s.
- */
-const endMs = 20_000
+/** Before the limit of a test, so that a service that hangs shows what it has printed. */
+const [startMs, endMs] = [240_000, 240_000]
 
-/** The exit code of a service that ends by itself, or an error where it does not end in time. */
+/** The exit code of a service that ends by itself, or an error where it does not. */
 export async function endOf({ ended, output }: Pick<Service, 'ended' | 'output'>) {
   return await within(endMs, 'The end of the service', ended).catch((error: Error) => {
     throw new Error(`${error.message}\n${output()}`)
@@ -46,10 +43,9 @@ export async function endOf({ ended, output }: Pick<Service, 'ended' | 'output'>
 
 const commands: Record<Host, string[]> = {
   'next dev': ['scripts/next.ts', 'dev'],
-  // Needs `buildNext` before. Next reads PORT from the environment alone, not from `.env`.
+  // Next reads PORT from the environment alone, not from `.env`.
   next: ['node_modules/next/dist/bin/next', 'start'],
   node: ['server/main.js'],
-  // Needs `buildOnVercel` before.
   vercel: ['tests/support/launch-on-vercel.ts', deployment],
 }
 
@@ -62,18 +58,19 @@ const settings: Partial<Record<Host, Record<string, string>>> = {
 /**
  * Starts the service as a user would, on `PORT` or a free one, and waits until it answers.
  *
- * @param folder where another copy of the sources is to be started
+ * @param folder what is started, by default what the files of this run share (`folderOf`)
  */
 export async function startService(
   host: Host,
   env: Record<string, string>,
   folder?: string,
 ): Promise<Service> {
+  const { folderOf } = await import('#tests/support/shared')
   const port = env['PORT'] ?? String(await freePort())
-  const service = launch(host, { ...env, PORT: port }, folder)
+  const service = launch(host, { ...env, PORT: port }, folder ?? (await folderOf(host)))
   const url = `http://127.0.0.1:${port}`
-  for (let waited = 0; waited < 30_000; waited += 50) {
-    if (service.process.exitCode !== null) break
+  const end = performance.now() + startMs
+  while (performance.now() < end && service.process.exitCode === null) {
     const isUp = await fetch(`${url}/health`).then(
       (response) => response.ok,
       () => false,

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -13,8 +13,9 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { shortHash } from '#lib/tasks/short-hash'
-import { changedAt } from '#tests/support/build'
+import { changedAt } from '#tests/support/sources'
 import { layOut } from '#tests/support/vercel-output'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -33,27 +34,25 @@ export const vercelBuild = join(root, '.data/vercel-build')
  */
 export const deployment = join(tmpdir(), `todo-backend-vercel-${shortHash(root)}`)
 
-/** Builds before the tests of a project run, where the CLI is installed. */
-export default function setUp(): void {
-  if (hasVercel) buildOnVercel()
-}
-
 /**
  * Builds a copy of the sources, committed or not, with Vercel's own builder, and lays out its
  * functions in `deployment`. Does nothing where that is newer than every source.
+ *
+ * @returns the folder of the deployment
  */
-export function buildOnVercel(): void {
+export async function buildOnVercel(): Promise<string> {
   const builtAt = statSync(join(deployment, 'config.json'), { throwIfNoEntry: false })?.mtimeMs
-  if (builtAt !== undefined && existsSync(vercelBuild) && builtAt > changedAt()) return
+  if (builtAt !== undefined && existsSync(vercelBuild) && builtAt > changedAt()) return deployment
   rmSync(vercelBuild, { recursive: true, force: true })
-  copySources(vercelBuild)
+  copyClone(vercelBuild)
   linkPackages(vercelBuild)
-  runBuilder(vercelBuild)
+  await runBuilder(vercelBuild)
   layOut(vercelBuild, deployment)
+  return deployment
 }
 
 /** Runs Vercel's builder, which needs no network, in a folder with a Next app and its packages. */
-export function runBuilder(folder: string): void {
+export async function runBuilder(folder: string): Promise<void> {
   // An empty command to install keeps the builder from the registry, and from changing the links.
   const settings = { framework: 'nextjs', nodeVersion: '24.x', installCommand: '' }
   const project = { projectId: 'prj_test', orgId: 'team_test', settings }
@@ -62,7 +61,7 @@ export function runBuilder(folder: string): void {
   // A home of its own: the CLI looks for a login there, and writes its settings.
   const { PATH = '' } = process.env
   const env = { PATH, HOME: join(folder, '.vercel'), NODE_ENV: 'production' as const, CI: '1' }
-  const built = spawnSync(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
+  await promisify(execFile)(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
     cwd: folder,
     env: {
       ...env,
@@ -70,13 +69,12 @@ export function runBuilder(folder: string): void {
       VERCEL_TELEMETRY_DISABLED: '1',
       NEXT_TELEMETRY_DISABLED: '1',
     },
-    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
   })
-  if (built.status !== 0) throw new Error(`Vercel's builder failed:\n${built.stderr}`)
 }
 
 /** Copies what a clone has and what is new in this one. */
-function copySources(target: string): void {
+function copyClone(target: string): void {
   const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
   const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0')
   for (const file of files.filter((name) => name !== '' && existsSync(join(root, name)))) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { endOf, type Host, launch, type Service, startService } from '#tests/support/service'
+import { folderOf } from '#tests/support/shared'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const folder = mkdtempSync(join(tmpdir(), 'todo-'))
@@ -25,7 +26,11 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
     ['DATABASE_URL', ''],
     ['BETTER_AUTH_SECRET', 'too short'],
   ])('does not start with %s="%s", says why, and exits with 1', async (name, value) => {
-    const service = launch(host, { PORT: '0', DATABASE_URL: 'pglite://', [name]: value })
+    const service = launch(
+      host,
+      { PORT: '0', DATABASE_URL: 'pglite://', [name]: value },
+      await folderOf(host),
+    )
     expect(await endOf(service)).toBe(1)
     expect(service.output()).toContain(`${name} is `)
     expect(service.output()).toMatch(/Set it to/)
@@ -47,7 +52,7 @@ describe.each(['next', 'node'] as const)('on the %s host, the service', (host) =
     const listed = await fetch(`${second.url}/api/tasks`, { headers })
     expect(await listed.json()).toEqual([await created.json()])
 
-    const third = launch(host, { PORT: '0', ...env })
+    const third = launch(host, { PORT: '0', ...env }, await folderOf(host))
     expect(await endOf(third)).toBe(1)
     expect(third.output()).toContain('is open in process')
   })

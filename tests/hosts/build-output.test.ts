@@ -6,13 +6,13 @@ import { options } from '#tests/support/databases'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
+import { shared } from '#tests/support/shared'
 import { startCollector } from '#tests/support/span-collector'
 import { newUser, tokenFor } from '#tests/support/tokens'
-import { buildOnVercel, deployment, hasVercel, vercelBuild } from '#tests/support/vercel-build'
+import { deployment, hasVercel, vercelBuild } from '#tests/support/vercel-build'
 import { type VercelFunction, vercelFunctions } from '#tests/support/vercel-output'
 import packageJson from '../../package.json' with { type: 'json' }
 
-const buildMs = 180_000
 const packageOf = (file: string) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? ''
 const ask = async (url: string) => {
   const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
@@ -27,10 +27,10 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
   let functions: VercelFunction[] = []
   const files = () => functions.flatMap((each) => [...each.files.keys()])
 
-  beforeAll(() => {
-    buildOnVercel()
+  beforeAll(async () => {
+    await shared('vercel build')
     functions = vercelFunctions(vercelBuild)
-  }, buildMs)
+  })
 
   test('is one function for every route, the middleware, and a page that Next itself brings', () => {
     expect(functions.map(({ name }) => name)).toEqual([

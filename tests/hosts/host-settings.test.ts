@@ -1,46 +1,20 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, inject, test, vi } from 'vitest'
-import { buildNext } from '#tests/support/build'
+import { afterEach, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { type Host, launch, type Service, startService } from '#tests/support/service'
+import { folderOf } from '#tests/support/shared'
 import { hasVercel } from '#tests/support/vercel-build'
 
-// `next dev` compiles as it goes.
-vi.setConfig({ testTimeout: 120_000 })
-
 const server = postgresAt(inject('postgresPort'))
-/** Copies of the sources for `next dev`, which locks the folder that it serves. */
-const copies: string[] = []
 let running: Service | undefined
 
-beforeAll(() => buildNext())
 afterEach(async () => {
   await running?.stop('SIGKILL')
   running = undefined
 })
-afterAll(() => {
-  for (const copy of copies) rmSync(copy, { recursive: true })
-})
-
-/** Inside of the repository, so that its dependencies are found. */
-function folderFor(host: Host): string {
-  if (host !== 'next dev') return '.'
-  mkdirSync('.data', { recursive: true })
-  const copy = mkdtempSync('.data/dev-')
-  copies.push(copy)
-  for (const part of ['app', 'lib', 'db', 'scripts', 'package.json', 'tsconfig.json']) {
-    cpSync(part, join(copy, part), { recursive: true })
-  }
-  for (const file of ['middleware.ts', 'instrumentation.ts', 'next.config.ts']) {
-    cpSync(file, join(copy, file))
-  }
-  return copy
-}
 
 async function start(host: Host, env: Record<string, string>): Promise<Service> {
   const url = server.url(await createDatabase(server))
-  running = await startService(host, { DATABASE_URL: url, ...env }, folderFor(host))
+  running = await startService(host, { DATABASE_URL: url, ...env })
   return running
 }
 
@@ -96,7 +70,7 @@ test.each(['next', 'next dev'] as const)(
   '%s does not start with settings that it would ignore, and says what to do',
   async (host) => {
     const env = { PORT: '0', DATABASE_URL: 'pglite://', ...ignored }
-    const refused = launch(host, env, folderFor(host))
+    const refused = launch(host, env, await folderOf(host))
     expect(await refused.ended).toBe(1)
     for (const name of Object.keys(ignored)) {
       expect(refused.output()).toContain(`${name} works with npm start alone.`)

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { beforeAll, expect, inject, test, vi } from 'vitest'
+import { expect, inject, test, vi } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
-import { buildNext } from '#tests/support/build'
 import {
   askAndReadNothing,
   bytesBeforeClose,
@@ -22,8 +21,6 @@ const body = Buffer.alloc(9 * megabyte, ' ')
 
 // The fixed times are up to half a minute.
 vi.setConfig({ testTimeout: 120_000 })
-
-beforeAll(() => buildNext())
 
 // Only Linux tells how much memory another process has.
 const knowsMemory = existsSync('/proc/self/status')

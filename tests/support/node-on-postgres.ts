@@ -1,3 +1,0 @@
-import { onPostgres } from '#tests/support/on-postgres'
-
-export default onPostgres('node')
