@@ -53,7 +53,9 @@ function failuresOn(host: Host, settings: Settings = {}) {
 
 /** What tells a contributor that a change is right: `npm test`. */
 const quick = [
-  project('unit', 'unit'),
+  project('unit', 'unit', { isolate: false }),
+  // What a process has once, such as its environment: each file has a process of its own.
+  project('process', 'process'),
   project('database', 'database'),
   requestsTo('node on postgres'),
   requestsTo('next on pglite', { include: ['tests/http/**/*.test.ts'] }),

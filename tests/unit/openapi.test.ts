@@ -51,23 +51,29 @@ test('each operation has an id of its own', () => {
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-for (const [envelope, cookie] of [['array'], ['tasks'], ['items', 'a.session_token']] as const) {
-  test(`the document passes the recommended rules of Redocly with lists as ${envelope}, session cookie: ${cookie}`, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
-    try {
-      const file = join(folder, 'openapi.json')
-      writeFileSync(
-        file,
-        JSON.stringify(await openApiDocument(routeFiles, { envelope, sessionCookie: cookie })),
-      )
-      const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', file]
-      const output = execFileSync('node_modules/.bin/redocly', command, {
-        env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
-      expect(JSON.parse(String(output))).toMatchObject({ totals: { errors: 0, warnings: 0 } })
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
-  })
-}
+test('the document passes the recommended rules of Redocly, however lists and cookies are set', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
+  try {
+    const files = await Promise.all(
+      ([['array'], ['tasks'], ['items', 'a.session_token']] as const).map(
+        async ([envelope, sessionCookie]) => {
+          const file = join(folder, `${envelope}.json`)
+          const settings = { envelope, sessionCookie }
+          writeFileSync(file, JSON.stringify(await openApiDocument(routeFiles, settings)))
+          return file
+        },
+      ),
+    )
+    const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', ...files]
+    const output = execFileSync('node_modules/.bin/redocly', command, {
+      env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const said = String(output).matchAll(/"totals":\s*(\{[^}]*\})/g)
+    const totals = Array.from(said, ([, counts = '']) => JSON.parse(counts))
+    expect(totals.length).toBeGreaterThan(0)
+    for (const counts of totals) expect(counts).toMatchObject({ errors: 0, warnings: 0 })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})

@@ -1,11 +1,10 @@
 import { expect, test } from 'vitest'
-import { openDatabase } from '#db/database'
 import { DatabaseError } from '#db/errors'
 import { openCallerDatabase } from '#db/scoped'
 import { insertTaskRow } from '#db/tasks/tasks'
 import type { Transport } from '#db/transports/transport'
 import { isReplay, planCreation } from '#lib/tasks/idempotency'
-import { options } from '#tests/support/databases'
+import { openTestDatabase, options } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 
 /** A network that loses the first answer, after the database has done what was asked. */
@@ -24,7 +23,7 @@ function losingFirstAnswer(transport: Transport): Transport {
 }
 
 test('a create whose answer was lost is retried, and is no replay of itself', async () => {
-  const opened = await openDatabase({ ...options, url: 'pglite://' })
+  const { database: opened, close } = await openTestDatabase('postgres')
   try {
     await opened.makeReady()
     const userId = newUser()
@@ -39,6 +38,6 @@ test('a create whose answer was lost is retried, and is no replay of itself', as
     expect(isReplay(later.creation, second.creation)).toBe(true)
     expect({ ...second, creation: first.creation }).toEqual(first)
   } finally {
-    await opened.close()
+    await close()
   }
 })
