@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey } from '#tests/support/key-server'
 import { holdTasks, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
@@ -13,9 +13,6 @@ import { openSocket } from '#tests/support/raw'
 import { send } from '#tests/support/send'
 import { launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
-
-// The fixed times are up to half a minute.
-vi.setConfig({ testTimeout: 120_000 })
 
 const server = postgresAt(inject('postgresPort'))
 /** What a busy machine may add to a limit: less than the next larger limit is away. */
@@ -151,7 +148,7 @@ describe.concurrent('a connection', () => {
         .output()
         .split('\n')
         .find((each) => each.includes(requestId))
-    await vi.waitFor(() => expect(line()).toContain('"event":"request"'), 20_000)
+    await expect.poll(() => line()).toContain('"event":"request"')
     slowIssuer.close()
   })
 })

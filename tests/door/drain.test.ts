@@ -12,7 +12,6 @@ const server = postgresAt(inject('postgresPort'))
 describe('SIGTERM', () => {
   test.each(['1', '2'])(
     'under load answers every request that is under way and refuses later ones, with WORKERS=%s',
-    { timeout: 60_000 },
     async (workers) => {
       const url = server.url(await createDatabase(server))
       const leaving = await startService('node', {
@@ -32,7 +31,7 @@ describe('SIGTERM', () => {
             () => 'answered',
             () => 'refused',
           )
-        await expect.poll(later, { timeout: 10_000 }).toBe('refused')
+        await expect.poll(later).toBe('refused')
         await release()
         expect(await Promise.all(underWay)).toEqual(underWay.map(() => 200))
       })

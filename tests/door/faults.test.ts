@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { expect, inject, test, vi } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
@@ -47,7 +47,7 @@ test.each(['exception', 'rejection'])(
       const underWay = send(service.url, 'GET', '/api/tasks', user)
       await untilSomebodyWaits(url)
       service.process.kill('SIGUSR2')
-      await vi.waitFor(() => expect(faultsOf(service)).not.toEqual([]), 30_000)
+      await expect.poll(() => faultsOf(service)).not.toEqual([])
       await release()
       expect((await underWay).status).toBe(200)
     })

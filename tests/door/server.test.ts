@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket, sendRaw } from '#tests/support/raw'
 import { endOf, launch, type Service, startService } from '#tests/support/service'
@@ -115,7 +115,7 @@ describe('plain Node', () => {
       }),
     )
     const brokeOff = () => service.output().match(/"status":400/g)?.length ?? 0
-    await vi.waitFor(() => expect(brokeOff()).toBeGreaterThanOrEqual(3), 5000)
+    await expect.poll(() => brokeOff()).toBeGreaterThanOrEqual(3)
     expect((await fetch(`${service.url}/health`)).status).toBe(200)
   })
 
@@ -214,7 +214,7 @@ describe('plain Node', () => {
         .output()
         .split('\n')
         .filter((line) => line.includes(requestId))
-    await vi.waitFor(() => expect(ownLines()).toHaveLength(1), 5000)
+    await expect.poll(() => ownLines()).toHaveLength(1)
     expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
   })
 

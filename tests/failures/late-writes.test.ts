@@ -21,9 +21,6 @@ describe(`on ${host}`, () => {
     ['a user each', flips],
   ])(
     'of 15 flips by %s that were answered 503 while tasks was locked, none runs afterwards',
-    {
-      timeout: 60_000,
-    },
     async (_, count) => {
       const users = Array.from({ length: count }, newUser)
       const tasks = await Promise.all(

@@ -50,7 +50,7 @@ describe.each(['node', 'next'] as const)('with a session cookie, on the %s host'
     )
     service = await startService(host, { DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
     task = await createBy(service.url, user)
-  }, 240_000)
+  })
   afterAll(() => service?.stop('SIGKILL'))
 
   const everything = () => runSql(databaseUrl, 'select * from tasks order by id')

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
@@ -23,9 +23,6 @@ const execute = promisify(execFile)
 const page = readFileSync('CONTRIBUTING.md', 'utf8')
 const folder = mkdtempSync(join(tmpdir(), 'todo-contributing-'))
 const sources = '{app,bench,db,lib,scripts,server,tests,tools}/**/*.{ts,js,json}'
-
-// Each is a program or two, all at once.
-vi.setConfig({ testTimeout: 120_000 })
 
 /** A copy of the sources in which the guide was followed. */
 beforeAll(() => {

@@ -163,7 +163,7 @@ test('known keys are renewed in the background, and a withdrawn one is refused f
   travel(11)
   issuer.state.keys = [second.jwk]
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
-  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
+  await expect.poll(() => issuer.requests).toHaveLength(2)
   await vi.waitFor(async () =>
     expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted'),
   )
@@ -178,7 +178,7 @@ test('known keys serve for a day while the issuer is away, and no longer', async
   for (let tries = 0; tries < 20; tries += 1) {
     expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
   }
-  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2))
+  await expect.poll(() => issuer.requests).toHaveLength(2)
   travel(61)
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
 })
@@ -214,7 +214,7 @@ test('known keys that are younger than ten minutes are not asked for again', asy
   expect(issuer.requests).toHaveLength(1)
   travel(0.2)
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
-  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
+  await expect.poll(() => issuer.requests).toHaveLength(2)
 })
 
 test('a slow answer does not replace the answer to a later question', async () => {
@@ -225,7 +225,7 @@ test('a slow answer does not replace the answer to a later question', async () =
   })
   issuer.state.keys = [first.jwk]
   const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
-  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
+  await expect.poll(() => issuer.requests).toHaveLength(2)
   issuer.state.hold = undefined
   issuer.state.keys = [second.jwk]
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
@@ -244,7 +244,7 @@ test('a slow failure does not undo the success of a later question', async () =>
   })
   issuer.state.status = 500
   const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
-  await vi.waitFor(() => expect(issuer.requests).toHaveLength(2), 5000)
+  await expect.poll(() => issuer.requests).toHaveLength(2)
   Object.assign(issuer.state, { hold: undefined, status: 200, keys: [second.jwk] })
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
   release()
@@ -272,7 +272,7 @@ test('the warning about keys that cannot be renewed comes once in 30 s, however 
     const asked = Array.from({ length: 20 }, () => findPublicKey({ alg: 'EdDSA', kid: 'first' }))
     expect(new Set(await Promise.all(asked.map(codeOf)))).toEqual(new Set(['accepted']))
     // Each warning follows its fetch at once.
-    await vi.waitFor(() => expect(warn.mock.calls.length).toBeGreaterThan(0), 5000)
+    await expect.poll(() => warn.mock.calls.length).toBeGreaterThan(0)
     await sleep(50)
   }
   travel(11)
@@ -283,7 +283,7 @@ test('the warning about keys that cannot be renewed comes once in 30 s, however 
   expect(issuer.requests).toHaveLength(2)
   travel(2 / 60)
   await askAll()
-  await vi.waitFor(() => expect(warn).toHaveBeenCalledTimes(2), 5000)
+  await expect.poll(() => warn).toHaveBeenCalledTimes(2)
   expect(issuer.requests).toHaveLength(3)
 })
 

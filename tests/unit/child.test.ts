@@ -13,7 +13,7 @@ test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)(
     expect(started).toHaveLength(2)
     expect(started.filter(isRunning)).toEqual(started)
     run.kill(signal)
-    await expect.poll(() => started.filter(isRunning), { timeout: 5000 }).toEqual([])
+    await expect.poll(() => started.filter(isRunning)).toEqual([])
   },
 )
 

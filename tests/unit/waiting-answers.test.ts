@@ -4,7 +4,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { WatchedResponse } from '#server/waiting-answers'
 
 const megabyte = 2 ** 20
@@ -36,7 +36,7 @@ test('unread answers count by the bytes that they have, however many writes they
   })
   // 24 MiB of the 32 that all may have: whoever counted a part twice would give the first up.
   const clients = [await connectAndAsk(1), await connectAndAsk(1)]
-  await vi.waitFor(() => expect(started).toHaveLength(2), 30_000)
+  await expect.poll(() => started).toHaveLength(2)
   const received = await Promise.all(clients.map((client) => buffer(client)))
   for (const bytes of received) expect(bytes.length).toBeGreaterThan(12 * megabyte)
 })
@@ -71,12 +71,12 @@ test('what a client leaves behind is freed, also an answer that waits behind ano
     response.write(Buffer.alloc(8 * megabyte))
   })
   const client = await connectAndAsk(2)
-  await vi.waitFor(() => expect(answers).toHaveLength(2), 30_000)
+  await expect.poll(() => answers).toHaveLength(2)
   client.destroy()
   const left = () => {
     collect()
     return answers.filter((answer) => answer.deref() !== undefined).length
   }
   // It must not take until the time to read an answer is over, 30 s.
-  await vi.waitFor(() => expect(left()).toBe(0), { timeout: 15_000, interval: 500 })
+  await expect.poll(() => left()).toBe(0)
 })
