@@ -26,7 +26,7 @@ const inProcess = {
 
 type Settings = Pick<
   NonNullable<TestProjectInlineConfiguration['test']>,
-  'include' | 'isolate' | 'provide' | 'runner'
+  'env' | 'include' | 'isolate' | 'provide' | 'runner'
 >
 
 /** The tests in a folder, or several. */
@@ -51,12 +51,15 @@ function failuresOn(host: Host, settings: Settings = {}) {
   return project(`failures on ${host}`, 'failures', { provide: { host }, ...settings })
 }
 
-/** What tells a contributor that a change is right: `npm test`. */
+/** The database, by Postgres over TCP alone, or by each of the three transports. */
+const database = (env: Record<string, string>) =>
+  project('database', 'database', { env: { ...inProcess, ...env } })
+
+/** What tells a contributor that a change is right: `npm test`, beside the database. */
 const quick = [
   project('unit', 'unit', { isolate: false }),
   // What a process has once, such as its environment: each file has a process of its own.
   project('process', 'process'),
-  project('database', 'database'),
   requestsTo('node on postgres'),
   requestsTo('next on pglite', { include: ['tests/http/**/*.test.ts'] }),
   failuresOn('node'),
@@ -94,6 +97,9 @@ export default defineConfig(({ mode }) => ({
     // Half of the time of most files is waiting for a server.
     maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: Order },
-    projects: mode === 'all' ? [...quick, ...further] : quick,
+    projects:
+      mode === 'all'
+        ? [database({ EVERY_TRANSPORT: 'yes' }), ...quick, ...further]
+        : [database({}), ...quick],
   },
 }))

@@ -3,8 +3,13 @@ import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/datab
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
 
-export const transports = ['postgres', 'neon', 'pglite'] as const
-export type TransportName = (typeof transports)[number]
+const everyTransport = ['postgres', 'neon', 'pglite'] as const
+export type TransportName = (typeof everyTransport)[number]
+
+/** What is tried on each transport: all of them with `npm run test:all`, else what production runs. */
+export const transports = everyTransport.filter(
+  (name) => name === 'postgres' || process.env['EVERY_TRANSPORT'] !== undefined,
+)
 
 /** What the service would pass, with a deadline that a busy machine keeps. */
 export const options: Omit<DatabaseOptions, 'url'> = {

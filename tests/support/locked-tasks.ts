@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { runSql } from '#tests/support/postgres'
 
@@ -22,12 +23,14 @@ export async function whileTasksAreLocked(
   }
 }
 
+/** Between two looks, each of which is a connection of its own. */
+const pauseMs = 50
 const waiting = `from pg_stat_activity
   where wait_event_type = 'Lock' and datname = current_database()`
 
 /** Waits until a session waits for the lock. */
 export async function untilSomebodyWaits(databaseUrl: string): Promise<void> {
-  while ((await runSql(databaseUrl, `select pid ${waiting}`)).length === 0);
+  while ((await runSql(databaseUrl, `select pid ${waiting}`)).length === 0) await sleep(pauseMs)
 }
 
 /** Ends the session that waits for the lock, as an administrator does, once there is one. */
@@ -35,5 +38,6 @@ export async function endWaitingSession(databaseUrl: string): Promise<void> {
   let ended: unknown[] = []
   while (ended.length === 0) {
     ended = await runSql(databaseUrl, `select pg_terminate_backend(pid) ${waiting}`)
+    if (ended.length === 0) await sleep(pauseMs)
   }
 }
