@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
+import { everyTransport, openTestDatabase, type TestDatabase } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const databases = new Map<string, TestDatabase>()
 
 beforeAll(async () => {
-  for (const name of transports) {
+  for (const name of everyTransport) {
     const opened = await openTestDatabase(name)
     await opened.database.makeReady()
     databases.set(name, opened)

@@ -3,7 +3,7 @@ import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/datab
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
 
-const everyTransport = ['postgres', 'neon', 'pglite'] as const
+export const everyTransport = ['postgres', 'neon', 'pglite'] as const
 export type TransportName = (typeof everyTransport)[number]
 
 /** What is tried on each transport: all of them with `npm run test:all`, else what production runs. */
