@@ -34,6 +34,7 @@ interface Waiting<Seat> {
   readonly entrant: Entrant<Seat>
   readonly user: User<Seat>
   queue: Set<Waiting<Seat>>
+  readonly refuse: () => void
   readonly end: () => void
 }
 
@@ -47,9 +48,11 @@ export class Queue<Seat> {
   readonly #users = new Map<string, User<Seat>>()
   readonly #common = new Set<Waiting<Seat>>()
   readonly #last = new Set<Waiting<Seat>>()
+  /** Those of all queues. */
+  readonly #waiting = new Set<Waiting<Seat>>()
   #underWay = 0
-  #waiting = 0
   #heardAt = 0
+  #isClosed = false
 
   constructor(options: QueueOptions<Seat>) {
     this.#options = options
@@ -68,8 +71,8 @@ export class Queue<Seat> {
     const isNext = isAdmitted && this.#common.size === 0 && waitMs > 0
     const seat = isNext ? this.#options.seat(this.#underWay) : undefined
     const { queueLimit } = this.#options
-    const isFull = this.#waiting >= queueLimit || user.waiting >= queueLimit * userPlaces
-    if (seat === undefined && (waitMs <= 0 || isFull)) {
+    const isFull = this.#waiting.size >= queueLimit || user.waiting >= queueLimit * userPlaces
+    if (seat === undefined && (waitMs <= 0 || isFull || this.#isClosed)) {
       entrant.fail(this.#refusal(waitMs > 0 ? 'too many requests wait' : 'too little time is left'))
       return
     }
@@ -82,7 +85,8 @@ export class Queue<Seat> {
   /** Gives a seat behind which nobody is put, to who has another one. It fails like `enter`. */
   enterLast(entrant: Entrant<Seat>, waitMs: number): void {
     const user = this.#users.get(entrant.place.user)
-    if (waitMs <= 0 || user === undefined) entrant.fail(this.#refusal('too little time is left'))
+    if (waitMs <= 0 || user === undefined || this.#isClosed)
+      entrant.fail(this.#refusal('too little time is left'))
     else this.#wait(entrant, user, this.#last, waitMs)
   }
 
@@ -113,13 +117,19 @@ export class Queue<Seat> {
     }
   }
 
+  /** Refuses all who wait, and whoever comes after. */
+  close(): void {
+    this.#isClosed = true
+    for (const { refuse } of [...this.#waiting]) refuse()
+  }
+
   load(): Pick<PoolLoad, 'inUse' | 'waiting'> {
-    return { inUse: this.#underWay, waiting: this.#waiting }
+    return { inUse: this.#underWay, waiting: this.#waiting.size }
   }
 
   #give(seat: Seat, entrant: Entrant<Seat>): void {
     // Where somebody waits although nothing is under way, the database still owes an answer.
-    if (this.#underWay === 0 && this.#waiting === 0) this.heard()
+    if (this.#underWay === 0 && this.#waiting.size === 0) this.heard()
     this.#underWay += 1
     entrant.go(seat)
   }
@@ -130,19 +140,19 @@ export class Queue<Seat> {
       if (waiting.queue === this.#common) this.#admitNext(entrant.place.user)
       entrant.fail(error)
     }
-    const late = () => giveUp(this.#refusal('no connection came free in time'))
+    const refuse = () => giveUp(this.#refusal('no connection came free in time'))
     const abandon = () => giveUp(unsent('the client has gone', 'abandoned'))
-    const timer = setTimeout(late, waitMs)
+    const timer = setTimeout(refuse, waitMs)
     const signal = entrant.place.signal?.()
     signal?.addEventListener('abort', abandon)
     const end = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abandon)
     }
-    const waiting = { entrant, user, queue, end }
+    const waiting = { entrant, user, queue, refuse, end }
     queue.add(waiting)
     user.waiting += 1
-    this.#waiting += 1
+    this.#waiting.add(waiting)
     if (signal?.aborted) abandon()
     else this.admit()
   }
@@ -151,7 +161,7 @@ export class Queue<Seat> {
     waiting.queue.delete(waiting)
     waiting.end()
     waiting.user.waiting -= 1
-    this.#waiting -= 1
+    this.#waiting.delete(waiting)
   }
 
   /** One of the user's is over: the first of the line goes into the common queue. */

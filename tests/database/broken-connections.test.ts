@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
@@ -55,6 +56,23 @@ test('a write that was held up on its way until its request was given up never r
   // The network learns that the connection is gone before it works again.
   await sleep(50)
   proxy.mode = 'pass'
+  await sleep(300)
+  expect(await versionOf(id)).toBe(version)
+})
+
+test('a write that waits for a lock when its connection breaks does not run after its request has failed', async () => {
+  const alice = statementsOf(database.forUser('alice'), 'alice')
+  const id = crypto.randomUUID()
+  const { version } = await alice.insert(id)
+  await whileTasksAreLocked(direct, async (release) => {
+    const flip = alice.complete(id)
+    // It waited for a tenth of a second, and waits again as the last of its connection.
+    await sleep(1000)
+    await untilSomebodyWaits(direct)
+    proxy.reset()
+    await expect(flip).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
+    await release()
+  })
   await sleep(300)
   expect(await versionOf(id)).toBe(version)
 })

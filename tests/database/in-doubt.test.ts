@@ -9,6 +9,7 @@ import {
   errorMessage,
   type Lie,
   type LyingPostgres,
+  message,
   ready,
   startLyingPostgres,
 } from '#tests/support/lying-postgres'
@@ -63,6 +64,18 @@ const happenings: Happening[] = [
   {
     what: 'a FATAL of class 08, with which a pooler says that a connection behind it broke',
     lie: (answer) => [...answer.slice(0, 4), fatal('08006'), 'end'],
+    first: 'in doubt',
+    behind: 'in doubt',
+  },
+  {
+    what: 'a FATAL of another code, with which other poolers say so',
+    lie: (answer) => [...answer.slice(0, 4), fatal('XX000'), 'end'],
+    first: 'in doubt',
+    behind: 'in doubt',
+  },
+  {
+    what: 'a FATAL as PgBouncer writes it',
+    lie: () => [message('E', 'SFATAL\0C08P01\0Mserver conn crashed?\0\0'), 'end'],
     first: 'in doubt',
     behind: 'in doubt',
   },

@@ -105,6 +105,13 @@ const lies: Record<string, Lie[]> = {
             : each,
         ),
   ),
+  'the rows are missing, and not counted': atEach((answer, at) =>
+    answer
+      .filter(({ type }, index) => type !== 'D' || index < 4)
+      .map((each) =>
+        each.type === 'C' ? message('C', ['SELECT\0', '\0', 'x\0'][at % 3] ?? '') : each,
+      ),
+  ),
   'the columns are described as others': [
     [],
     ['id'],
@@ -271,6 +278,34 @@ test('an answer that nobody waits for closes the connection, and says what came'
   await expect.poll(() => mismatches).toMatchObject([{ message: expect.stringContaining('"Z"') }])
   expect(await askAll(1)).toEqual(everybody)
   expect(mismatches).toHaveLength(1)
+})
+
+test('an error that ends an idle connection is no answer of a wrong server', async () => {
+  const faults: unknown[] = []
+  open(false, { onFault: (error: unknown) => faults.push(error) })
+  // PgBouncer names the severity in the field alone that Postgres translates.
+  for (const severity of ['SFATAL\0', 'SFATAL\0VFATAL\0', 'SFATAL\0']) {
+    const idle = message('E', `${severity}C08P01\0Mclient idle timeout\0\0`)
+    server.lieOnce((answer) => [...answer, { waitMs: 50 }, idle, 'end'])
+    expect(await ask('user-0', 1)).toBe('served')
+    await expect.poll(() => faults.splice(0)).toMatchObject([{ cause: { code: '08P01' } }])
+  }
+  expect(mismatches).toEqual([])
+})
+
+test('once it is closed, nobody waits and no connection is opened', async () => {
+  open(false, { poolSize: 1 })
+  expect(await ask('user-0', 1)).toBe('served')
+  server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])
+  const asked = askAll(1)
+  await turn()
+  const waiting = transport.poolLoad?.().waiting
+  await transport.close()
+  const ended = await asked
+  expect(ended.filter((each) => each === 'failed')).toHaveLength(waiting ?? 0)
+  expect(waiting).toBeGreaterThan(0)
+  expect(await ask('user-0', 1)).toBe('failed')
+  expect(server.connections()).toBe(1)
 })
 
 test('a message that is cut in two behind the first ReadyForQuery of a connection harms nobody', async () => {

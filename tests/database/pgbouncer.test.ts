@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
 import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
@@ -61,6 +62,31 @@ describe.skipIf(!hasPgbouncer)('through PgBouncer in transaction mode', () => {
     await Promise.all(Array.from({ length: 40 }, client))
     expect(backends.size).toBeGreaterThan(1)
     expect(backends.size).toBeLessThanOrEqual(5)
+  })
+
+  test('where the connection behind it breaks, whatever was sent is in doubt: it may have run', async () => {
+    const proxy = await startFaultProxy(postgres.port)
+    const between = await startPgbouncer(proxy.port, 1)
+    const url = postgresAt(between.port).url(name)
+    const behind = await openDatabase({ ...options, url, poolSize: 1 })
+    const id = crypto.randomUUID()
+    const users = ['first', 'second', 'third']
+    for (const user of users) await statementsOf(behind.forUser(user), user).insert(id)
+    // The flips arrive, and their answers are on the way back.
+    proxy.delayMs = 1500
+    const flips = users.map((user) => statementsOf(behind.forUser(user), user).complete(id))
+    const ended = Promise.allSettled(flips)
+    const look = `select completed from tasks where id = '${id}'`
+    const ran = users.map(() => ({ completed: true }))
+    await expect.poll(() => runSql(postgres.url(name), look), { timeout: 5000 }).toEqual(ran)
+    proxy.reset()
+    proxy.delayMs = 0
+    const inDoubt = { status: 'rejected', reason: { kind: 'unavailable', mayHaveRun: true } }
+    expect(await ended).toMatchObject(users.map(() => inDoubt))
+    expect(await runSql(postgres.url(name), look)).toEqual(ran)
+    await behind.close()
+    await between.stop()
+    await proxy.close()
   })
 
   test('a server connection keeps nothing of the request that it served', async () => {

@@ -131,7 +131,7 @@ describe('a request with a spare permit', () => {
     await alice.at(0).insert(task)
     await alice.at(0).find(id)
     await whileTasksAreLocked(url, async () => {
-      await expect(alice.at(0, alice.user, 400).complete(task)).rejects.toMatchObject({
+      await expect(alice.at(0, alice.user, 1500).complete(task)).rejects.toMatchObject({
         kind: 'unavailable',
       })
     })

@@ -21,6 +21,12 @@ export interface Surroundings {
   gone(connection: Connection): void
 }
 
+/**
+ * With these Postgres ends a backend, which reads nothing more. With others a pooler says that it
+ * lost the connection behind it, and of what it had passed on nobody knows.
+ */
+const endsBackend = /^(?:25P0[34]|57P0)/
+
 const terminated = (cause?: unknown) => new Error('connection terminated', { cause })
 
 /**
@@ -110,9 +116,8 @@ export class Connection implements Listener {
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
-      // Class 08 is a pooler's word for a connection that broke behind it.
-      const isBroken = error.code?.startsWith('08') === true
-      this.ended(error, [isBroken || first?.isAnswered === true, isBroken])
+      const isLost = !endsBackend.test(error.code ?? '')
+      this.ended(isLost ? terminated(error) : error, [isLost || first?.isAnswered === true, isLost])
     } else if (first === undefined) throw unexpected(type)
     else if (error !== undefined) first.failed(error)
     else if (first.read(type, bytes, start, end)) {
@@ -124,19 +129,16 @@ export class Connection implements Listener {
   }
 
   mistrusted(error: unknown): void {
+    this.#isClosing = true
+    this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
     if (!isDatabaseError(error)) this.#pool.options.onMismatch?.(error)
-    this.ended(isDatabaseError(error) ? error : terminated(error), [true, true], goneMs)
   }
 
-  /**
-   * @param doubt whether the first of those that were sent may have run, and whether the others
-   * @param afterMs when nothing of theirs can run any more
-   */
-  ended(error: unknown, doubt: readonly [boolean, boolean] = [true, true], afterMs = 0): void {
+  /** @param doubt whether the first of those that were sent may have run, and whether the others */
+  ended(error: unknown, doubt: readonly [boolean, boolean] = [true, true]): void {
     if (this.#isOver) return
-    const isExpected = this.#isClosing || !this.#isOpen || afterMs > 0
-    if (this.underWay === 0 && !isExpected) this.#pool.options.onFault(error)
+    const isFault = this.underWay === 0 && this.#isOpen && !this.#isClosing
     this.#isOver = true
     this.#alarm.stop()
     clearImmediate(this.#flushing)
@@ -149,8 +151,10 @@ export class Connection implements Listener {
       this.#pool.gone(this)
       this.#gone.resolve()
     }
-    if (this.#sent.length > 0) setTimeout(settle, afterMs)
+    // Who is told that a write may have run must find what it did: it ends before.
+    if (this.#sent.length > 0 && doubt.includes(true)) setTimeout(settle, goneMs)
     else settle()
+    if (isFault) this.#pool.options.onFault(error)
   }
 
   #restIfIdle(): void {
@@ -165,7 +169,7 @@ export class Connection implements Listener {
     if (this.#isOver) return
     const now = performance.now()
     if (this.#sent.some(({ cutAt }) => now >= cutAt)) {
-      this.ended(new Error('query read timeout'), [true, true], goneMs)
+      this.ended(new Error('query read timeout'))
       return
     }
     for (const transaction of this.#unsent.splice(0)) {

@@ -23,8 +23,9 @@ const room = { first: 8, most: 32, perAnswer: 1 / 8 }
 export function openPostgres(options: TransportOptions): Transport {
   const { poolSize, queueLimit, connectTimeoutMs, requestTimeoutMs } = options
   const connections = new Set<Connection>()
-  /** That of the readiness probe is none of the pool's: it must not wait because others do. */
-  let probing: Connection | undefined
+  /** Those of readiness probes are none of the pool's: they must not wait because others do. */
+  const probing = new Set<Connection>()
+  let isClosed = false
   // What a host that freezes processes knows of a pool: when a connection became idle.
   const pool = Object.assign(new EventEmitter(), { options: { idleTimeoutMillis: idleMs } })
   options.onPool?.(pool)
@@ -47,12 +48,13 @@ export function openPostgres(options: TransportOptions): Transport {
     idle: () => pool.emit('release'),
     gone(connection) {
       connections.delete(connection)
+      probing.delete(connection)
       queue.admit()
     },
   }
 
   function openInPool(): Connection | undefined {
-    if (connections.size >= poolSize) return undefined
+    if (isClosed || connections.size >= poolSize) return undefined
     const connection = new Connection(surroundings)
     connections.add(connection)
     return connection
@@ -73,9 +75,10 @@ export function openPostgres(options: TransportOptions): Transport {
 
   function enter(entrant: Entrant<Connection>, isLast: boolean, waitMs: number): void {
     if (entrant.place.isProbe === true) {
-      const isFree = probing?.hasRoom === true && probing.underWay === 0
-      probing = (isFree ? probing : undefined) ?? new Connection(surroundings)
-      entrant.go(probing)
+      const free = probing.values().find((each) => each.hasRoom && each.underWay === 0)
+      const connection = free ?? new Connection(surroundings)
+      probing.add(connection)
+      entrant.go(connection)
     } else if (isLast) queue.enterLast(entrant, waitMs)
     else queue.enter(entrant, waitMs)
   }
@@ -120,8 +123,9 @@ export function openPostgres(options: TransportOptions): Transport {
       return { ...queue.load(), inUse, idle: connections.size - inUse }
     },
     async close() {
-      const all = [...connections, ...(probing === undefined ? [] : [probing])]
-      await Promise.all(all.map((connection) => connection.close()))
+      isClosed = true
+      queue.close()
+      await Promise.all([...connections, ...probing].map((connection) => connection.close()))
     },
   }
 

@@ -138,9 +138,9 @@ export class Transaction {
     }
   }
 
-  #complete({ columns = noColumns, rows }: Sent, count: number | undefined): void {
+  #complete({ columns = noColumns, rows }: Sent, count: number): void {
     if (!this.#isMatched) throw new Error('an answer without the number of its transaction')
-    const isWhole = count === undefined || columns === noColumns || count === rows.length
+    const isWhole = columns === noColumns || count === rows.length
     if (!isWhole) throw new Error(`${rows.length} rows instead of ${count}`)
     this.#answered += 1
   }

@@ -94,15 +94,15 @@ export function endsWithText(bytes: Buffer, start: number, end: number, text: st
   return isInside && bytes.toString('latin1', at, end) === text
 }
 
-/** The rows that a CommandComplete counts, such as `SELECT 3` or `INSERT 0 1`, if it counts any. */
-export function readCount(bytes: Buffer, start: number, end: number): number | undefined {
+/** The rows that a CommandComplete counts, such as `SELECT 3` or `INSERT 0 1`; NaN for no count. */
+export function readCount(bytes: Buffer, start: number, end: number): number {
   if (end <= start || bytes[end - 1] !== 0) throw unreadable('at the end of a statement')
   const [count] = /\d+$/.exec(bytes.toString('latin1', start, end - 1)) ?? []
-  return count === undefined ? undefined : Number(count)
+  return Number(count)
 }
 
-/** The fields of an error that are used, by their letters. `V` is not translated. */
-const fields = { V: 'severity', C: 'code', D: 'detail', n: 'constraint', R: 'routine' } as const
+/** The fields of an error that are used, by their letters. */
+const fields = { C: 'code', D: 'detail', n: 'constraint', R: 'routine' } as const
 
 /** An ErrorResponse. */
 export function readError(bytes: Buffer, start: number, end: number): DatabaseError {
@@ -110,6 +110,8 @@ export function readError(bytes: Buffer, start: number, end: number): DatabaseEr
   const values = new Map(text.split('\0').map((field) => [field.slice(0, 1), field.slice(1)]))
   const failure = new DatabaseError(values.get('M') ?? 'no message', text.length, 'error')
   for (const [letter, name] of Object.entries(fields)) failure[name] = values.get(letter)
+  // Postgres translates `S`, and PgBouncer sends no `V`.
+  failure.severity = values.get('V') ?? values.get('S')
   if (!/^[0-9A-Z]{5}$/.test(failure.code ?? '')) throw unreadable('with an error')
   return failure
 }
