@@ -293,6 +293,76 @@ test('an error that ends an idle connection is no answer of a wrong server', asy
   expect(mismatches).toEqual([])
 })
 
+const rowsIn = (answer: readonly Message[]) =>
+  answer.flatMap(({ type }, index) => (type === 'D' ? [index] : []))
+
+test.each<[string, Lie]>([
+  ['an answer to another transaction', (answer, others) => others.at(-1) ?? answer],
+  [
+    'an answer without the number of its transaction',
+    (answer) => without(answer, rowsIn(answer)[0] ?? 0),
+  ],
+  ['0 rows instead of 1', (answer) => without(answer, rowsIn(answer)[1] ?? 0)],
+  ['2 rows instead of 1', (answer) => withIn(answer, rowsIn(answer)[1] ?? 0, dataRow(['1']))],
+  [
+    'a message of the type "D"',
+    (answer) => {
+      const at = rowsIn(answer)[1] ?? 0
+      return withIn(without(answer, at), at - 1, dataRow(['1']))
+    },
+  ],
+  ...['T', 'E', 'X'].map((status): [string, Lie] => [
+    'a transaction is open',
+    (answer) => instead(answer, answer.length - 1, ready(status)),
+  ]),
+])('%s is not believed, although nothing else tells it apart', async (says, lie) => {
+  const look = [{ sql: 'select 1', parameters: [] }]
+  for (const namedStatements of [false, true]) {
+    mismatches = []
+    open(namedStatements)
+    // The same statements with the same rows as before, and with names as well.
+    for (let round = 0; round < 3; round += 1) await transport.transaction(look, 8000)
+    const told = server.lieOnce(lie)
+    const asked = transport.transaction(look, 8000)
+    await expect(asked).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
+    await told
+    expect(mismatches).toMatchObject([{ message: expect.stringContaining(says) }])
+    await transport.close()
+  }
+})
+
+test('with less than a second left, nothing is sent', async () => {
+  open()
+  expect(await ask('user-0', 1)).toBe('served')
+  const ran = server.ran.length
+  const late = transport.transaction([{ sql: 'select 1', parameters: [] }], 900)
+  await expect(late).rejects.toMatchObject({ kind: 'overloaded', mayHaveRun: false })
+  expect(server.ran).toHaveLength(ran)
+})
+
+test('who meets a lock is sent again once', async () => {
+  open()
+  let answers = 0
+  server.lieAlways((answer) => {
+    answers += 1
+    return answer
+  })
+  const meetsLock = { sql: 'select $1', parameters: ['fails with 55P03'] }
+  const held = transport.transaction([meetsLock], 8000)
+  await expect(held).rejects.toMatchObject({ sqlState: '55P03', mayHaveRun: false })
+  expect(answers).toBe(2)
+})
+
+test('one user has two transactions under way, and others pass those that wait', async () => {
+  open()
+  expect(await ask('user-0', 1)).toBe('served')
+  const asked = Promise.all(Array.from({ length: 6 }, () => ask('user-0', 1)))
+  await turn()
+  expect(transport.poolLoad?.().waiting).toBe(4)
+  expect(await ask('user-1', 1)).toBe('served')
+  expect(await asked).toEqual(everybody.slice(0, 6))
+})
+
 test('once it is closed, nobody waits and no connection is opened', async () => {
   open(false, { poolSize: 1 })
   expect(await ask('user-0', 1)).toBe('served')
