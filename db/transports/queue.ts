@@ -185,6 +185,10 @@ export class Queue<Seat> {
   }
 }
 
-function unsent(message: string, kind: 'abandoned' | 'overloaded' | 'unavailable'): DatabaseError {
+/** The error of what was not sent. */
+export function unsent(
+  message: string,
+  kind: 'abandoned' | 'overloaded' | 'unavailable',
+): DatabaseError {
   return new DatabaseError(message, { kind, transient: false, mayHaveRun: false })
 }

@@ -340,6 +340,23 @@ test('with less than a second left, nothing is sent', async () => {
   expect(server.ran).toHaveLength(ran)
 })
 
+test('whose client goes while a connection is opened is not sent', async () => {
+  open()
+  server.lieAtHello((messages) => [{ waitMs: 200 }, ...messages])
+  const client = new AbortController()
+  const signal = () => client.signal
+  const ask = (user: string, place = {}) =>
+    transport.transaction([{ sql: 'select $1', parameters: [user] }], 8000, { user, ...place })
+  const abandoned = expect(ask('gone', { signal })).rejects.toMatchObject({ kind: 'abandoned' })
+  const other = ask('there')
+  await turn()
+  client.abort()
+  await abandoned
+  await other
+  expect(server.ran.join()).toContain('there')
+  expect(server.ran.join()).not.toContain('gone')
+})
+
 test('who meets a lock is sent again once', async () => {
   open()
   let answers = 0

@@ -3,6 +3,7 @@ import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
 import { readError, unexpected } from '#db/transports/postgres/wire'
+import { unsent } from '#db/transports/queue'
 import { Alarm, goneMs, idleMs, patienceShare, withTimeLimits } from '#db/transports/time-limits'
 import type { TransportOptions } from '#db/transports/transport'
 
@@ -83,6 +84,7 @@ export class Connection implements Listener {
 
   /** Writes at once what is not sent yet. */
   opened(): void {
+    const hasWaited = !this.#isOpen
     this.#isOpen = true
     this.#flushing = undefined
     const now = performance.now()
@@ -90,7 +92,9 @@ export class Connection implements Listener {
     for (const transaction of this.#unsent.splice(0)) {
       const timeLeftMs = transaction.end - now
       if (timeLeftMs < this.#pool.leastMs) this.#refuse(transaction)
-      else {
+      else if (hasWaited && transaction.place.signal?.().aborted) {
+        this.#refuse(transaction, unsent('the client has gone', 'abandoned'))
+      } else {
         const { statements, number, isLast } = transaction
         const shared = { number, isLast, isChecked: this.#pool.isChecked }
         const limited = withTimeLimits(statements, timeLeftMs, shared)
@@ -105,9 +109,9 @@ export class Connection implements Listener {
     this.#restIfIdle()
   }
 
-  #refuse(transaction: Transaction): void {
+  #refuse(transaction: Transaction, error = new Error('timeout expired')): void {
     this.hasLast &&= !transaction.isLast
-    transaction.fail(new Error('timeout expired'), false)
+    transaction.fail(error, false)
   }
 
   read(type: string, bytes: Buffer, start: number, end: number): void {

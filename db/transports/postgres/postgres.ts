@@ -90,7 +90,7 @@ export function openPostgres(options: TransportOptions): Transport {
       let hasSeat = false
       const send = (isLast: boolean) => {
         const outcome = Promise.withResolvers<Row[][]>()
-        const transaction = new Transaction(statements, end, isLast, outcome)
+        const transaction = new Transaction(statements, end, place, isLast, outcome)
         const go = (connection: Connection) => {
           hasSeat = place.isProbe !== true
           connection.send(transaction)

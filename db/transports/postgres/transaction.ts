@@ -11,7 +11,7 @@ import {
   unexpected,
   writeStatement,
 } from '#db/transports/postgres/wire'
-import type { Row, Statement } from '#db/transports/transport'
+import type { Place, Row, Statement } from '#db/transports/transport'
 
 /** The statements that a connection knows by name, with the columns of their answers. */
 export type Names = Map<string, readonly Column[]>
@@ -47,6 +47,7 @@ export class Transaction {
   readonly number = crypto.randomUUID()
   readonly statements: readonly Statement[]
   readonly end: number
+  readonly place: Place
   readonly isLast: boolean
   /** By `performance.now()`: when half of its time is over, and when its connection is closed. */
   slowAt = Number.POSITIVE_INFINITY
@@ -65,12 +66,14 @@ export class Transaction {
   constructor(
     statements: readonly Statement[],
     end: number,
+    place: Place,
     isLast: boolean,
     outcome: PromiseWithResolvers<Row[][]>,
   ) {
     const asTexts = (each: Statement) => ({ ...each, parameters: each.parameters.map(toText) })
     this.statements = statements.map(asTexts)
     this.end = end
+    this.place = place
     this.isLast = isLast
     this.#outcome = outcome
   }
