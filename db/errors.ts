@@ -116,6 +116,11 @@ export function withoutEffect(error: DatabaseError): DatabaseError {
   return new DatabaseError(error.message, { ...error, mayHaveRun: false, cause: error.cause })
 }
 
+/** The error of statements that were not sent. */
+export function unsent(message: string, kind: 'abandoned' | 'overloaded' | 'unavailable') {
+  return new DatabaseError(message, { kind, transient: false, mayHaveRun: false })
+}
+
 /** The third wall: a row came that does not name the user that asked. See ADR 0064. */
 export function refuseRow(): never {
   const meaning = { kind: 'internal', transient: false, mayHaveRun: true } as const

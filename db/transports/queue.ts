@@ -1,4 +1,4 @@
-import { DatabaseError } from '#db/errors'
+import { type DatabaseError, unsent } from '#db/errors'
 import type { Place, PoolLoad } from '#db/transports/transport'
 
 /** Who asks for a seat: a connection, or whatever else a transport has few of. */
@@ -34,7 +34,6 @@ interface Waiting<Seat> {
   readonly entrant: Entrant<Seat>
   readonly user: User<Seat>
   queue: Set<Waiting<Seat>>
-  readonly refuse: () => void
   readonly end: () => void
 }
 
@@ -48,11 +47,9 @@ export class Queue<Seat> {
   readonly #users = new Map<string, User<Seat>>()
   readonly #common = new Set<Waiting<Seat>>()
   readonly #last = new Set<Waiting<Seat>>()
-  /** Those of all queues. */
-  readonly #waiting = new Set<Waiting<Seat>>()
   #underWay = 0
+  #waiting = 0
   #heardAt = 0
-  #isClosed = false
 
   constructor(options: QueueOptions<Seat>) {
     this.#options = options
@@ -71,8 +68,8 @@ export class Queue<Seat> {
     const isNext = isAdmitted && this.#common.size === 0 && waitMs > 0
     const seat = isNext ? this.#options.seat(this.#underWay) : undefined
     const { queueLimit } = this.#options
-    const isFull = this.#waiting.size >= queueLimit || user.waiting >= queueLimit * userPlaces
-    if (seat === undefined && (waitMs <= 0 || isFull || this.#isClosed)) {
+    const isFull = this.#waiting >= queueLimit || user.waiting >= queueLimit * userPlaces
+    if (seat === undefined && (waitMs <= 0 || isFull)) {
       entrant.fail(this.#refusal(waitMs > 0 ? 'too many requests wait' : 'too little time is left'))
       return
     }
@@ -85,8 +82,7 @@ export class Queue<Seat> {
   /** Gives a seat behind which nobody is put, to who has another one. It fails like `enter`. */
   enterLast(entrant: Entrant<Seat>, waitMs: number): void {
     const user = this.#users.get(entrant.place.user)
-    if (waitMs <= 0 || user === undefined || this.#isClosed)
-      entrant.fail(this.#refusal('too little time is left'))
+    if (waitMs <= 0 || user === undefined) entrant.fail(this.#refusal('too little time is left'))
     else this.#wait(entrant, user, this.#last, waitMs)
   }
 
@@ -117,19 +113,13 @@ export class Queue<Seat> {
     }
   }
 
-  /** Refuses all who wait, and whoever comes after. */
-  close(): void {
-    this.#isClosed = true
-    for (const { refuse } of [...this.#waiting]) refuse()
-  }
-
   load(): Pick<PoolLoad, 'inUse' | 'waiting'> {
-    return { inUse: this.#underWay, waiting: this.#waiting.size }
+    return { inUse: this.#underWay, waiting: this.#waiting }
   }
 
   #give(seat: Seat, entrant: Entrant<Seat>): void {
     // Where somebody waits although nothing is under way, the database still owes an answer.
-    if (this.#underWay === 0 && this.#waiting.size === 0) this.heard()
+    if (this.#underWay === 0 && this.#waiting === 0) this.heard()
     this.#underWay += 1
     entrant.go(seat)
   }
@@ -140,19 +130,19 @@ export class Queue<Seat> {
       if (waiting.queue === this.#common) this.#admitNext(entrant.place.user)
       entrant.fail(error)
     }
-    const refuse = () => giveUp(this.#refusal('no connection came free in time'))
+    const late = () => giveUp(this.#refusal('no connection came free in time'))
     const abandon = () => giveUp(unsent('the client has gone', 'abandoned'))
-    const timer = setTimeout(refuse, waitMs)
+    const timer = setTimeout(late, waitMs)
     const signal = entrant.place.signal?.()
     signal?.addEventListener('abort', abandon)
     const end = () => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', abandon)
     }
-    const waiting = { entrant, user, queue, refuse, end }
+    const waiting = { entrant, user, queue, end }
     queue.add(waiting)
     user.waiting += 1
-    this.#waiting.add(waiting)
+    this.#waiting += 1
     if (signal?.aborted) abandon()
     else this.admit()
   }
@@ -161,7 +151,7 @@ export class Queue<Seat> {
     waiting.queue.delete(waiting)
     waiting.end()
     waiting.user.waiting -= 1
-    this.#waiting.delete(waiting)
+    this.#waiting -= 1
   }
 
   /** One of the user's is over: the first of the line goes into the common queue. */
@@ -183,12 +173,4 @@ export class Queue<Seat> {
       ? unsent('the database does not answer', 'unavailable')
       : unsent(message, 'overloaded')
   }
-}
-
-/** The error of what was not sent. */
-export function unsent(
-  message: string,
-  kind: 'abandoned' | 'overloaded' | 'unavailable',
-): DatabaseError {
-  return new DatabaseError(message, { kind, transient: false, mayHaveRun: false })
 }

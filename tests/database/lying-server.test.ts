@@ -276,6 +276,7 @@ test('an answer that nobody waits for closes the connection, and says what came'
   server.lieOnce((answer) => [...answer, { waitMs: 50 }, ready()])
   expect(await ask('user-0', 1)).toBe('served')
   await expect.poll(() => mismatches).toMatchObject([{ message: expect.stringContaining('"Z"') }])
+  await expect.poll(() => server.resets()).toBe(1)
   expect(await askAll(1)).toEqual(everybody)
   expect(mismatches).toHaveLength(1)
 })
@@ -380,18 +381,21 @@ test('one user has two transactions under way, and others pass those that wait',
   expect(await asked).toEqual(everybody.slice(0, 6))
 })
 
-test('once it is closed, nobody waits and no connection is opened', async () => {
+test('once it is closed, no connection is opened for those who wait', async () => {
   open(false, { poolSize: 1 })
   expect(await ask('user-0', 1)).toBe('served')
   server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])
-  const asked = askAll(1)
+  const look = [{ sql: 'select 1', parameters: [] }]
+  const asked = users.map((user) => transport.transaction(look, 1500, { user }))
+  const ended = Promise.allSettled(asked)
   await turn()
   const waiting = transport.poolLoad?.().waiting
   await transport.close()
-  const ended = await asked
-  expect(ended.filter((each) => each === 'failed')).toHaveLength(waiting ?? 0)
+  const refused = (await ended).filter(({ status }) => status === 'rejected')
   expect(waiting).toBeGreaterThan(0)
-  expect(await ask('user-0', 1)).toBe('failed')
+  expect(refused).toMatchObject(
+    Array.from({ length: waiting ?? 0 }, () => ({ reason: { mayHaveRun: false } })),
+  )
   expect(server.connections()).toBe(1)
 })
 

@@ -70,6 +70,13 @@ test('a request that has little time left is refused unsent, and harms nobody', 
   expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
 })
 
+test('a tenth of a second is what a transaction waits for a lock, and works on for a closed connection', async () => {
+  const names = ['lock_timeout', 'client_connection_check_interval']
+  const look = names.map((name) => ({ sql: `select current_setting('${name}')`, parameters: [] }))
+  const found = await database.transport.transaction(look, 8000)
+  expect(found).toEqual(names.map(() => [{ current_setting: '100ms' }]))
+})
+
 test('where the backend is ended, what is queued behind its statement is sent again', async () => {
   const people = await makeUsers(4)
   const napping = nap('sleeper', 1.5)

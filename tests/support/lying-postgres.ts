@@ -90,6 +90,7 @@ export async function startLyingPostgres() {
   /** The statements that ran, with their parameters. */
   const ran: string[] = []
   let connections = 0
+  let resets = 0
   let hello: (messages: readonly Message[]) => Told = (messages) => messages
   let always: Lie | undefined
 
@@ -97,7 +98,9 @@ export async function startLyingPostgres() {
     connections += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    socket.on('error', () => {})
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNRESET') resets += 1
+    })
     // It ends where the client resets it.
     serve(socket).catch(() => socket.destroy())
   })
@@ -191,6 +194,8 @@ export async function startLyingPostgres() {
     url: `postgres://liar@127.0.0.1:${port}/lies`,
     ran,
     connections: () => connections,
+    /** How many of them its clients have reset, so that nothing more of them is read. */
+    resets: () => resets,
     /** Lies about the next answer, once. @returns when it is told */
     lieOnce: (lie: Lie) => new Promise<void>((told) => lies.push({ lie, told })),
     /** Lies about every answer; undefined ends that. */

@@ -121,18 +121,6 @@ test('room that comes about by itself goes to those who wait already, not to who
   expect([turns, later]).toEqual([['a', 'b'], []])
 })
 
-test('once it is closed, nobody waits', async () => {
-  const queue = new Queue({ ...options, userShare: 1, seat: roomFor(1) })
-  const { turns, failures } = enterAll(queue, ['a', 'a', 'b'])
-  queue.enterLast({ place: { user: 'a' }, go: () => {}, fail: (error) => failures.push(error) }, 50)
-  queue.close()
-  await expect(enter(queue, 1000, 'c')).rejects.toMatchObject(overloaded)
-  expect(turns).toEqual(['a'])
-  expect(failures).toMatchObject([overloaded, overloaded, overloaded])
-  queue.leave({ user: 'a' })
-  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
-})
-
 test('a last seat goes to who had another one, ahead of those who wait', () => {
   const room = { left: 1 }
   const last = { left: 0 }

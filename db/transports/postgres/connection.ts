@@ -1,9 +1,8 @@
 import type { ClientConfig } from 'pg'
-import { isDatabaseError } from '#db/errors'
+import { isDatabaseError, unsent } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
-import { readError, unexpected } from '#db/transports/postgres/wire'
-import { unsent } from '#db/transports/queue'
+import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
 import { Alarm, goneMs, idleMs, patienceShare, withTimeLimits } from '#db/transports/time-limits'
 import type { TransportOptions } from '#db/transports/transport'
 
@@ -22,12 +21,7 @@ export interface Surroundings {
   gone(connection: Connection): void
 }
 
-/**
- * With these Postgres ends a backend, which reads nothing more. With others a pooler says that it
- * lost the connection behind it, and of what it had passed on nobody knows.
- */
-const endsBackend = /^(?:25P0[34]|57P0)/
-
+const abandoned = () => unsent('the client has gone', 'abandoned')
 const terminated = (cause?: unknown) => new Error('connection terminated', { cause })
 
 /**
@@ -92,9 +86,8 @@ export class Connection implements Listener {
     for (const transaction of this.#unsent.splice(0)) {
       const timeLeftMs = transaction.end - now
       if (timeLeftMs < this.#pool.leastMs) this.#refuse(transaction)
-      else if (hasWaited && transaction.place.signal?.().aborted) {
-        this.#refuse(transaction, unsent('the client has gone', 'abandoned'))
-      } else {
+      else if (hasWaited && transaction.isAbandoned()) this.#refuse(transaction, abandoned())
+      else {
         const { statements, number, isLast } = transaction
         const shared = { number, isLast, isChecked: this.#pool.isChecked }
         const limited = withTimeLimits(statements, timeLeftMs, shared)
@@ -120,7 +113,7 @@ export class Connection implements Listener {
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
-      const isLost = !endsBackend.test(error.code ?? '')
+      const isLost = !endsBackend(error)
       this.ended(isLost ? terminated(error) : error, [isLost || first?.isAnswered === true, isLost])
     } else if (first === undefined) throw unexpected(type)
     else if (error !== undefined) first.failed(error)
@@ -170,12 +163,10 @@ export class Connection implements Listener {
   }
 
   #look(): void {
-    if (this.#isOver) return
     const now = performance.now()
-    if (this.#sent.some(({ cutAt }) => now >= cutAt)) {
-      this.ended(new Error('query read timeout'))
-      return
-    }
+    const isLate = this.#sent.some(({ cutAt }) => now >= cutAt)
+    if (isLate) this.ended(new Error('query read timeout'))
+    if (this.#isOver) return
     for (const transaction of this.#unsent.splice(0)) {
       if (now < transaction.end - this.#pool.leastMs) this.send(transaction)
       else this.#refuse(transaction)

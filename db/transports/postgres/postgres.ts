@@ -90,7 +90,8 @@ export function openPostgres(options: TransportOptions): Transport {
       let hasSeat = false
       const send = (isLast: boolean) => {
         const outcome = Promise.withResolvers<Row[][]>()
-        const transaction = new Transaction(statements, end, place, isLast, outcome)
+        const transaction = new Transaction(statements, end, isLast, outcome)
+        transaction.isAbandoned = () => place.signal?.().aborted === true
         const go = (connection: Connection) => {
           hasSeat = place.isProbe !== true
           connection.send(transaction)
@@ -124,7 +125,6 @@ export function openPostgres(options: TransportOptions): Transport {
     },
     async close() {
       isClosed = true
-      queue.close()
       await Promise.all([...connections, ...probing].map((connection) => connection.close()))
     },
   }

@@ -11,7 +11,7 @@ import {
   unexpected,
   writeStatement,
 } from '#db/transports/postgres/wire'
-import type { Place, Row, Statement } from '#db/transports/transport'
+import type { Row, Statement } from '#db/transports/transport'
 
 /** The statements that a connection knows by name, with the columns of their answers. */
 export type Names = Map<string, readonly Column[]>
@@ -47,8 +47,9 @@ export class Transaction {
   readonly number = crypto.randomUUID()
   readonly statements: readonly Statement[]
   readonly end: number
-  readonly place: Place
   readonly isLast: boolean
+  /** Asked where it had to wait for its connection. @returns whether its client has gone */
+  isAbandoned = (): boolean => false
   /** By `performance.now()`: when half of its time is over, and when its connection is closed. */
   slowAt = Number.POSITIVE_INFINITY
   cutAt = Number.POSITIVE_INFINITY
@@ -66,14 +67,12 @@ export class Transaction {
   constructor(
     statements: readonly Statement[],
     end: number,
-    place: Place,
     isLast: boolean,
     outcome: PromiseWithResolvers<Row[][]>,
   ) {
     const asTexts = (each: Statement) => ({ ...each, parameters: each.parameters.map(toText) })
     this.statements = statements.map(asTexts)
     this.end = end
-    this.place = place
     this.isLast = isLast
     this.#outcome = outcome
   }
@@ -89,8 +88,7 @@ export class Transaction {
     const messages: Buffer[] = []
     this.#sent = statements.map((statement) => this.#write(messages, statement))
     this.#expected += 'Z'
-    messages.push(serialize.sync())
-    return messages
+    return [...messages, serialize.sync()]
   }
 
   #write(messages: Buffer[], statement: Statement): Sent {
@@ -117,15 +115,14 @@ export class Transaction {
       this.#settle()
       return true
     }
-    // NoData in place of columns, EmptyQueryResponse in place of CommandComplete, rows before it.
-    const isNext = type === expected || ['nT', 'IC', 'DC'].includes(`${type}${expected}`)
+    // NoData in place of columns, rows before CommandComplete.
+    const isNext = type === expected || ['nT', 'DC'].includes(`${type}${expected}`)
     if (!isNext || sent === undefined) throw unexpected(type)
     if (type === 'D') this.#readRow(sent, bytes, start, end)
     else this.#at += 1
     if (type === 'T') sent.columns = readColumns(bytes, start, end)
     else if (type === 'n') sent.columns = noColumns
     else if (type === 'C') this.#complete(sent, readCount(bytes, start, end))
-    else if (type === 'I') this.#complete(sent, 0)
     return false
   }
 

@@ -116,6 +116,14 @@ export function readError(bytes: Buffer, start: number, end: number): DatabaseEr
   return failure
 }
 
+/**
+ * Whether Postgres ends the backend with this FATAL, and so reads nothing more. With others a pooler
+ * says that it lost the connection behind it, and of what it had passed on nobody knows.
+ */
+export function endsBackend({ code = '' }: DatabaseError): boolean {
+  return /^(?:25P0[34]|57P0)/.test(code)
+}
+
 function unreadable(what: string): Error {
   return new Error(`a message ${what} that cannot be read`)
 }
