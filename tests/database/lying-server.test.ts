@@ -371,6 +371,27 @@ test('who meets a lock is sent again once', async () => {
   expect(answers).toBe(2)
 })
 
+test('nobody is put behind who waits for a lock', async () => {
+  open(false, { poolSize: 2 })
+  expect(await ask('user-0', 1)).toBe('served')
+  const waits = Promise.withResolvers<void>()
+  server.lieOnce((answer) => answer)
+  server.lieOnce((answer) => {
+    waits.resolve()
+    return [{ waitMs: 1500 }, ...answer]
+  })
+  let isOver = false
+  const meetsLock = { sql: 'select $1', parameters: ['fails with 55P03'] }
+  const held = transport.transaction([meetsLock], 8000).finally(() => {
+    isOver = true
+  })
+  const failed = expect(held).rejects.toMatchObject({ sqlState: '55P03' })
+  await waits.promise
+  expect(await ask('user-1', 1)).toBe('served')
+  expect(isOver).toBe(false)
+  await failed
+})
+
 test('one user has two transactions under way, and others pass those that wait', async () => {
   open()
   expect(await ask('user-0', 1)).toBe('served')
