@@ -8,6 +8,7 @@ import { recogniseOwnTables } from '#db/migrations/0004-own-tables'
 import { guardFunctions } from '#db/migrations/0005-guarded-functions'
 import { boundCosts } from '#db/migrations/0006-bounded-costs'
 import { spareWrites } from '#db/migrations/0007-spare-permits'
+import { moveTasks } from '#db/migrations/0008-moved-tasks'
 import { callerRole } from '#db/scoped'
 import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import type { TableName } from '#db/table-name'
@@ -23,6 +24,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0005-guarded-functions': { up: guardFunctions(usersTable) },
     '0006-bounded-costs': { up: boundCosts },
     '0007-spare-permits': { up: spareWrites },
+    '0008-moved-tasks': { up: moveTasks },
   }
 }
 

@@ -21,6 +21,9 @@ export const serviceLogins: Statement = {
           or exists (select from aclexplode(coalesce(proacl, acldefault('f', proowner)))
             where grantee = 0)
           or not (owner.rolsuper or pg_has_role(tasks.relowner, proowner, 'member')))) as "unsafe",
+      (select string_agg(moving.oid::regprocedure::text, ', ') from pg_proc as moving
+        where pronamespace = tasks.relnamespace and proname = 'todo_move_tasks'
+        and has_function_privilege(current_user, moving.oid, 'execute')) as "moves",
       (select format_type(atttypid, atttypmod) from pg_attribute
         where attrelid = tasks.oid and attname = 'user_id') as "userIdType"
     from pg_class as tasks join pg_namespace on pg_namespace.oid = tasks.relnamespace,
@@ -41,6 +44,9 @@ export function faultInLogins(found: Row | undefined, callerRole: string): strin
   }
   if (found['open'] === true) {
     return `Every login in the cluster that holds ${callerRole} counts as one of the service. Run: REVOKE EXECUTE ON FUNCTION ${service} FROM PUBLIC, ${callerRole};`
+  }
+  if (typeof found['moves'] === 'string') {
+    return `Requests may give the tasks of anybody to anybody. Run: REVOKE EXECUTE ON FUNCTION ${found['moves']} FROM PUBLIC, ${callerRole};`
   }
   if (found['admitted'] !== true) {
     return `The login ${login} is none of the service. Run as the owner of tasks: GRANT EXECUTE ON FUNCTION ${service} TO ${login};`
