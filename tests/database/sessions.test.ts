@@ -46,20 +46,20 @@ test.each(['auth.session', 'snake'])('a session is found in %s', async (table) =
 
 describe('a sessions table that cannot be read is our fault, and the setting is named', () => {
   test.each(['sessions', 'session', 'nowhere.session', 'no_token'])('%s', async (table) => {
-    const message = expect.stringContaining('check SESSIONS_TABLE')
-    await expect(find(table)).rejects.toMatchObject({ kind: 'internal', message })
+    const message = expect.stringContaining('Check SESSIONS_TABLE')
+    await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
   })
 
   test('where the login has no right to it', async () => {
     const login = await createLogin(server)
-    const message = expect.stringContaining('check SESSIONS_TABLE')
-    const refused = { kind: 'internal', message, cause: { sqlState: '42501' } }
+    const message = expect.stringContaining('Check SESSIONS_TABLE')
+    const refused = { kind: 'unsuitable', message, cause: { sqlState: '42501' } }
     await expect(find('auth.session', 'known', login)).rejects.toMatchObject(refused)
   })
 
   test.each(['no_user', 'no_expiry'])('%s', async (table) => {
-    const message = 'the sessions table has no userId or expiresAt'
-    await expect(find(table)).rejects.toMatchObject({ kind: 'internal', message })
+    const message = 'The sessions table has no userId or expiresAt.'
+    await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
   })
 })
 
