@@ -41,8 +41,12 @@ export interface OpenDatabase {
     rateLimit?: RateLimit,
     signal?: () => AbortSignal,
   ): CallerDatabase
-  /** The session of a token of Better Auth, undefined if it is over. */
-  selectSession(token: string): Promise<Session | undefined>
+  /**
+   * The session of a token of Better Auth, undefined if it is over.
+   *
+   * @param line whose turn it takes, as a user's; by default a line of the token's own
+   */
+  selectSession(token: string, line?: string): Promise<Session | undefined>
   /** Migrates if needed, then proves the second wall. One round trip on a migrated database. */
   makeReady(): Promise<void>
   /** Whether the database answers, is migrated and the second wall stands. Throws what is wrong. */
@@ -74,7 +78,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
       const counting = rateLimit && { ...alsoCalling(countPermit, rateLimit), permits }
       return openCallerDatabase(way, userId, { ...limits, deadlineMs }, counting, signal)
     },
-    selectSession: (token) => selectSession(transport, sessionsTable, token, limits),
+    selectSession: (token, line = token) =>
+      selectSession(transport, sessionsTable, token, line, limits),
     async makeReady() {
       if (await isProven(transport, limits, onProof, neededTable)) return
       await migrate(transport, usersTable, usersIdType)

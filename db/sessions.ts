@@ -19,10 +19,11 @@ const readOnly = {
 } as const
 
 /**
- * Finds the session of a token whose signature has been checked, in one round trip. It runs as the
- * login, because the role of the requests has no right to sessions, and in a read-only transaction.
- * See `docs/adr/0020-session-tokens.md`.
+ * Finds the session of a token in one round trip. It runs as the login, because the role of the
+ * requests has no right to sessions, and in a read-only transaction. See
+ * `docs/adr/0020-session-tokens.md`.
  *
+ * @param line whose turn the look-up takes, because the user is not known yet
  * @returns undefined if the session is over
  * @throws DatabaseError
  */
@@ -30,14 +31,14 @@ export async function selectSession(
   transport: Transport,
   table: TableName,
   token: string,
+  line: string,
   { deadlineMs, attemptMs }: TimeLimits,
 ): Promise<Session | undefined> {
   const statements = [readOnly, { sql: sessionQuery(table), parameters: [token] }]
   try {
-    // The user is not known yet, so requests wait in line by their token.
     const results = await sendWithRetries(transport, statements, {
       effect: 'none',
-      place: { user: token },
+      place: { user: line },
       deadlineMs,
       attemptMs,
     })
@@ -78,7 +79,7 @@ export function faultInSessions(found: Row | undefined, table: TableName): strin
   const columns = String(found['columns']).split(',')
   const missing = sessionColumns.find((names) => !names.some((each) => columns.includes(each)))
   if (missing !== undefined) {
-    return `The sessions table ${name} has no column ${missing.join(' or ')}. Set SESSIONS_TABLE to the sessions table of Better Auth, and take the other name of the column out of its session.fields.`
+    return `The sessions table ${name} has no column ${missing.join(' or ')}. Set SESSIONS_TABLE to the sessions table of Better Auth. Where its session.fields renames columns, run: CREATE VIEW todo_sessions AS SELECT <token> AS token, <userId> AS "userId", <expiresAt> AS "expiresAt" FROM ${name}; and set SESSIONS_TABLE=todo_sessions`
   }
   if (found['isReachable'] !== true || typeof found['unreadable'] === 'string') {
     return `The login may not read the sessions table ${name}. Run as its owner: GRANT USAGE ON SCHEMA <its schema> TO <the login in DATABASE_URL>; GRANT SELECT ON ${name} TO <the login in DATABASE_URL>;`

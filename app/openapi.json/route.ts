@@ -1,5 +1,4 @@
 import { routeFiles } from '#app/route-files'
-import { sessionCookieName } from '#lib/auth/session-cookie'
 import { env } from '#lib/config/env'
 import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
@@ -16,8 +15,8 @@ export const GET = withoutAuth(getDocument, async () => {
 })
 
 async function describeService(): Promise<string> {
-  const { LIST_ENVELOPE: envelope, SESSION_TOKENS } = env()
-  const sessionCookie = SESSION_TOKENS ? sessionCookieName() : undefined
+  const { LIST_ENVELOPE: envelope, SESSION_TOKENS, SESSION_COOKIE } = env()
+  const sessionCookie = SESSION_TOKENS ? SESSION_COOKIE : undefined
   return JSON.stringify(await openApiDocument(routeFiles, { envelope, sessionCookie }))
 }
 

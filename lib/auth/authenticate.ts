@@ -2,14 +2,16 @@ import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
-import { findSessionUser } from '#lib/auth/session'
-import { readSessionCookie } from '#lib/auth/session-cookie'
+import { findSessionUser, findUnsignedSessionUser } from '#lib/auth/session'
+import { findCookieUser, readSessionCookies } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
 import { env } from '#lib/config/env'
 import { allowedOrigin } from '#lib/http/cors'
 
 /** About 10 MB of Better Auth's tokens. Beyond it the oldest is forgotten. */
 const limit = 10_000
+/** A longer token is verified each time: those of one user could fill 140 MB. */
+const rememberedLength = 2048
 /** How long a token is accepted after the issuer has withdrawn its key. */
 const rememberedMs = 60_000
 
@@ -20,24 +22,29 @@ interface Entry {
 
 const verified = new Map<string, Entry>()
 
+/** A Bearer header, also behind one of another scheme. */
+const anyBearer = /(?:^|,)\s*bearer\b/i
+
 const remedy = 'Send the header Authorization: Bearer <token>.'
 
 /**
  * Reads and verifies the credentials of a request: the `Authorization` header (RFC 6750) or, with
- * `SESSION_TOKENS`, the session cookie. A request with a header is judged by the header alone, so
- * that a cookie which the browser adds cannot make up for a bad token.
+ * `SESSION_TOKENS`, the session cookie. A request with a Bearer header is judged by that alone, so
+ * that a cookie which the browser adds cannot make up for a bad token. A header of another scheme
+ * is meant for somebody else: behind HTTP Basic, browsers send it with every request.
  *
  * @throws Problem 401 if they are missing or refused, 503 if the keys cannot be fetched
  * @throws DatabaseError if a session cannot be looked up
  */
 export async function authenticate(request: Request): Promise<Caller> {
-  const header = request.headers.get('authorization')
-  if (header === null) return await authenticateCookie(request)
+  const header = request.headers.get('authorization') ?? ''
+  if (!anyBearer.test(header)) return await authenticateCookie(request)
   const [scheme, token = ''] = /^bearer(?: +(.*))?$/i.exec(header) ?? []
   if (scheme === undefined) throw missingCredentials(remedy)
   const known = findVerified(token)
   if (known !== undefined) return known
   if (isUnsignedToken(token)) {
+    if (env().SESSION_TOKENS === 'unsigned') return await findUnsignedSessionUser(token)
     throw invalidToken('this is a session token without its signature, not a JWT')
   }
   const signedToken = readSignedToken(token)
@@ -62,24 +69,23 @@ export function findVerified(token: string): Caller | undefined {
   return undefined
 }
 
-/** Remembers a verified token by its whole text. A refused token is never remembered. */
+/** Remembers a verified token by its whole text. A refused or long token is never remembered. */
 export function rememberVerified(token: string, caller: Caller, expiresAtSeconds: number): void {
+  if (token.length > rememberedLength) return
   const until = Math.min(expiresAtSeconds * 1000, Date.now() + rememberedMs)
   setLatest(verified, token, { caller, until }, limit)
 }
 
 async function authenticateCookie(request: Request): Promise<Caller> {
-  const cookie = readSessionCookie(request)
-  if (cookie === undefined) throw missingCredentials(remedy)
+  const cookies = readSessionCookies(request)
+  if (cookies.length === 0) throw missingCredentials(remedy)
   if (!env().SESSION_TOKENS) {
     throw missingCredentials(`A session cookie was sent, which does not count here. ${remedy}`)
   }
   if (isForeign(request)) {
     throw missingCredentials('A session cookie counts only from an allowed Origin.')
   }
-  const signedToken = readSignedToken(cookie)
-  if (signedToken === undefined) throw invalidToken('the session cookie is not readable')
-  return await findSessionUser(signedToken)
+  return await findCookieUser(cookies)
 }
 
 /**

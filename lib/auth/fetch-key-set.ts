@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose'
 import * as z from 'zod'
+import { env } from '#lib/config/env'
 import { outgoing } from '#lib/http/outgoing'
 
 const timeoutMs = 5000
@@ -13,24 +14,51 @@ const KeySetDocument = z.looseObject({
 })
 
 /**
- * Fetches the issuer's key set, `<issuer>/api/auth/jwks`. A path in the URL replaces `/api/auth`,
- * as it does in Better Auth.
- *
- * @throws whatever went wrong: no answer, a status other than 200, more than 256 KB, or no key
+ * Where the key set is: `JWKS_URL`, or else `<BETTER_AUTH_URL>/api/auth/jwks`. A path in
+ * `BETTER_AUTH_URL` replaces `/api/auth`, as it does in Better Auth. Undefined if neither is set.
  */
-export async function fetchKeySet(issuer: string): Promise<JSONWebKeySet> {
+export function keySetUrl(): string | undefined {
+  const { JWKS_URL, BETTER_AUTH_URL: issuer } = env()
+  if (JWKS_URL !== undefined || issuer === undefined) return JWKS_URL
   const { origin, pathname } = new URL(issuer)
-  const path = pathname.replace(/\/+$/, '') || '/api/auth'
+  return `${origin}${pathname.replace(/\/+$/, '') || '/api/auth'}/jwks`
+}
+
+/**
+ * Fetches the issuer's key set.
+ *
+ * @throws whatever went wrong: no answer, a redirect (see `redirectTarget`), a status other than 200,
+ *   more than 256 KB, or no key
+ */
+export async function fetchKeySet(url: string): Promise<JSONWebKeySet> {
   const headers = { accept: 'application/json' }
   outgoing.publish(headers)
-  const response = await fetch(`${origin}${path}/jwks`, {
-    // A redirect could lead to somebody else's keys.
-    redirect: 'error',
+  const response = await fetch(url, {
+    redirect: 'manual',
     signal: AbortSignal.timeout(timeoutMs),
     headers,
   })
+  const location = response.headers.get('location')
+  if (response.status > 300 && response.status < 400 && location !== null) {
+    throw refuseRedirect(url, location)
+  }
   if (!response.ok) throw new Error(`The key set answered ${response.status}.`)
   return withoutWeakKeys(KeySetDocument.parse(JSON.parse(await readText(response))))
+}
+
+/** It is not followed: a redirect could lead to somebody else's keys. */
+function refuseRedirect(url: string, location: string): Error {
+  const { origin, pathname } = URL.parse(location, url) ?? new URL(url)
+  // Without its query, which may have a secret.
+  const redirectsTo = `${origin}${pathname}`
+  const message = `${url} redirects to ${redirectsTo}. Set JWKS_URL to where the key set is.`
+  return Object.assign(new Error(message), { redirectsTo })
+}
+
+/** Where the key set redirects to, if that is why it could not be fetched. */
+export function redirectTarget(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'redirectsTo' in error)) return undefined
+  return String(error.redirectsTo)
 }
 
 /**

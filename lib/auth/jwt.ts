@@ -13,7 +13,8 @@ export const keySetAlgorithms = ['EdDSA', 'ES256', 'ES512', 'RS256', 'PS256']
 /** Headers that name a key, a compression or an extension. All have been used in attacks. */
 const refusedHeaders = ['jku', 'jwk', 'x5u', 'x5c', 'crit', 'b64', 'zip']
 
-const tokenLimitBytes = 8192
+/** Node refuses requests with more than 16 KB of headers. */
+export const tokenLimitBytes = 14 * 1024
 /** How far the clocks of the issuer and of this machine may be apart. */
 export const toleranceSeconds = 10
 /** In characters, as a column counts them. No issuer has longer ids. */
@@ -71,7 +72,11 @@ function isForged(token: string): boolean {
 
 /** Reads the header. It refuses what no issuer sends before any key is used. */
 function readHeader(token: string): JWTHeaderParameters {
-  if (token.length > tokenLimitBytes) throw invalidToken('it is longer than 8 KB')
+  if (token.length > tokenLimitBytes) {
+    throw invalidToken(
+      "it is longer than 14 KB, as with a picture of the user in it, which Better Auth's definePayload can leave out",
+    )
+  }
   const parts = token.split('.')
   if (parts.length !== 3 || !parts.every(isCanonical)) throw invalidToken('it is not a signed JWT')
   const header = parseObject(Buffer.from(parts[0] ?? '', 'base64url').toString())

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
-import { fetchKeySet } from '#lib/auth/fetch-key-set'
-import { env } from '#lib/config/env'
+import { fetchKeySet, keySetUrl } from '#lib/auth/fetch-key-set'
 import { Problem } from '#lib/http/errors'
 import { log } from '#lib/log'
 
@@ -34,9 +33,9 @@ let waiting: Promise<KeySet> | undefined
  * @throws Problem `keys_unavailable` if the issuer cannot be asked: a 401 would sign users out
  */
 export async function findPublicKey(header: JWTHeaderParameters): Promise<CryptoKey> {
-  const issuer = env().BETTER_AUTH_URL
-  if (issuer === undefined) throw new errors.JWKSNoMatchingKey('BETTER_AUTH_URL is not set')
-  const keys = await keysFor(header.kid, issuer)
+  const url = keySetUrl()
+  if (url === undefined) throw new errors.JWKSNoMatchingKey('BETTER_AUTH_URL is not set')
+  const keys = await keysFor(header.kid, url)
   try {
     return await keys.find(header)
   } catch (error) {
@@ -44,24 +43,24 @@ export async function findPublicKey(header: JWTHeaderParameters): Promise<Crypto
   }
 }
 
-async function keysFor(keyId: string | undefined, issuer: string): Promise<KeySet> {
+async function keysFor(keyId: string | undefined, url: string): Promise<KeySet> {
   const ageMs = Date.now() - (current?.fetchedAt ?? 0)
-  if (current === undefined || ageMs > usableMs) return await (fetching ?? fetchNext(issuer))
+  if (current === undefined || ageMs > usableMs) return await (fetching ?? fetchNext(url))
   // A known key id with another algorithm is an attack and no new key, so no fetch would help.
-  if (keyId !== undefined && !current.ids.has(keyId)) return await fetchNext(issuer)
-  if (ageMs > refreshMs) refreshInBackground(issuer)
+  if (keyId !== undefined && !current.ids.has(keyId)) return await fetchNext(url)
+  if (ageMs > refreshMs) refreshInBackground(url)
   return current
 }
 
 /** Fetches the key set once the cooldown is over. Requests that wait meanwhile share the fetch. */
-async function fetchNext(issuer: string): Promise<KeySet> {
+async function fetchNext(url: string): Promise<KeySet> {
   const pauseMs = Math.max(0, askedAt + cooldownMs - Date.now())
   // While the issuer is away, requests fail at once. Waiting for it would only pile them up.
   if (failure !== undefined && pauseMs > 0) throw failure
   waiting ??= sleep(pauseMs).then(() => {
     waiting = undefined
     askedAt = Date.now()
-    fetching = load(issuer).finally(() => {
+    fetching = load(url).finally(() => {
       fetching = undefined
     })
     return fetching
@@ -69,10 +68,10 @@ async function fetchNext(issuer: string): Promise<KeySet> {
   return await waiting
 }
 
-async function load(issuer: string): Promise<KeySet> {
+async function load(url: string): Promise<KeySet> {
   const fetchedAt = Date.now()
   try {
-    const jwks = await fetchKeySet(issuer)
+    const jwks = await fetchKeySet(url)
     const ids = new Set<unknown>(jwks.keys.map(({ kid }) => kid))
     const loaded = { find: createLocalJWKSet(jwks), ids, fetchedAt }
     // A slow answer must not replace the answer to a later fetch.
@@ -87,11 +86,11 @@ async function load(issuer: string): Promise<KeySet> {
   }
 }
 
-function refreshInBackground(issuer: string): void {
+function refreshInBackground(url: string): void {
   const isUnderWay = fetching !== undefined || waiting !== undefined
   if (isUnderWay || Date.now() - askedAt < refreshPauseMs) return
   // The present keys stay in use, so no request fails. The log line is for the operator.
-  fetchNext(issuer).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
+  fetchNext(url).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
 }
 
 function isAnswer(error: unknown): boolean {

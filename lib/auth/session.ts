@@ -17,6 +17,9 @@ interface Entry {
 /** Sessions that were found, by token, oldest first. */
 const cache = new Map<string, Entry>()
 
+/** The line of look-ups for tokens that anybody can make up, so that they crowd out nobody else. */
+const unsignedLine = 'unsigned-session-tokens'
+
 /**
  * Returns the user of a session. It checks the signature before it asks the database, so nobody can
  * search the database with made-up tokens.
@@ -26,7 +29,19 @@ const cache = new Map<string, Entry>()
  */
 export async function findSessionUser(signedToken: SignedToken): Promise<Caller> {
   if (!isAuthentic(signedToken)) throw invalidToken('the session token is not ours')
-  const session = await findCached(signedToken.token)
+  const { token } = signedToken
+  return toCaller(await findCached(token, token))
+}
+
+/**
+ * The same for a token without its signature, which the caller admits. Whatever is made up is
+ * looked up, so these look-ups take turns with the users as one of them.
+ */
+export async function findUnsignedSessionUser(token: string): Promise<Caller> {
+  return toCaller(await findCached(token, unsignedLine))
+}
+
+function toCaller(session: Session | undefined): Caller {
   if (session === undefined) throw invalidToken('its session is over')
   // Not `<=`, which would be false for a date that cannot be read (NaN), and so accept the session.
   if (!(session.expiresAt > Date.now())) throw refusal('token_expired', 'The session is expired')
@@ -34,10 +49,10 @@ export async function findSessionUser(signedToken: SignedToken): Promise<Caller>
 }
 
 /** Requests at the same time share one look-up. A session that was not found is not remembered. */
-function findCached(token: string): Promise<Session | undefined> {
+function findCached(token: string, line: string): Promise<Session | undefined> {
   const known = cache.get(token)
   if (known !== undefined && known.until > Date.now()) return known.session
-  const session = findSession(token)
+  const session = findSession(token, line)
   const entry = { session, until: Date.now() + rememberedMs }
   const forget = () => {
     if (cache.get(token) === entry) cache.delete(token)

@@ -14,6 +14,8 @@ const secretRemedy =
 const urlRemedy =
   'Set it to postgres://… (Neon or any Postgres), or to pglite://<folder> for one process.'
 
+const edges = /^[\s'"]+|[\s'"]+$/g
+
 export const port = z.coerce
   .number({ error: 'must be a port.' })
   .int()
@@ -27,6 +29,13 @@ export const wholeNumber = (least: number, most: number) =>
     .min(least)
     .max(most)
 export const flag = z.enum(['true', 'false'], { error: 'must be true or false.' }).transform(isTrue)
+/** How session tokens count: not at all, with their signature alone, or as Bearer without it too. */
+export const sessionTokens = z
+  .enum(['true', 'false', 'unsigned'], { error: 'must be true, false or unsigned.' })
+  .transform((value) => (value === 'false' ? false : value === 'true' ? 'signed' : value))
+export const cookieName = z.string().regex(/^[\w.-]+$/, {
+  error: 'must be letters, digits, dots, hyphens or underscores.',
+})
 export const quota = z
   .string()
   .regex(/^(off|[1-9]\d{0,6}\/[1-9]\d{0,4})$/, {
@@ -48,6 +57,16 @@ export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
+
+/** Whether the secret begins or ends with quotes or white space, as no generator makes it. */
+export function hasEdges(secret: string): boolean {
+  return secret.search(edges) !== -1
+}
+
+/** The same secret without quotes and white space at its ends. */
+export function withoutEdges(secret: string): string {
+  return secret.replaceAll(edges, '')
+}
 
 function checkConnectionUrl(value: string, context: z.RefinementCtx<string>): void {
   const fault = value.startsWith('postgres') ? faultInConnectionUrl(value) : undefined

@@ -2,12 +2,14 @@ import { createEnv } from '@t3-oss/env-nextjs'
 import * as z from 'zod'
 import {
   addresses,
+  cookieName,
   databaseUrl,
   flag,
   origins,
   port,
   quota,
   secret,
+  sessionTokens,
   share,
   tableName,
   webUrl,
@@ -37,11 +39,9 @@ function readEnvironment() {
       USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
       BETTER_AUTH_SECRET: z.preprocess((alone) => currentSecret() ?? alone, secret),
       BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
-      SESSION_TOKENS: flag.default(false),
-      SESSION_COOKIE_PREFIX: z
-        .string()
-        .regex(/^[\w.-]+$/, { error: 'must be letters, digits, dots, hyphens or underscores.' })
-        .default('better-auth'),
+      JWKS_URL: webUrl.optional(),
+      SESSION_TOKENS: sessionTokens.default(false),
+      SESSION_COOKIE: cookieName.default('better-auth.session_token'),
       SESSIONS_TABLE: tableName.prefault('session'),
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),

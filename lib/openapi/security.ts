@@ -8,14 +8,14 @@ const bearer = {
 const bearerOrSession = {
   type: 'http',
   scheme: 'bearer',
-  description: 'The JWT that Better Auth issued to your user, or its signed session token.',
+  description: 'The JWT that Better Auth issued to your user, or its session token.',
 }
 
 const cookie = (name: string, when: string) => ({
   type: 'apiKey',
   in: 'cookie',
   name,
-  description: `Better Auth's signed session token, as its cookie is called ${when}. It counts where there is no \`Authorization\` header, and only from an \`Origin\` that the service allows.`,
+  description: `Better Auth's signed session token, as its cookie is called ${when}. It counts where there is no \`Authorization: Bearer\`, and only from an \`Origin\` that the service allows.`,
 })
 
 /** `components.securitySchemes`, with the session cookie if session tokens are accepted. */

@@ -71,10 +71,10 @@ export async function callerDatabase(
   return opened.forUser(userId, deadlineAt - performance.now(), rateLimit, signal)
 }
 
-/** The session of a signed token; see `selectSession` in `db/sessions.ts`. */
-export async function findSession(token: string): Promise<Session | undefined> {
+/** The session of a token, looked up in a line of requests; see `selectSession` in `db/sessions.ts`. */
+export async function findSession(token: string, line: string): Promise<Session | undefined> {
   const opened = await databaseWithin(env().DATABASE_TIMEOUT_MS)
-  return await opened.selectSession(token)
+  return await opened.selectSession(token, line)
 }
 
 /**
@@ -112,7 +112,7 @@ export async function closeDatabase(): Promise<void> {
  * PGlite makes its folder, which it cannot do without.
  */
 export async function openFromEnvironment(
-  needsSessions = env().SESSION_TOKENS,
+  needsSessions = env().SESSION_TOKENS !== false,
 ): Promise<OpenDatabase> {
   return await openDatabase({
     url: env().DATABASE_URL,

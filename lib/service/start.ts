@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EnvironmentError, env, isDevelopment } from '#lib/config/env'
+import { hasEdges } from '#lib/config/env-values'
 import { rememberPeers } from '#lib/http/peer'
 import { log } from '#lib/log'
 import { startServerTiming } from '#lib/observability/server-timing'
@@ -32,10 +33,17 @@ async function startWatching(): Promise<void> {
     const { startTracing } = await import('#lib/observability/tracing')
     endTracing = startTracing()
   }
-  if (env().BETTER_AUTH_URL === undefined) {
+  if (env().BETTER_AUTH_URL === undefined && env().JWKS_URL === undefined) {
     log().warn({
       event: 'no_key_set',
-      detail: 'BETTER_AUTH_URL is not set: only HS256 tokens work',
+      detail: 'Neither BETTER_AUTH_URL nor JWKS_URL is set: only HS256 tokens work',
+    })
+  }
+  if (hasEdges(env().BETTER_AUTH_SECRET)) {
+    log().warn({
+      event: 'secret_not_trimmed',
+      detail:
+        "BETTER_AUTH_SECRET has quotes or white space at its ends, which count: docker's --env-file keeps quotes, and a mounted file its line break. If your frontend's secret has none, every HS256 token and session is refused. Take them out",
     })
   }
 }
