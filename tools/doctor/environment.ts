@@ -1,4 +1,5 @@
 import { env, hasValue, withoutPassword } from '#lib/config/env'
+import { hasEdges } from '#lib/config/env-values'
 import { type Check, failedAsTold, passed } from '#tools/doctor/check'
 
 const name = 'environment'
@@ -7,9 +8,12 @@ const name = 'environment'
 export function checkEnvironment(): Check[] {
   try {
     const url = withoutPassword(env().DATABASE_URL)
-    const sessions = env().SESSION_TOKENS ? 'on' : 'off'
+    const sessions = env().SESSION_TOKENS || 'off'
     const mode = hasValue('NODE_ENV', 'production') ? 'production' : 'development'
-    const found = `complete, read as in ${mode}: database ${url}, session tokens ${sessions}`
+    const edges = hasEdges(env().BETTER_AUTH_SECRET)
+      ? '; BETTER_AUTH_SECRET has quotes or white space at its ends, which count'
+      : ''
+    const found = `complete, read as in ${mode}: database ${url}, session tokens ${sessions}${edges}`
     return [passed(name, found)]
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)

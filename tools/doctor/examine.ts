@@ -1,3 +1,4 @@
+import { tokenLimitBytes } from '#lib/auth/jwt'
 import { env } from '#lib/config/env'
 import { closeDatabase } from '#lib/service/database'
 import { type Check, failed, passed } from '#tools/doctor/check'
@@ -40,9 +41,7 @@ export async function examine({ frontend, token }: Question): Promise<Check[]> {
     const ofToken = [
       describe(credential),
       ...(credential.kind === 'JWT' ? checkJwt(credential, keys, issuer) : []),
-      ...(credential.kind === 'session token' || credential.kind === 'cookie'
-        ? await checkSession(credential, opened)
-        : []),
+      ...(looksUpSession(credential) ? await checkSession(credential, opened) : []),
     ]
     const evidence: Evidence = { frontend, opened, inspection, checks: [...ofToken, ...all] }
     return [...all, ...ofToken, ...(await judge(credential, evidence))]
@@ -51,22 +50,46 @@ export async function examine({ frontend, token }: Question): Promise<Check[]> {
   }
 }
 
+function looksUpSession({ kind }: Credential): boolean {
+  if (kind === 'unsigned session token') return env().SESSION_TOKENS === 'unsigned'
+  return kind === 'session token' || kind === 'cookie'
+}
+
 function describe(credential: Credential): Check {
   const name = 'token'
   switch (credential.kind) {
     case 'JWT':
-      return passed(name, 'a JWT')
+      return describeJwt(credential)
     case 'session token':
       return passed(name, 'a session token of Better Auth, not a JWT')
     case 'cookie':
       return passed(name, 'a Cookie header')
     case 'unsigned session token': {
-      const remedy = `Send a JWT, authClient.token(); or with SESSION_TOKENS=${env().SESSION_TOKENS || 'true'} the header set-auth-token of a sign-in, or the cookie.`
-      return failed(name, 'a session token of Better Auth without its signature', remedy)
+      const found = 'a session token of Better Auth without its signature'
+      const remedy =
+        'Send a JWT, authClient.token(); or with SESSION_TOKENS=true the header set-auth-token of a sign-in, or the cookie. SESSION_TOKENS=unsigned takes it as it is: the guide says what that means.'
+      return looksUpSession(credential) ? passed(name, found) : failed(name, found, remedy)
     }
     case 'unreadable': {
       const remedy = 'Paste the JWT, the session token, or the whole Cookie header of a request.'
       return failed(name, 'no JWT, no session token and no Cookie header', remedy)
     }
+  }
+}
+
+/** Names what makes a JWT too long: by default Better Auth puts the whole user into it. */
+function describeJwt({ headers, payload }: Extract<Credential, { kind: 'JWT' }>): Check {
+  const name = 'token'
+  const { length } = headers['authorization']?.replace(/^Bearer /, '') ?? ''
+  if (length <= tokenLimitBytes) return passed(name, 'a JWT')
+  const [longest = ''] = Object.keys(payload).sort((one, other) => sizeOf(other) - sizeOf(one))
+  return failed(
+    name,
+    `a JWT of ${length} characters, and ${tokenLimitBytes} are taken: its longest claim is ${longest}`,
+    `Leave ${longest} out: jwt({ jwt: { definePayload: ({ user }) => ({ email: user.email, name: user.name }) } }).`,
+  )
+
+  function sizeOf(claim: string): number {
+    return JSON.stringify(payload[claim])?.length ?? 0
   }
 }

@@ -1,9 +1,11 @@
+import { keySetUrl } from '#lib/auth/fetch-key-set'
 import { keySetAlgorithms, toleranceSeconds } from '#lib/auth/jwt'
 import { isSignedWithSecret } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
 import { type Check, failed, passed } from '#tools/doctor/check'
 import type { Credential } from '#tools/doctor/credential'
 import type { Issuer, Keys } from '#tools/doctor/key-set'
+import { explainSignature } from '#tools/doctor/secret'
 
 type Jwt = Extract<Credential, { kind: 'JWT' }>
 
@@ -15,13 +17,10 @@ export function checkJwt(jwt: Jwt, keys: Keys, issuer: Issuer): Check[] {
 function checkSignature({ header: { alg, kid }, headers }: Jwt, keys: Keys, issuer: Issuer): Check {
   const name = 'signature'
   if (alg === 'HS256') {
-    return isSignedWithSecret(...splitSignature(headers['authorization'] ?? ''))
-      ? passed(name, 'HS256, with our BETTER_AUTH_SECRET')
-      : failed(
-          name,
-          'HS256, with another secret than our BETTER_AUTH_SECRET',
-          'BETTER_AUTH_SECRET=<the one of your frontend>. The loaders of .env files expand a $ in it: write \\$. With BETTER_AUTH_SECRETS the first entry counts.',
-        )
+    const parts = splitSignature(headers['authorization'] ?? '')
+    if (isSignedWithSecret(...parts)) return passed(name, 'HS256, with our BETTER_AUTH_SECRET')
+    const { found, remedy } = explainSignature((secret) => isSignedWithSecret(...parts, secret))
+    return failed(name, `HS256, ${found}`, remedy)
   }
   if (!keySetAlgorithms.includes(alg)) {
     const remedy = 'Sign with HS256 and the shared secret, or with the jwt() plugin of Better Auth.'
@@ -32,12 +31,12 @@ function checkSignature({ header: { alg, kid }, headers }: Jwt, keys: Keys, issu
     return failed(name, `${found}: there are no keys to check it with`, keys.check.remedy ?? '')
   }
   if (kid === undefined || keys.ids.has(kid)) return passed(name, `${found}, of the issuer`)
-  const url = env().BETTER_AUTH_URL ?? ''
+  const url = keySetUrl() ?? ''
   return failed(
     name,
     `${found}, which ${url} does not publish`,
     issuer.url === undefined || URL.parse(issuer.url)?.origin === URL.parse(url)?.origin
-      ? 'Fetch another token: the keys have changed since. If that is refused too, BETTER_AUTH_URL is another frontend.'
+      ? 'Fetch another token: the keys have changed since. If that is refused too, BETTER_AUTH_URL or JWKS_URL is another frontend.'
       : issuer.setting,
   )
 }

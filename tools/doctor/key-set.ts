@@ -1,4 +1,4 @@
-import { fetchKeySet } from '#lib/auth/fetch-key-set'
+import { fetchKeySet, keySetUrl, redirectTarget } from '#lib/auth/fetch-key-set'
 import { env } from '#lib/config/env'
 import { type Check, codesOf, failed, passed } from '#tools/doctor/check'
 
@@ -36,9 +36,10 @@ export function findIssuer(frontend: string | undefined, iss: string | undefined
  *   token: then it is no failure if the issuer lacks the jwt plugin
  */
 export async function checkKeySet(isNeeded: boolean | undefined, issuer: Issuer): Promise<Keys> {
-  const url = env().BETTER_AUTH_URL
+  const url = keySetUrl()
   if (url === undefined) {
-    const found = 'BETTER_AUTH_URL is not set, so only HS256 tokens and sessions count'
+    const found =
+      'Neither BETTER_AUTH_URL nor JWKS_URL is set, so only HS256 tokens and sessions count'
     return { check: isNeeded ? failed(name, found, issuer.setting) : passed(name, found) }
   }
   try {
@@ -50,10 +51,20 @@ export async function checkKeySet(isNeeded: boolean | undefined, issuer: Issuer)
     const codes = codesOf(error)
     const hasAnswered = error instanceof Error && !/^(TypeError|TimeoutError)$/.test(error.name)
     const reason = codes.join(', ') || (error instanceof Error ? error.message : String(error))
-    const found = `the key set of ${url} cannot be fetched: ${reason.replaceAll(/\s+/g, ' ')}`
+    const found = `the key set ${url} cannot be fetched: ${reason.replaceAll(/\s+/g, ' ')}`
     if (isNeeded === false) return { check: passed(name, `${found}, and this token needs no key`) }
     if (hasAnswered && isNeeded === undefined) return { check: passed(name, found) }
-    if (issuer.url !== undefined && issuer.url !== url) {
+    const target = redirectTarget(error)
+    if (target !== undefined) {
+      return { check: failed(name, found, `JWKS_URL=${target}, if the key set is there`) }
+    }
+    const { BETTER_AUTH_URL, JWKS_URL } = env()
+    if (JWKS_URL !== undefined) {
+      const remedy =
+        'Set JWKS_URL to the key set of your frontend, or unset it for BETTER_AUTH_URL/api/auth/jwks.'
+      return { check: failed(name, found, remedy) }
+    }
+    if (issuer.url !== undefined && issuer.url !== BETTER_AUTH_URL) {
       return { check: failed(name, found, issuer.setting) }
     }
     return { check: failed(name, found, remedyFor(codes, hasAnswered)) }
@@ -65,6 +76,6 @@ function remedyFor(codes: readonly string[], hasAnswered: boolean): string {
     return 'NODE_EXTRA_CA_CERTS=<the certificate of your CA, a PEM file>, in the environment that starts the service: Node reads it before any .env file.'
   }
   return hasAnswered
-    ? 'Add the jwt() plugin to Better Auth, and name its basePath in BETTER_AUTH_URL where that is not /api/auth.'
+    ? 'Add the jwt() plugin to Better Auth, and name its basePath in BETTER_AUTH_URL where that is not /api/auth. With jwks.jwksPath, name the whole URL in JWKS_URL.'
     : 'Start the frontend, or set BETTER_AUTH_URL to where it can be reached from here.'
 }

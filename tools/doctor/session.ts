@@ -1,9 +1,10 @@
 import type { OpenDatabase } from '#db/database'
-import { readSessionCookie, sessionCookieName } from '#lib/auth/session-cookie'
+import { readSessionCookies } from '#lib/auth/session-cookie'
 import { isAuthentic, readSignedToken } from '#lib/auth/session-token'
 import { env, withoutPassword } from '#lib/config/env'
 import { type Check, failed, passed } from '#tools/doctor/check'
 import type { Credential } from '#tools/doctor/credential'
+import { explainSignature } from '#tools/doctor/secret'
 
 const jwtInstead = 'send a JWT: authClient.token()'
 
@@ -18,58 +19,88 @@ export async function checkSession(
     const remedy = `SESSION_TOKENS=true, where the service shares the frontend's database; or ${jwtInstead}.`
     checks.push(failed(name, 'session tokens do not count here', remedy))
   }
-  const text = sessionTokenOf(credential)
-  if (text === undefined) return [...checks, explainCookie(credential.headers['cookie'] ?? '')]
-  const signedToken = readSignedToken(text)
-  if (signedToken === undefined || !isAuthentic(signedToken)) {
-    const remedy = 'BETTER_AUTH_SECRET=<the one of your frontend>'
-    return [...checks, failed('signature', 'not with our BETTER_AUTH_SECRET', remedy)]
+  const texts = sessionTokensOf(credential)
+  if (texts.length === 0) return [...checks, explainCookie(credential.headers['cookie'] ?? '')]
+  if (credential.kind === 'unsigned session token') return await checkRows(opened, texts)
+  const signed = texts.flatMap((text) => readSignedToken(text) ?? [])
+  const authentic = signed.filter((each) => isAuthentic(each))
+  if (authentic.length === 0) {
+    const { found, remedy } = explainSignature((secret) =>
+      signed.some((each) => isAuthentic(each, secret)),
+    )
+    return [...checks, failed('signature', found, remedy)]
   }
-  const signed = passed('signature', 'with our BETTER_AUTH_SECRET')
-  if (checks.length > 0 || opened === undefined) return [...checks, signed]
-  return [signed, await checkRow(opened, signedToken.token)]
+  checks.push(passed('signature', 'with our BETTER_AUTH_SECRET'))
+  if (checks.length > 1) return checks
+  const tokens = authentic.map(({ token }) => token)
+  return [...checks, ...(await checkRows(opened, tokens))]
 }
 
-async function checkRow(opened: OpenDatabase, token: string): Promise<Check> {
+/** Looks the sessions up. Of several the good one counts, unless two users have one. */
+async function checkRows(
+  opened: OpenDatabase | undefined,
+  tokens: readonly string[],
+): Promise<Check[]> {
+  if (opened === undefined) return []
+  const rows = await Promise.all(tokens.map((token) => checkRow(opened, token)))
+  const good = rows.filter(({ check }) => check.ok)
+  if (new Set(good.map(({ userId }) => userId)).size > 1) {
+    const remedy = 'Clear the cookies of the site and sign in again.'
+    return [failed('session', 'there are session cookies of two users', remedy)]
+  }
+  return [good[0] ?? rows[0]].flatMap((row) => row?.check ?? [])
+}
+
+async function checkRow(
+  opened: OpenDatabase,
+  token: string,
+): Promise<{ check: Check; userId?: string }> {
   const name = 'session row'
   try {
     const session = await opened.selectSession(token)
     if (session === undefined) {
-      return failed(
+      const check = failed(
         name,
         `there is no such session in ${withoutPassword(env().DATABASE_URL)}`,
         'DATABASE_URL=<that of your frontend>, and the SESSIONS_TABLE of it; or sign in again, if you have signed out. With secondaryStorage Better Auth keeps sessions elsewhere, unless session.storeSessionInDatabase is true.',
       )
+      return { check }
     }
-    return session.expiresAt > Date.now()
-      ? passed(name, `valid until ${new Date(session.expiresAt).toISOString()}`)
-      : failed(name, 'it has expired', 'Sign in again.')
+    const { userId, expiresAt } = session
+    return expiresAt > Date.now()
+      ? { check: passed(name, `valid until ${new Date(expiresAt).toISOString()}`), userId }
+      : { check: failed(name, 'it has expired', 'Sign in again.') }
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
-    return failed(name, message, 'See sessions above: the setting is SESSIONS_TABLE.')
+    return { check: failed(name, message, 'See sessions above: the setting is SESSIONS_TABLE.') }
   }
 }
 
-/** @returns undefined if requests would take no session token from the cookie */
-function sessionTokenOf({ kind, headers }: Credential): string | undefined {
-  if (kind !== 'cookie') return headers['authorization']?.replace(/^Bearer /, '')
-  try {
-    return readSessionCookie(new Request('http://localhost', { headers }))
-  } catch {
-    // There are two session cookies, and the verdict says so.
-    return undefined
-  }
+/** The session tokens that requests would take from the credential. */
+function sessionTokensOf({ kind, headers }: Credential): readonly string[] {
+  return kind === 'cookie'
+    ? readSessionCookies(new Request('http://localhost', { headers }))
+    : [headers['authorization']?.replace(/^Bearer /, '') ?? '']
 }
 
-function explainCookie(cookie: string): Check {
-  const [, prefix] = /(?:^|;\s*)(?:__Secure-)?([\w.-]+)\.session_token=/.exec(cookie) ?? []
-  const found = `no cookie ${sessionCookieName()} that counts`
-  if (prefix !== undefined && prefix !== env().SESSION_COOKIE_PREFIX) {
-    return failed('session', found, `SESSION_COOKIE_PREFIX=${prefix}`)
-  }
-  const remedy =
-    prefix === undefined
-      ? `Paste the request header Cookie from the network panel: scripts cannot read it. Or ${jwtInstead}.`
-      : 'Clear the cookies of the site and sign in again: there is more than one.'
-  return failed('session', found, remedy)
+/** Looks for a session token under another name, the one that our secret has signed first. */
+function explainCookie(header: string): Check {
+  const found = `no cookie ${env().SESSION_COOKIE}`
+  const cookies = Array.from(
+    header.matchAll(/([^=;\s]+)=([^;]*)/g),
+    ([, name = '', value = '']) => {
+      const token = readSignedToken(value.trim())
+      return { name: name.replace(/^__Secure-/, ''), token }
+    },
+  )
+  const signed = cookies.filter(({ token }) => token !== undefined)
+  const ours = signed.find(({ token }) => token !== undefined && isAuthentic(token))
+  const likely = ours ?? signed[0]
+  return likely === undefined
+    ? failed(
+        'session',
+        found,
+        `Paste the request header Cookie from the network panel: scripts cannot read it. Or ${jwtInstead}.`,
+      )
+    : failed('session', found, `SESSION_COOKIE=${likely.name}`)
 }

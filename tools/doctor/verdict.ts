@@ -39,7 +39,14 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
       const db = evidence.opened?.forUser(userId)
       if (db !== undefined) await listTaskRows(db, userId, firstPage)
     }
-    return user.ok ? [user, passed(name, 'accepted')] : [user, refused('when it creates', user)]
+    if (!user.ok) return [user, refused('when it creates', user)]
+    const fault = evidence.checks.find((check) => !check.ok)
+    if (fault === undefined) return [user, passed(name, 'accepted')]
+    const found =
+      fault.name === 'origin'
+        ? `accepted, and the browser refuses the answer to pages of ${evidence.frontend}`
+        : 'accepted, and something else is refused'
+    return [user, failed(name, found, `Mend "${fault.name}" above.`)]
   } catch (thrown) {
     const { status, code, detail } = toProblem(thrown)
     const known = user === undefined ? [] : [user]
