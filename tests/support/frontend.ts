@@ -14,7 +14,7 @@ type Handler = (request: Request) => Promise<Response>
 export async function loadFrontend(apiUrl: string) {
   const folder = writeGuide()
   const load = (path: string) => import(join(folder, path))
-  await load('scripts/migrate-auth.mts')
+  await load('scripts/migrate-auth.mjs')
   const auth: Record<string, Handler> = await load('app/api/auth/[...all]/route.ts')
   const token: { GET: Handler } = await load('app/api/token/route.ts')
   const scripts = await Promise.all(

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 
 export const guideVariants = ['', 'with a route of your own', 'with the session cookie']
 
-const block = /^```ts title="([^"]+)"\n(.*?)^```$/gms
+const block = /^```[jt]s title="([^"]+)"\n(.*?)^```$/gms
 const tsconfig = {
   compilerOptions: {
     target: 'es2022',
@@ -43,4 +43,13 @@ export function writeGuide(variant = '', root = 'guide'): string {
     writeFileSync(join(folder, path), code)
   }
   return folder
+}
+
+/** The block of code in the guide that has this text. */
+export function guideBlock(having: string): string {
+  const guide = readFileSync('docs/frontend.md', 'utf8')
+  for (const [, code = ''] of guide.matchAll(/^```\w*[^\n]*\n(.*?)^```$/gms)) {
+    if (code.includes(having)) return code
+  }
+  throw new Error(`The guide has no code with ${having}.`)
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import { type BetterAuthOptions, betterAuth } from 'better-auth'
+import { type BetterAuthOptions, type BetterAuthPlugin, betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
 import { bearer, jwt } from 'better-auth/plugins'
@@ -9,6 +9,7 @@ import { Pool } from 'pg'
 import { testSecret } from '#tests/support/secret'
 import { freePort } from '#tests/support/service'
 
+type DefinePayload = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwt']>['definePayload']
 type KeyPair = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwks']>['keyPairConfig']
 
 export interface IssuerOptions {
@@ -21,12 +22,13 @@ export interface IssuerOptions {
   readonly port?: number
   readonly advanced?: BetterAuthOptions['advanced']
   readonly session?: BetterAuthOptions['session']
+  /** Besides bearer() and jwt(). */
+  readonly plugins?: BetterAuthPlugin[]
+  /** What jwt() has besides its keys. */
+  readonly jwt?: { readonly path?: string; readonly definePayload?: DefinePayload }
+  readonly secret?: string
   readonly secondaryStorage?: BetterAuthOptions['secondaryStorage']
 }
-
-const key = new TextEncoder().encode(testSecret)
-const sign = (claims: JWTPayload) =>
-  new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(key)
 
 const snakeCase = {
   user: {
@@ -52,6 +54,10 @@ const snakeCase = {
 
 /** A frontend's server: Better Auth on the database that it shares with the service. */
 export async function startIssuer(options: IssuerOptions) {
+  const secret = options.secret ?? testSecret
+  const key = new TextEncoder().encode(secret)
+  const sign = (claims: JWTPayload) =>
+    new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(key)
   const port = options.port ?? (await freePort())
   const url = `http://localhost:${port}`
   const pool = new Pool({ connectionString: options.databaseUrl })
@@ -59,7 +65,7 @@ export async function startIssuer(options: IssuerOptions) {
   const names = options.tables === 'users' ? snakeCase : { user: {}, session: {} }
   const auth = betterAuth({
     baseURL: url,
-    secret: testSecret,
+    secret,
     database: pool,
     telemetry: { enabled: false },
     logger: { disabled: true },
@@ -81,8 +87,17 @@ export async function startIssuer(options: IssuerOptions) {
       jwt(
         options.keys === 'secret'
           ? { jwks: { remoteUrl: `${url}/none`, keyPairConfig: { alg: 'EdDSA' } }, jwt: { sign } }
-          : { jwks: options.keys === undefined ? {} : { keyPairConfig: options.keys } },
+          : {
+              jwks: {
+                ...(options.jwt?.path !== undefined && { jwksPath: options.jwt.path }),
+                ...(options.keys !== undefined && { keyPairConfig: options.keys }),
+              },
+              ...(options.jwt?.definePayload && {
+                jwt: { definePayload: options.jwt.definePayload },
+              }),
+            },
       ),
+      ...(options.plugins ?? []),
     ],
   })
 

@@ -1,0 +1,386 @@
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { anonymous } from 'better-auth/plugins'
+import { Pool } from 'pg'
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { logLines } from '#tests/failures/log-lines'
+import { diagnose, runScript } from '#tests/support/doctor'
+import { createOwnedDatabase } from '#tests/support/earlier-migrations'
+import { guideBlock } from '#tests/support/guide'
+import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
+import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { testSecret } from '#tests/support/secret'
+import { type Service, startService } from '#tests/support/service'
+import { signUp } from '#tests/support/visitor'
+
+const server = postgresAt(inject('postgresPort'))
+const origin = 'http://localhost:3000'
+
+/** A frontend's Better Auth with its tables, and the settings of a service beside it. */
+async function configured(options: Omit<IssuerOptions, 'databaseUrl'> = {}) {
+  const databaseUrl = server.url(await createDatabase(server))
+  const issuer = await startIssuer({ databaseUrl, ...options })
+  onTestFinished(issuer.stop)
+  await issuer.migrate()
+  const settings = {
+    DATABASE_URL: databaseUrl,
+    BETTER_AUTH_URL: issuer.url,
+    BETTER_AUTH_SECRET: testSecret,
+    USERS_TABLE: 'user',
+  }
+  return { issuer, databaseUrl, settings }
+}
+
+async function serve(settings: Record<string, string>): Promise<Service> {
+  const service = await startService('node', settings)
+  onTestFinished(async () => void (await service.stop('SIGKILL')))
+  return service
+}
+
+async function list(service: Service, headers: Record<string, string>) {
+  const response = await fetch(`${service.url}/api/tasks`, { headers })
+  const body: { code?: string; detail?: string } = await response.json()
+  return { status: response.status, code: body.code, detail: body.detail }
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const cookie = (value: string) => ({ cookie: value, origin })
+const create = (service: Service, headers: Record<string, string>, title: string) =>
+  fetch(`${service.url}/api/tasks`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ title }),
+  })
+
+describe('a user whose picture is a data URL', () => {
+  const image = (length: number) => `data:image/png;base64,${'A'.repeat(length)}`
+
+  test.each([
+    ['of a token that is nearly 14 KB', 9_900, 200],
+    ['of a token beyond 14 KB, which the 401 and the doctor explain', 10_600, 401],
+  ])('%s', async (_, length, status) => {
+    const { issuer, settings } = await configured()
+    const anna = await signUp(issuer.url, 'anna')
+    await issuer.pool.query('update "user" set image = $1 where id = $2', [image(length), anna.id])
+    const token = await anna.token()
+    expect(Math.abs(token.length - 14 * 1024)).toBeLessThan(700)
+    const service = await serve(settings)
+    const answer = await list(service, bearer(token))
+    expect(answer.status).toBe(status)
+    if (status === 200) return
+    expect(answer.detail).toMatch(/longer than 14 KB.*picture.*definePayload/)
+    const { failures } = await diagnose(settings, { token })
+    expect(failures[0]).toMatchObject({
+      name: 'token',
+      found: expect.stringContaining('its longest claim is image'),
+      remedy: expect.stringContaining('definePayload'),
+    })
+  })
+
+  test('has a short token with the jwt() of the guide', async () => {
+    const [, code = ''] = /definePayload: (.*?) \} \}\)/.exec(guideBlock('definePayload')) ?? []
+    const { issuer, settings } = await configured({
+      jwt: { definePayload: new Function(`return ${code}`)() },
+    })
+    const anna = await signUp(issuer.url, 'anna')
+    await issuer.pool.query('update "user" set image = $1 where id = $2', [image(1e6), anna.id])
+    const token = await anna.token()
+    expect(token.length).toBeLessThan(700)
+    const created = await create(await serve(settings), bearer(token), 'Buy milk')
+    expect(created.status).toBe(201)
+    expect(await created.json()).toMatchObject({ user_id: anna.id })
+  })
+})
+
+describe('sessions in a secondary storage', () => {
+  const stored = new Map<string, string>()
+  const secondaryStorage = {
+    get: (key: string) => stored.get(key) ?? null,
+    set: (key: string, value: string) => void stored.set(key, value),
+    delete: (key: string) => void stored.delete(key),
+    getAndDelete: () => null,
+    increment: () => 1,
+  }
+
+  test('are named by the doctor, and with storeSessionInDatabase they count', async () => {
+    const without = await configured({ secondaryStorage })
+    const sessions = { SESSION_TOKENS: 'true' }
+    const env = { ...without.settings, ...sessions }
+    await runScript('db:migrate', without.settings, [])
+    const anna = await signUp(without.issuer.url, 'anna')
+    const { failures } = await diagnose(env, { token: anna.sessionToken })
+    expect(failures[0]).toMatchObject({
+      name: 'sessions',
+      remedy: expect.stringContaining('storeSessionInDatabase: true'),
+    })
+
+    const both = await configured({ secondaryStorage, session: { storeSessionInDatabase: true } })
+    const bert = await signUp(both.issuer.url, 'bert')
+    const service = await serve({ ...both.settings, ...sessions })
+    expect((await list(service, bearer(bert.sessionToken))).status).toBe(200)
+  })
+
+  test('where an earlier sessions table is there, the doctor names it too', async () => {
+    const { settings, databaseUrl } = await configured()
+    await runScript('db:migrate', settings, [])
+    const later = await startIssuer({ databaseUrl, secondaryStorage })
+    onTestFinished(later.stop)
+    const anna = await signUp(later.url, 'anna')
+    const env = { ...settings, SESSION_TOKENS: 'true' }
+    const { failures } = await diagnose(env, { token: anna.sessionToken })
+    expect(failures[0]).toMatchObject({
+      name: 'session row',
+      remedy: expect.stringContaining('storeSessionInDatabase'),
+    })
+  })
+})
+
+test('renamed columns of sessions are served by the view that the start and the doctor print', async () => {
+  const fields = { token: 'session_token', userId: 'owner', expiresAt: 'ends_at' }
+  const { issuer, settings, databaseUrl } = await configured({ session: { fields } })
+  await runScript('db:migrate', settings, [])
+  const anna = await signUp(issuer.url, 'anna')
+  const env = { ...settings, SESSION_TOKENS: 'true' }
+  const { failures } = await diagnose(env, { token: anna.sessionToken })
+  expect(failures[0]).toMatchObject({ name: 'sessions', found: expect.stringContaining('token') })
+  const remedy = failures[0]?.remedy ?? ''
+  const [, view = ''] = /(CREATE VIEW .*?;)/.exec(remedy) ?? []
+  const columns = [fields.token, fields.userId, fields.expiresAt]
+  await runSql(
+    databaseUrl,
+    columns.reduce((sql, name) => sql.replace(/<[^>]+>/, name), view),
+  )
+  const [, SESSIONS_TABLE = ''] = /SESSIONS_TABLE=(\w+)/.exec(remedy) ?? []
+  const mended = { ...env, SESSIONS_TABLE }
+  expect((await diagnose(mended, { token: anna.sessionToken })).failures).toEqual([])
+  const service = await serve(mended)
+  expect((await list(service, bearer(anna.sessionToken))).status).toBe(200)
+})
+
+test.each([
+  ['another name', { cookies: { session_token: { name: 'todo_login' } } }, 'todo_login', ''],
+  ['another prefix', { cookiePrefix: 'my-app' }, 'my-app.session_token', ''],
+  [
+    'secure cookies and another name',
+    { useSecureCookies: true, cookies: { session_token: { name: 'todo_login' } } },
+    'todo_login',
+    '__Secure-',
+  ],
+])('a session cookie with %s counts by its whole name', async (_, advanced, name, prefix) => {
+  const { issuer, settings } = await configured({ advanced })
+  await runScript('db:migrate', settings, [])
+  const anna = await signUp(issuer.url, 'anna')
+  expect(anna.cookieHeader()).toContain(`${prefix}${name}=`)
+  const env = { ...settings, SESSION_TOKENS: 'true', CORS_ORIGINS: origin }
+  const { failures } = await diagnose(env, { token: `Cookie: theme=x; ${anna.cookieHeader()}` })
+  const isOther = name !== 'better-auth.session_token'
+  expect(failures[0]?.remedy).toBe(isOther ? `SESSION_COOKIE=${name}` : undefined)
+  const service = await serve({ ...env, SESSION_COOKIE: name })
+  expect((await list(service, cookie(anna.cookieHeader()))).status).toBe(200)
+  const document = await (await fetch(`${service.url}/openapi.json`)).json()
+  expect(JSON.stringify(document)).toContain(`"name":"${prefix}${name}"`)
+})
+
+describe('a key set in another place', () => {
+  test('is found by JWKS_URL, whatever BETTER_AUTH_URL is', async () => {
+    const path = '/keys/set.json'
+    const { issuer, settings } = await configured({ jwt: { path } })
+    await runScript('db:migrate', settings, [])
+    const anna = await signUp(issuer.url, 'anna')
+    const token = await anna.token()
+    const { failures } = await diagnose(settings, { token })
+    expect(failures[0]).toMatchObject({
+      name: 'keys',
+      remedy: expect.stringContaining('With jwks.jwksPath, name the whole URL in JWKS_URL'),
+    })
+    const JWKS_URL = `${issuer.url}/api/auth${path}`
+    const mended = { ...settings, BETTER_AUTH_URL: 'http://127.0.0.1:9', JWKS_URL }
+    expect((await diagnose(mended, { token })).failures).toEqual([])
+    const service = await serve(mended)
+    expect((await list(service, bearer(token))).status).toBe(200)
+    const wrong = { ...mended, JWKS_URL: `${issuer.url}/nowhere` }
+    const { failures: others } = await diagnose(wrong, { token })
+    expect(others[0]).toMatchObject({ name: 'keys', remedy: expect.stringMatching(/JWKS_URL/) })
+  })
+
+  test.each([308])('behind a %i, the log and the doctor name the target', async (status) => {
+    const { issuer, settings } = await configured()
+    await runScript('db:migrate', settings, [])
+    const apex = createServer(({ url }, response) => {
+      response.writeHead(status, { location: `${issuer.url}${url}?secret=1` }).end()
+    }).listen(0, '127.0.0.1')
+    await once(apex, 'listening')
+    onTestFinished(() => void apex.close())
+    const { port } = apex.address() as AddressInfo
+    const target = `${issuer.url}/api/auth/jwks`
+    const env = { ...settings, BETTER_AUTH_URL: `http://127.0.0.1:${port}` }
+    const token = await (await signUp(issuer.url, 'anna')).token()
+
+    const service = await serve(env)
+    expect((await list(service, bearer(token))).status).toBe(503)
+    await vi.waitFor(() => expect(service.output()).toContain(`redirects to ${target}.`), 10_000)
+    const { failures } = await diagnose(env, { token })
+    expect(failures[0]).toMatchObject({
+      name: 'keys',
+      found: expect.stringContaining(`redirects to ${target}.`),
+      remedy: `JWKS_URL=${target}, if the key set is there`,
+    })
+    expect(service.output() + JSON.stringify(failures)).not.toContain('secret=1')
+    const mended = await serve({ ...env, JWKS_URL: target })
+    expect((await list(mended, bearer(token))).status).toBe(200)
+  })
+})
+
+test('behind HTTP Basic the cookie counts, and a Bearer header still displaces it', async () => {
+  const { issuer, settings } = await configured()
+  const anna = await signUp(issuer.url, 'anna')
+  const service = await serve({ ...settings, SESSION_TOKENS: 'true' })
+  const withHeader = (authorization: string) =>
+    list(service, { ...cookie(anna.cookieHeader()), authorization })
+  for (const header of ['Basic YTpi', 'basic YTpi', 'Digest username="bearer"', 'Negotiate YII']) {
+    expect((await withHeader(header)).status, header).toBe(200)
+  }
+  for (const header of ['Bearer forged', 'Bearer', 'bearer YTpi', 'Basic YTpi, Bearer forged']) {
+    expect((await withHeader(header)).status, header).toBe(401)
+  }
+  expect(await list(service, { authorization: 'Basic YTpi' })).toMatchObject({
+    ...{ status: 401, code: 'credentials_missing' },
+  })
+  const foreign = { ...cookie(anna.cookieHeader()), origin: 'http://evil.example' }
+  expect((await list(service, { ...foreign, authorization: 'Basic YTpi' })).status).toBe(401)
+})
+
+describe('a secret with quotes or white space at its ends', () => {
+  test.each([`"${testSecret}"`, `${testSecret}\n`])(
+    '%j: the start warns, and the doctor tries the spelling without them',
+    async (BETTER_AUTH_SECRET) => {
+      const { issuer, settings } = await configured()
+      await runScript('db:migrate', settings, [])
+      const anna = await signUp(issuer.url, 'anna')
+      const env = { ...settings, BETTER_AUTH_SECRET, SESSION_TOKENS: 'true' }
+      const service = await serve(env)
+      const token = await anna.token('/api/token')
+      expect((await list(service, bearer(token))).status).toBe(401)
+      const warnings = logLines(service.output()).filter(({ level }) => level === 'warn')
+      expect(warnings).toContainEqual(expect.objectContaining({ event: 'secret_not_trimmed' }))
+      for (const sent of [token, anna.sessionToken]) {
+        const { failures, checks } = await diagnose(env, { token: sent })
+        expect(failures[0]).toMatchObject({
+          name: 'signature',
+          found: expect.stringContaining('without the quotes or white space at its ends'),
+          remedy: expect.stringMatching(/^BETTER_AUTH_SECRET=<the same without them>/),
+        })
+        expect(checks[0]?.found).toContain('quotes or white space at its ends')
+        expect(JSON.stringify(checks) + service.output()).not.toContain(testSecret)
+      }
+    },
+  )
+
+  test('is no fault where the frontend has the same, and one without is not warned about', async () => {
+    const secret = `"${testSecret}"`
+    const { issuer, settings } = await configured({ secret })
+    const anna = await signUp(issuer.url, 'anna')
+    const service = await serve({ ...settings, BETTER_AUTH_SECRET: secret })
+    expect((await list(service, bearer(await anna.token('/api/token')))).status).toBe(200)
+    const plain = await serve({ ...settings, SESSION_TOKENS: 'false' })
+    expect(plain.output()).not.toContain('secret_not_trimmed')
+  })
+})
+
+describe('a guest with tasks who signs up', () => {
+  /**
+   * Better Auth with `anonymous()` as the guide has it, and the service, on a database whose owner
+   * is held to row-level security.
+   *
+   * @param replace changes the SQL of the guide
+   * @param hasLogin whether Better Auth has a login of its own, and which grants that has
+   */
+  async function linked(
+    replace = (sql: string) => sql,
+    hasLogin: 'granted' | 'plain' | false = false,
+  ) {
+    const login = await createLogin(server)
+    const database = await createOwnedDatabase(server)
+    const databaseUrl = hasLogin === false ? database.url : server.url(database.name, login)
+    const pool = new Pool({ connectionString: databaseUrl })
+    const code = replace(guideBlock('onLinkAccount'))
+    const plugin = new Function('anonymous', 'pool', `return ${code}`)(anonymous, pool)
+    const owners = await startIssuer({ databaseUrl: database.url, plugins: [plugin] })
+    await owners.migrate()
+    await owners.stop()
+    await runSql(database.url, `grant all on all tables in schema public to ${login}`)
+    const settings = { DATABASE_URL: database.url, USERS_TABLE: 'user', SESSION_TOKENS: 'true' }
+    const service = await serve(settings)
+    if (hasLogin === 'granted') {
+      const guide = readFileSync('docs/frontend.md', 'utf8')
+      const [, grant = ''] = /`(GRANT EXECUTE [^`]*todo_move_tasks[^`]*)`/.exec(guide) ?? []
+      await runSql(database.url, grant.replace('<its login>', login))
+    }
+    const issuer = await startIssuer({ databaseUrl, plugins: [plugin] })
+    onTestFinished(async () => {
+      await issuer.stop()
+      await pool.end()
+    })
+
+    const guest = await signInAs(issuer.url, 'anonymous', {})
+    expect((await create(service, bearer(guest.token), 'Buy milk')).status).toBe(201)
+    expect((await create(service, bearer(guest.token), 'Buy tea')).status).toBe(201)
+    const account = { name: 'anna', email: 'anna@example.com', password: 'correct horse battery' }
+    const anna = await signInAs(issuer.url, 'email', account, guest.cookie)
+    const titles = async (token: string) => {
+      const response = await fetch(`${service.url}/api/tasks`, { headers: bearer(token) })
+      const tasks = await response.json()
+      return Array.isArray(tasks) ? tasks.map(({ title }) => title).sort() : response.status
+    }
+    const rows = await runSql(server.url(database.name), 'select title from tasks')
+    return { guest, anna, titles, rows, service }
+  }
+
+  async function signInAs(url: string, way: string, body: object, cookie = '') {
+    const path = way === 'anonymous' ? 'sign-in/anonymous' : `sign-up/${way}`
+    const response = await fetch(`${url}/api/auth/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', origin: url, cookie },
+      body: JSON.stringify(body),
+    })
+    const cookies = response.headers.getSetCookie().map((each) => each.split(';')[0])
+    return {
+      status: response.status,
+      cookie: cookies.join('; '),
+      token: response.headers.get('set-auth-token') ?? '',
+    }
+  }
+
+  test.each([false, 'granted'] as const)(
+    'keeps them with the lines of the guide, with a login of Better Auth’s own: %s',
+    async (hasLogin) => {
+      const { guest, anna, titles, service } = await linked(undefined, hasLogin)
+      expect(anna.status).toBe(200)
+      expect(await titles(anna.token)).toEqual(['Buy milk', 'Buy tea'])
+      // The guest is gone, and so is its session, which is remembered for 10 seconds.
+      const late = await create(service, bearer(guest.token), 'Late')
+      expect(late.status).toBe(401)
+      expect(await titles(anna.token)).toEqual(['Buy milk', 'Buy tea'])
+    },
+  )
+
+  test('loses them with SQL that row-level security hides them from', async () => {
+    const { anna, rows, titles } = await linked((code) =>
+      code.replace(
+        'select todo_move_tasks($1, $2)',
+        'update tasks set user_id = $2 where user_id = $1',
+      ),
+    )
+    expect(anna.status).toBe(200)
+    expect(await titles(anna.token)).toEqual([])
+    expect(rows).toEqual([])
+  })
+
+  test('keeps them and the guest where Better Auth’s login lacks the grant: sign-up fails', async () => {
+    const { anna, rows } = await linked(undefined, 'plain')
+    expect(anna.status).toBe(500)
+    expect(rows).toHaveLength(2)
+  })
+})
