@@ -7,7 +7,9 @@ export type EntityTags = '*' | readonly string[]
 /** Empty elements are allowed: RFC 9110, 5.6.1. */
 export const tagList =
   /^(?:[ \t]*,)*[ \t]*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?)*$/
-const oneTag = /(W\/)?"([^"]*)"/g
+const oneTag = /"([^"]*)"/g
+/** What a proxy appends to the tag of an answer that it compresses: `"1-gzip"`, `"1;gzip"`. */
+const codingSuffixes = [/[-;](?:gzip|br|zstd|deflate)$/, /--(?:gzip|br|zstd|deflate)$/]
 
 const schema = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
 
@@ -38,16 +40,13 @@ export interface Conditions<Tags> {
 }
 
 /**
- * Reads `If-Match` and `If-None-Match`. Weak tags count only in `If-None-Match`, because `If-Match`
- * compares strongly.
+ * Reads `If-Match` and `If-None-Match`. A tag counts however a compressing proxy has spelled it, in
+ * `If-Match` too: every tag of this service is strong, so `W/` is a proxy's; see ADR 0068.
  *
  * @throws Problem 400 if a header is malformed
  */
 export function readConditions(request: Request): Conditions<EntityTags> {
-  return {
-    ifMatch: readTags(request, 'if-match', ([, weak]) => weak === undefined),
-    ifNoneMatch: readTags(request, 'if-none-match', () => true),
-  }
+  return { ifMatch: readTags(request, 'if-match'), ifNoneMatch: readTags(request, 'if-none-match') }
 }
 
 /** Whether a tag is among those that a header names. */
@@ -55,18 +54,15 @@ export function isAmong(tag: string, tags: EntityTags): boolean {
   return tags === '*' || tags.includes(tag)
 }
 
-function readTags(
-  request: Request,
-  name: 'if-match' | 'if-none-match',
-  counts: (tag: RegExpExecArray) => boolean,
-): EntityTags | undefined {
+function readTags(request: Request, name: 'if-match' | 'if-none-match'): EntityTags | undefined {
   const value = request.headers.get(name)
   if (value === null) return undefined
   if (value.trim() === '*') return '*'
   if (!tagList.test(value)) {
     throw new Problem('malformed_header', `${name} must be * or a list of entity tags: "1", "2".`)
   }
-  return Array.from(value.matchAll(oneTag))
-    .filter(counts)
-    .map(([, , text = '']) => text)
+  // Each reading counts, because the tag of a list may end in `-` or `-br` by itself.
+  return Array.from(value.matchAll(oneTag)).flatMap(([, text = '']) => [
+    ...new Set([text, ...codingSuffixes.map((suffix) => text.replace(suffix, ''))]),
+  ])
 }
