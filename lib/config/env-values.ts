@@ -81,20 +81,38 @@ function toList(value: string): string[] {
   return value.split(',').flatMap((part) => part.trim() || [])
 }
 
-/** A `*` alone would match only the origin `null`, which any page can have. */
+/** The origins as browsers send them. A `*` alone would match only `null`, which any page can have. */
 function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
   const patterns = toList(value)
-  const isOrigin = (text: string) => /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/*]+$/.test(text)
   for (const pattern of patterns) {
-    if (isOrigin(pattern)) continue
+    if (toOrigin(pattern) !== undefined) continue
     // The usual mistake is a slash at the end, copied from the address bar.
-    const meant = patterns.map((text) => (isOrigin(text) ? text : URL.parse(text)?.origin))
-    const remedy = meant.every((text) => text !== undefined && isOrigin(text))
+    const meant = patterns.map((text) => toOrigin(text) ?? toOrigin(URL.parse(text)?.origin ?? ''))
+    const remedy = meant.every((text) => text !== undefined)
       ? `Set it to ${meant.join()}`
       : 'Write the scheme, the host and the port of each, such as https://*.example.com'
     context.addIssue(`has ${pattern}, which is no origin. ${remedy}`)
   }
-  return patterns
+  return patterns.flatMap((pattern) => toOrigin(pattern) ?? [])
+}
+
+/**
+ * An origin as the URL parser writes it, and as browsers send it: in small letters, without the
+ * default port, in Punycode. One `*` may stand in it, for a label or a part of one.
+ *
+ * @returns undefined if it is none
+ */
+function toOrigin(text: string): string | undefined {
+  const url = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#\\@]+$/i.test(text) ? URL.parse(text) : null
+  if (url === null) return undefined
+  const labels = url.host.split('.')
+  const starred = labels.findIndex((label) => label.includes('*'))
+  const stars = url.host.split('*').length - 1
+  // In the last label it would match any domain, and Punycode moves the letters around it.
+  const isWide = starred === labels.length - 1 || labels[starred]?.startsWith('xn--') === true
+  if (stars > 1 || (stars === 1 && isWide)) return undefined
+  // Not `url.origin`, which is `null` for the schemes of apps, such as capacitor:.
+  return `${url.protocol}//${url.host}`
 }
 
 function toTableName(value: string, context: z.RefinementCtx<string>) {

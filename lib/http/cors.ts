@@ -3,8 +3,12 @@ import { standingHeaders } from '#lib/http/answer'
 
 const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 const maxAgeSeconds = 7200
-const allowedHeaders =
-  'authorization, content-type, if-match, if-none-match, idempotency-key, x-request-id, x-requested-with, traceparent'
+const allowedHeaders = [
+  ...['authorization', 'content-type', 'if-match', 'if-none-match', 'idempotency-key'],
+  ...['x-request-id', 'x-requested-with', 'traceparent', 'tracestate', 'baggage'],
+  ...['sentry-trace', 'cache-control', 'pragma', 'x-csrf-token'],
+]
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/
 const exposedHeaders =
   'allow, etag, link, location, idempotency-replayed, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id, www-authenticate'
 
@@ -24,11 +28,25 @@ export function answerPreflight(request: Request): Response {
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
       'access-control-allow-methods': methods,
-      'access-control-allow-headers': allowedHeaders,
+      'access-control-allow-headers': headersFor(request),
       'access-control-max-age': String(maxAgeSeconds),
     }),
   }
   return new Response(null, { status: 204, statusText: 'No Content', headers })
+}
+
+/**
+ * The usual headers, and what the preflight asks for: libraries that watch a page add headers to
+ * its requests, and one that is not allowed fails them all. The list protects nothing here: the
+ * origin is allowed to send credentials, and no header proves anything that a program could not
+ * send; see ADR 0001.
+ */
+function headersFor(request: Request): string {
+  const asked = request.headers.get('access-control-request-headers')?.toLowerCase() ?? ''
+  const names = asked.split(',').map((name) => name.trim())
+  return [...new Set([...allowedHeaders, ...names.filter((name) => headerName.test(name))])].join(
+    ', ',
+  )
 }
 
 /**
@@ -59,7 +77,7 @@ export function allowedOrigin(request: Request): string | undefined {
     : undefined
 }
 
-/** `*` matches one label only, because a host with two may belong to somebody else. */
+/** `*` matches inside one label only, because a host with two may belong to somebody else. */
 function matches(pattern: string, origin: string): boolean {
   const [start = '', end] = pattern.split('*')
   if (end === undefined) return origin === pattern

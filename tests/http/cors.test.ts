@@ -31,10 +31,27 @@ describe('a preflight', () => {
       const allowed = headers.get('access-control-allow-headers')?.split(', ')
       expect(allowed).toEqual([
         ...['authorization', 'content-type', 'if-match', 'if-none-match', 'idempotency-key'],
-        ...['x-request-id', 'x-requested-with', 'traceparent'],
+        ...['x-request-id', 'x-requested-with', 'traceparent', 'tracestate', 'baggage'],
+        ...['sentry-trace', 'cache-control', 'pragma', 'x-csrf-token'],
       ])
     },
   )
+
+  test('allows what a library adds to the requests of a page, and no name that is none', async () => {
+    const asked = 'authorization,x-datadog-trace-id, uber-trace-id,a b,,x"y,\u00e9'
+    const headers = { 'access-control-request-method': 'GET' }
+    for (const [origin, isAllowed] of [
+      [frontend, true],
+      ['https://evil.example', false],
+    ] as const) {
+      const answer = await call('OPTIONS', '/api/tasks', {
+        headers: { ...headers, origin, 'access-control-request-headers': asked },
+      })
+      const allowed = answer.headers.get('access-control-allow-headers')?.split(', ')
+      const added = ['x-csrf-token', 'x-datadog-trace-id', 'uber-trace-id']
+      expect(allowed?.slice(-3)).toEqual(isAllowed ? added : undefined)
+    }
+  })
 
   test.each([
     'http://localhost:3001',
