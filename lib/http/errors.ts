@@ -25,7 +25,7 @@ export const problemTypes = {
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   precondition_failed: { status: 412, title: 'The task is not in the version you named' },
   body_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The body is not declared as JSON' },
+  unsupported_media_type: { status: 415, title: 'The body is not declared as plain JSON' },
   validation_failed: { status: 422, title: 'The request is not valid' },
   idempotency_key_reused: { status: 422, title: 'The idempotency key names another task' },
   rate_limited: {

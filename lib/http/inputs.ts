@@ -82,6 +82,8 @@ async function readOptionalJson<Schema extends z.ZodType>(
 async function readText(request: Request): Promise<string> {
   const bytes = Buffer.concat(await readChunks(request))
   if (bytes.length > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
+  const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
+  if (bytes.length > 0 && coding !== '' && coding !== 'identity') throw encodedBody()
   try {
     return utf8.decode(bytes)
   } catch (error) {
@@ -150,6 +152,11 @@ function parseText(text: string): unknown {
   } catch (error) {
     throw malformed('The body is not JSON.', error)
   }
+}
+
+function encodedBody(): Problem {
+  const detail = 'Send the body without Content-Encoding: compressed bodies are not read.'
+  return new Problem('unsupported_media_type', detail)
 }
 
 function malformed(detail: string, cause?: unknown): Problem {

@@ -29,7 +29,8 @@ export const problemTexts: Record<ProblemCode, string> = {
   precondition_failed:
     'The task or list has changed since the version in If-Match. Read it again, apply your change to what you find, and send its new ETag.',
   body_too_large: 'A body may have 64 KiB.',
-  unsupported_media_type: 'Send bodies with Content-Type: application/json.',
+  unsupported_media_type:
+    'Send bodies with Content-Type: application/json, and without Content-Encoding.',
   validation_failed:
     'The request can be read, but its values are not allowed. The list errors names each of them and what is wrong with it.',
   idempotency_key_reused:

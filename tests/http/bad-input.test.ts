@@ -1,3 +1,4 @@
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { call, createTask, listTasks } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
@@ -62,6 +63,18 @@ describe('a body', () => {
   })
 
   test.each([
+    ['gzip', gzipSync('{"title":"x"}')],
+    ['BR', brotliCompressSync('{"title":"x"}')],
+    ['gzip, identity', '{"title":"x"}'],
+    ['deflate', '{'],
+  ])('with Content-Encoding: %s is a 415 that says so', async (coding, raw) => {
+    const headers = { ...json, 'content-encoding': coding }
+    const answer = await call('POST', '/api/tasks', { as: user, raw, headers })
+    expect(answer.status).toBe(415)
+    expect(answer.problem.detail).toContain('Content-Encoding')
+  })
+
+  test.each([
     ['just over 64 KiB', 64 * 1024 + 1],
     ['of 12 MB', 12_000_000],
   ])('%s is 413', async (_, bytes) => {
@@ -104,6 +117,10 @@ describe('what is unusual but right', () => {
     'application/merge-patch+json',
   ])('%s is JSON', async (type) => {
     await createAndDelete('{"title":"x"}', { 'content-type': type })
+  })
+
+  test('a body that is declared as not encoded is read', async () => {
+    await createAndDelete('{"title":"x"}', { ...json, 'content-encoding': 'Identity' })
   })
 
   test('a body without a declared length is read', async () => {
