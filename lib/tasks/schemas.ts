@@ -25,12 +25,24 @@ function storableText(limit: number) {
     })
 }
 
+/**
+ * Characters that show nothing: white space, controls, the blank of Braille, and what Unicode has a
+ * font ignore (`Default_Ignorable_Code_Point`), such as zero-width spaces, soft hyphens and fillers.
+ * Written as ranges, because the regular expressions of many languages have no properties.
+ */
+const invisible = [
+  ...[String.raw`\s\u0000-\u001F\u007F-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5`],
+  ...[String.raw`\u180B-\u180F\u200B-\u200F\u202A-\u202E\u2060-\u206F\u2800\u3164`],
+  ...[String.raw`\uFE00-\uFE0F\uFEFF\uFFA0\uFFF0-\uFFF8`],
+].join('')
+const hasVisible = new RegExp(String.raw`[^${invisible}\u{E0000}-\u{E0FFF}]`, 'u')
+
 const title = z
   .string()
   .trim()
   .pipe(storableText(titleLimit))
-  .refine((text) => text !== '', {
-    error: 'must not be blank',
+  .refine((text) => hasVisible.test(text), {
+    error: 'must have a character that can be seen',
     params: { code: 'too_short' },
   })
   .meta({
@@ -38,7 +50,7 @@ const title = z
     minLength: 1,
     maxLength: titleLimit,
     // It has no NUL, which Postgres cannot store, and is not blank.
-    pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+    pattern: `^[^\\u0000]*[^${invisible}][^\\u0000]*$`,
     examples: ['Buy milk'],
   })
 const description = storableText(descriptionLimit)

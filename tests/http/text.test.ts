@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { call, createTask, listTasks } from '#tests/support/api'
-import { naughty } from '#tests/support/naughty'
+import { naughty, unseen } from '#tests/support/naughty'
 import { newUser } from '#tests/support/tokens'
 
 test(`${naughty.length} naughty strings come back as they were sent`, async () => {
@@ -29,6 +29,23 @@ test('a title loses the white space around it, and nothing else', async () => {
   const { title } = await createTask(as, { title: `${spaces}a ${spaces} b${spaces}` })
   expect(title).toBe(`a ${spaces} b`)
   expect((await call('POST', '/api/tasks', { as, body: { title: spaces } })).status).toBe(422)
+})
+
+test('a title of which nothing can be seen is a 422, and beside a letter the same is kept', async () => {
+  const as = newUser()
+  const { id } = await createTask(as, { title: 'x' })
+  for (const title of [...unseen, unseen.join('')]) {
+    for (const [method, path] of [
+      ['POST', '/api/tasks'],
+      ['PATCH', `/api/tasks/${id}`],
+    ] as const) {
+      const refused = await call(method, path, { as, body: { title } })
+      expect([title, method, refused.status]).toEqual([title, method, 422])
+      expect(refused.problem.errors).toMatchObject([{ pointer: '/title', code: 'too_short' }])
+    }
+  }
+  const title = `x${unseen.join('')}x`
+  expect((await createTask(as, { title })).title).toBe(title)
 })
 
 test('white space around a title does not count towards its limit, in a create and in an update', async () => {
