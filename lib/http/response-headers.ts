@@ -13,10 +13,13 @@ export const headerComponents = {
   ),
   'Cache-Control': header('How long the answer may be kept.', 'private, no-cache'),
   ETag: header('The version of what you got.', '"582019347"'),
-  Location: header('Where the task is.', '/api/tasks/4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23'),
+  Location: header(
+    'Where the task is, relative to the URL of the request.',
+    'tasks/4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
+  ),
   Link: header(
-    'Where the next page is; absent on the last one. A path on this server.',
-    '</api/tasks?limit=20&cursor=kQ9…>; rel="next"',
+    'Where the next page is, relative to the URL of the request; absent on the last page.',
+    '<?limit=20&cursor=kQ9…>; rel="next"',
     false,
   ),
   'Idempotency-Replayed': header('`true`: an earlier request created this task.', 'true'),

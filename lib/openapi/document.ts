@@ -52,7 +52,9 @@ export async function openApiDocument(
       description,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'This server' }],
+    // Both are relative to this document (OpenAPI 3.1, 4.6), which may be served under a prefix.
+    servers: [{ url: '.', description: 'The server of this document' }],
+    externalDocs: { url: 'docs/errors', description: 'Every error, and what to do about it' },
     tags: [...tags, ...otherTags(operations)],
     // A request needs one of them.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),

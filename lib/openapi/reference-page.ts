@@ -3,9 +3,11 @@ import { families } from '#lib/openapi/texts'
 
 const folded = families.map(({ tag }) => tag)
 
-const script = `window.onload = () => {
+const script = `// Beside the folder of this script, under whatever prefix a proxy serves it.
+const documentUrl = new URL('../openapi.json', document.currentScript.src)
+window.onload = () => {
   window.ui = SwaggerUIBundle({
-    url: '/openapi.json',
+    url: documentUrl.href,
     dom_id: '#reference',
     deepLinking: true,
     displayRequestDuration: true,
@@ -21,23 +23,31 @@ const script = `window.onload = () => {
 }
 `
 
-/** The interactive reference: Swagger UI over `/openapi.json`, all of it from this server. */
-export const referencePage = `<!doctype html>
+/**
+ * The interactive reference: Swagger UI over `/openapi.json`, all of it from this server.
+ *
+ * @param url of the request: the links of the page are relative to it, so that it works under a
+ *   prefix too
+ */
+export function referencePage({ pathname }: URL): string {
+  const folder = pathname.endsWith('/') ? '' : 'docs/'
+  return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Todo API</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
+<link rel="stylesheet" href="${folder}swagger-ui.css">
 </head>
 <body>
 <div id="reference"></div>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/reference.js"></script>
+<script src="${folder}swagger-ui-bundle.js"></script>
+<script src="${folder}reference.js"></script>
 </body>
 </html>
 `
+}
 
 /**
  * The policy of the reference page: scripts, styles and pictures from this server, and requests to

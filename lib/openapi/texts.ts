@@ -3,7 +3,7 @@ export const description = `Tasks of many users, each of whom sees their own.
 
 **Sign in.** Send \`Authorization: Bearer <token>\` with the token that Better Auth issued. A token says who you are; the paths with a user in them accept that user only.
 
-**Errors** are problem documents (RFC 9457) with a stable \`code\`; [all of them](/docs/errors) are explained. Repeat a request after a 503, not after a 4xx.
+**Errors** are problem documents (RFC 9457) with a stable \`code\`; a page explains all of them. Repeat a request after a 503, not after a 4xx.
 
 **Do not lose updates.** Every task comes with an \`ETag\`. Send it as \`If-Match\` when you write: if somebody changed the task meanwhile, nothing happens and you get a 412.
 

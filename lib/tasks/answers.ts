@@ -20,14 +20,18 @@ export function taskAnswer(found: Found, ifNoneMatch: Versions = []): Answer {
   return isKnown ? { status: 304, headers } : json(toTask(task), { headers })
 }
 
-/** A new task with 201, or with 200 the one that an earlier request with the same key created. */
-export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
+/**
+ * A new task with 201, or with 200 the one that an earlier request with the same key created.
+ *
+ * @param url of the request, which `Location` is relative to
+ */
+export function createdAnswer(task: CreatedTask, url: URL, isReplay: boolean): Answer {
   return json(toTask(task), {
     status: isReplay ? 200 : 201,
     headers: {
       ...caching,
       etag: taskTag(task.version),
-      location: `/api/tasks/${task.id}`,
+      location: locationOf(task, url),
       ...(isReplay && { 'idempotency-replayed': 'true' }),
     },
   })
@@ -37,6 +41,18 @@ export function createdAnswer(task: CreatedTask, isReplay: boolean): Answer {
 export function deletedAnswer(found: Found): Answer {
   taskIn(found)
   return { status: 204 }
+}
+
+/**
+ * Where a task of this list is, relative to the list (RFC 3986, 5.2): `tasks/{id}`, or `{id}` if
+ * the list was called with a slash at its end. A path from the root would point outside of a
+ * frontend's rewrite; see ADR 0069.
+ */
+function locationOf({ id }: CreatedTask, { pathname }: URL): string {
+  const list = pathname.slice(pathname.lastIndexOf('/') + 1)
+  if (list === '') return id
+  // What stands before a colon in a first segment would be a scheme.
+  return list.includes(':') ? `./${list}/${id}` : `${list}/${id}`
 }
 
 function taskIn(found: Found): TaskRow {

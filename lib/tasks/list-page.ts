@@ -78,8 +78,8 @@ function tagOf({ tasks, hasMore, total }: TaskPage): string {
 }
 
 /**
- * The URL of the next page: the same query with another cursor. It is relative, because the service
- * may be behind a proxy.
+ * The next page: the same query with another cursor. It is relative to the URL of the request,
+ * whatever path a frontend's rewrite or a proxy gave that; see ADR 0069.
  */
 function nextPage({ url, userId, options }: PageRequest, tasks: readonly TaskRow[]) {
   const last = tasks.at(-1)
@@ -88,5 +88,5 @@ function nextPage({ url, userId, options }: PageRequest, tasks: readonly TaskRow
   const { sort, order } = options
   const { id, title, created_at: createdAt } = toTask(last)
   query.set('cursor', sealCursor({ createdAt, id, title }, { userId, sort, order }))
-  return `${url.pathname}?${query}`
+  return `?${query}`
 }

@@ -130,7 +130,7 @@ describe.each(transports)('on %s', (name) => {
           const { items, total } = JSON.parse(page.text)
           titles.push(...items.map(({ title }: { title: string }) => title))
           expect(total).toBe(3)
-          next = /<\/api\/tasks([^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
+          next = /<(\?[^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
         }
         expect(titles).toHaveLength(3)
         expect(titles.every((title) => title.startsWith('Not '))).toBe(true)

@@ -1,4 +1,8 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { request as ask, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { chromium, type Page } from 'playwright-core'
 import { expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
@@ -30,6 +34,29 @@ async function tryOut(page: Page, operation: string, id?: string) {
   return { status: (await status.innerText()).trim(), text: await answer.innerText() }
 }
 
+/** Serves the service under a prefix, as a proxy or a rewrite does, and nothing beside it. */
+async function startPrefixProxy(target: string) {
+  const server = createServer((request, response) => {
+    const [, path] = /^\/a\/prefix(\/.*)$/.exec(request.url ?? '') ?? []
+    if (path === undefined) return response.writeHead(404).end()
+    const { method, headers } = request
+    const forwarded = ask(target + path, { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    return request.pipe(forwarded)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/a/prefix`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await promisify(server.close.bind(server))()
+    },
+  }
+}
+
 // Skipped, and counted as such, where there is no Chromium: CHROMIUM_PATH says where it is.
 test.skipIf(!existsSync(browserPath))(
   'a person can sign in on the reference page, try operations and see the answers',
@@ -57,8 +84,16 @@ test.skipIf(!existsSync(browserPath))(
       expect(await tryOut(page, 'updateTask', id)).toMatchObject({ status: '200' })
       expect(await tryOut(page, 'deleteTask', id)).toMatchObject({ status: '204' })
 
+      await using proxy = await startPrefixProxy(service.url)
+      for (const slash of ['', '/']) {
+        await page.goto(`${proxy.url}/docs${slash}`)
+        await authorize(page, await tokenFor(newUser()))
+        expect(await tryOut(page, 'createTask')).toMatchObject({ status: '201' })
+      }
+
       const foreign = asked.filter(
-        (url) => !url.startsWith(service.url) && !/^(data|blob):/.test(url),
+        (url) =>
+          ![`${service.url}/`, `${proxy.url}/`].some((own) => url.startsWith(own)) && !/^(data|blob):/.test(url),
       )
       expect(asked.length).toBeGreaterThan(6)
       expect(foreign).toEqual([])

@@ -33,7 +33,8 @@ async function run(trial: Trial, as: string): Promise<void> {
   const allowed = isConditional ? [200, 204, 304, 412] : [200, 201, 204]
   expect(allowed, answer.text).toContain(answer.status)
   if (answer.status === 201) {
-    const read = await call('GET', answer.headers.get('location') ?? '', { as })
+    const { pathname } = new URL(answer.headers.get('location') ?? '', `http://service${path}`)
+    const read = await call('GET', pathname, { as })
     expect(read.text, 'what was created is there').toBe(answer.text)
   }
   if (answer.status === 204) {

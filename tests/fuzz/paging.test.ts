@@ -39,7 +39,8 @@ async function readAll({ stable, others, changes, sort, order, limit }: Reading)
   while (path !== undefined) {
     const page = await call('GET', path, { as })
     seen.push(...page.json<Task[]>())
-    path = /<(.*)>/.exec(page.headers.get('link') ?? '')?.[1]
+    const query: string | undefined = /<(.*)>/.exec(page.headers.get('link') ?? '')?.[1]
+    path = query && `/api/tasks${query}`
     for (const made of rounds.next().value ?? []) await apply(as, made, touched)
   }
   const ids = new Set(untouched.map(({ id }) => id))

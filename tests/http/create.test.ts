@@ -23,11 +23,28 @@ describe('POST /api/tasks', () => {
       updated_at: task.created_at,
     })
     expect(Math.abs(Date.parse(task.created_at) - before)).toBeLessThan(60_000)
-    expect(answer.headers.get('location')).toBe(`/api/tasks/${task.id}`)
+    expect(answer.headers.get('location')).toBe(`tasks/${task.id}`)
     expect(answer.headers.get('content-type')).toBe('application/json')
     const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
     expect(read.json()).toEqual(task)
   })
+
+  test.each(['/api/tasks', '/api/USER/tasks', '/api/USER'])(
+    'Location is relative, and leads from %s to the task behind any prefix',
+    async (path) => {
+      for (const user of [newUser(), `ns:${newUser()}`, `with a space ${newUser()}`]) {
+        const list = path.replace('USER', encodeURIComponent(user).replaceAll('%3A', ':'))
+        for (const called of [list, `${list}/`]) {
+          const { headers } = await call('POST', called, { as: user, body: { title: 'x' } })
+          const base = new URL(`https://app.example.com/a/proxy${called}`)
+          const { origin, pathname } = new URL(headers.get('location') ?? '', base)
+          expect(origin + pathname).toMatch('https://app.example.com/a/proxy/api/')
+          const read = await call('GET', pathname.replace('/a/proxy', ''), { as: user })
+          expect([called, read.status]).toEqual([called, 200])
+        }
+      }
+    },
+  )
 
   test('a missing description is null', async () => {
     expect((await createTask(newUser(), { title: 'x' })).description).toBeNull()

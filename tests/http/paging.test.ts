@@ -7,9 +7,10 @@ function nextOf({ headers }: Answer, path: string): string | undefined {
   const link = headers.get('link')
   if (link === null) return undefined
   const target = /^<([^>]*)>; rel="next"$/.exec(link)?.[1]
-  if (target === undefined) throw new Error(`Not a link to a next page: ${link}`)
-  const url = new URL(target, `http://service${path}`)
-  return url.pathname + url.search
+  // Relative to the query alone, so that it holds behind the rewrite of a frontend.
+  if (target?.startsWith('?') !== true) throw new Error(`Not a link to a next page: ${link}`)
+  const url = new URL(target, `http://service/a/proxy${path}`)
+  return url.pathname.replace('/a/proxy', '') + url.search
 }
 
 /** All pages of a list. */

@@ -13,10 +13,10 @@ export const GET = withAuth(listTasks, async ({ page, db, caller }) =>
 )
 
 /** Creates a task of the caller, or returns the one that its `Idempotency-Key` created before. */
-export const POST = withAuth(createTask, async ({ content, key, db, caller }) => {
+export const POST = withAuth(createTask, async ({ content, key, url, db, caller }) => {
   const plan = planCreation(key, caller.userId, content)
   const task = await insertTaskRow(db, caller, plan, content)
-  return createdAnswer(task, isReplay(plan.creation, task.creation))
+  return createdAnswer(task, url, isReplay(plan.creation, task.creation))
 })
 
 export const { PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET', 'POST')
