@@ -5,8 +5,6 @@ import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
 import { getReference } from '#lib/service/operations'
 
 /** Shows the interactive reference. */
-export const GET = withoutAuth(getReference, ({ url }) =>
-  html(referencePage(url), referencePolicy),
-)
+export const GET = withoutAuth(getReference, ({ url }) => html(referencePage(url), referencePolicy))
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

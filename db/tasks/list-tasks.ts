@@ -2,6 +2,7 @@ import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
 import type { CallerDatabase } from '#db/scoped'
+import { searchPattern } from '#db/tasks/search-pattern'
 import { columnsOf, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
 /** Where a page ends: the sort key of its last task, as it was when the page was read. */
@@ -13,11 +14,15 @@ export interface Position {
 
 export interface ListOptions {
   readonly completed?: boolean | undefined
+  /** Lists the tasks with this text in title or description, whatever its case and accents. */
+  readonly search?: string | undefined
   readonly sort: 'created' | 'title'
   readonly order: 'asc' | 'desc'
   readonly limit: number
   /** Lists the tasks after this position. */
   readonly after?: Position | undefined
+  /** How many tasks to leave out before the page. */
+  readonly offset?: number | undefined
   /** Whether to count the tasks of all pages. */
   readonly withTotal: boolean
 }
@@ -35,13 +40,16 @@ const titleOrder = sql`title collate "und-x-icu"`
 /** What the statement of a page depends on; its values come when it is sent. */
 interface Shape extends Pick<ListOptions, 'sort' | 'order' | 'withTotal'> {
   readonly hasFilter: boolean
+  readonly hasSearch: boolean
   readonly isFirst: boolean
 }
 
 interface Values extends Position {
   readonly userId: string
   readonly completed: boolean
+  readonly pattern: string
   readonly rows: number
+  readonly offset: number
 }
 
 /** The row of a page. With a total, only that and the owner are there if there are no tasks. */
@@ -57,18 +65,26 @@ const start: Position = { createdAt: '', id: '', title: '' }
 export async function listTaskRows(
   db: CallerDatabase,
   userId: string,
-  { completed, sort, order, limit, after, withTotal }: ListOptions,
+  { completed, search, sort, order, limit, after, offset = 0, withTotal }: ListOptions,
 ): Promise<TaskPage> {
-  const hasFilter = completed !== undefined
-  const statement = statementOf({ sort, order, withTotal, hasFilter, isFirst: after === undefined })
-  // One task more than the page holds shows whether another page follows.
-  const values = { userId, completed: completed ?? false, rows: limit + 1, ...(after ?? start) }
+  const [hasFilter, hasSearch] = [completed !== undefined, search !== undefined]
+  const isFirst = after === undefined
+  const statement = statementOf({ sort, order, withTotal, hasFilter, hasSearch, isFirst })
+  const values = {
+    userId,
+    completed: completed ?? false,
+    pattern: search === undefined ? '' : searchPattern(search),
+    // One task more than the page holds shows whether another page follows.
+    rows: limit + 1,
+    offset,
+    ...(after ?? start),
+  }
   const { rows } = await db.executeQuery(statement(values))
   const found = withTotal ? rows.filter(({ id }) => id !== null) : rows
   return { tasks: found.slice(0, limit), hasMore: found.length > limit, total: rows[0]?.total }
 }
 
-/** The statement of this shape, which is compiled once: there are 32. */
+/** The statement of this shape, which is compiled once: there are 64. */
 function statementOf(shape: Shape): (values: Values) => CompiledQuery<PageRow> {
   const name = Object.values(shape).join()
   const known = statements.get(name) ?? precompile((db, values: Values) => write(db, shape, values))
@@ -77,12 +93,14 @@ function statementOf(shape: Shape): (values: Values) => CompiledQuery<PageRow> {
 }
 
 function write(db: Kysely<Database>, shape: Shape, values: Values) {
-  const { userId, completed, rows } = values
-  const { sort, order, withTotal, hasFilter, isFirst } = shape
+  const { userId, completed, pattern, rows, offset } = values
+  const { sort, order, withTotal, hasFilter, hasSearch, isFirst } = shape
   let tasks = db.selectFrom('tasks').where('user_id', '=', userId)
   if (hasFilter) tasks = tasks.where('completed', '=', completed)
+  if (hasSearch) tasks = tasks.where(hasText(pattern))
   let found = tasks.select(taskColumns)
-  if (!isFirst) found = found.where(isAfter(values, sort, order))
+  if (isFirst) found = found.offset(sql<number>`${offset}::integer`)
+  else found = found.where(isAfter(values, sort, order))
   if (sort === 'title') found = found.orderBy(titleOrder, order)
   found = found.orderBy('created_at', order).orderBy('id', order).limit(sql<number>`${rows}`)
   if (!withTotal) return found
@@ -95,6 +113,11 @@ function write(db: Kysely<Database>, shape: Shape, values: Values) {
     .select(columnsOf('found'))
     .select(sql<string>`coalesce(found.user_id, ${userId}::text)`.as('user_id'))
     .select('total')
+}
+
+/** In the collation "C" a regular expression has no rules but its own. */
+function hasText(pattern: string) {
+  return sql<boolean>`(title collate "C" ~ ${pattern}::text or description collate "C" ~ ${pattern}::text)`
 }
 
 function isAfter(

@@ -29,7 +29,8 @@ export function parse<Schema extends z.ZodType>(
 }
 
 /**
- * Reads and validates the query. Parameters that the schema does not have are ignored.
+ * Reads and validates the query. Parameters that the schema does not have are ignored, and one
+ * without a value, as forms send it, is as if it was not there.
  *
  * @throws Problem 422 if a known parameter is not valid, or if there are too many parameters
  */
@@ -45,6 +46,7 @@ export function readQuery<Schema extends z.ZodType>(
   if (given.length > parameterLimit) throw tooManyParameters()
   const values = new Map<string, string | string[]>()
   for (const [name, value] of searchParams) {
+    if (value === '') continue
     const earlier = values.get(name)
     // A parameter with two different values becomes a list, which no schema accepts.
     if (earlier === undefined) values.set(name, value)

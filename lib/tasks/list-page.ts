@@ -87,6 +87,9 @@ function nextPage({ url, userId, options }: PageRequest, tasks: readonly TaskRow
   const query = new URLSearchParams(url.search)
   const { sort, order } = options
   const { id, title, created_at: createdAt } = toTask(last)
+  // The cursor says where the next page starts, and these would leave out tasks behind it.
+  query.delete('offset')
+  query.delete('page')
   query.set('cursor', sealCursor({ createdAt, id, title }, { userId, sort, order }))
   return `?${query}`
 }

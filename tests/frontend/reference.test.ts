@@ -93,7 +93,8 @@ test.skipIf(!existsSync(browserPath))(
 
       const foreign = asked.filter(
         (url) =>
-          ![`${service.url}/`, `${proxy.url}/`].some((own) => url.startsWith(own)) && !/^(data|blob):/.test(url),
+          ![`${service.url}/`, `${proxy.url}/`].some((own) => url.startsWith(own)) &&
+          !/^(data|blob):/.test(url),
       )
       expect(asked.length).toBeGreaterThan(6)
       expect(foreign).toEqual([])

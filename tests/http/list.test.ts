@@ -41,6 +41,23 @@ describe('GET /api/tasks', () => {
     ['unknown=1&unknown=2&__proto__=y', 4],
     ['limit=2', 2],
     ['limit=1000', 4],
+    ['status=Pending', 3],
+    ['status=', 4],
+    ['status=&completed=&sort=&order=&limit=&cursor=&search=&page=&offset=', 4],
+    ['completed=all', 4],
+    ['completed=pending', 3],
+    ['completed=TRUE', 1],
+    ['completed=Completed&status=completed', 1],
+    ['completed=all&status=all', 4],
+    ['sort_by=title&sort_order=asc', 4],
+    ['offset=3', 1],
+    ['offset=4', 0],
+    ['offset=100000', 0],
+    ['page=1', 4],
+    ['page=2', 0],
+    ['page=2&limit=3', 1],
+    ['page=2&limit=3&offset=3', 1],
+    ['search=%20%20', 4],
   ])('?%s gives %i tasks', async (query, count) => {
     expect(await titles(`?${query}`)).toHaveLength(count)
   })
@@ -69,7 +86,6 @@ describe('GET /api/tasks', () => {
 
   test.each([
     ['status=done', 'status'],
-    ['status=', 'status'],
     ['status=completed&status=pending', 'status'],
     ['completed=yes', 'completed'],
     ['status=pending&completed=true', 'completed'],
@@ -84,10 +100,40 @@ describe('GET /api/tasks', () => {
     ['limit=1e2', 'limit'],
     ['limit=ten', 'limit'],
     ['limit=%00', 'limit'],
+    ['sort=due_date', 'sort'],
+    ['sort_by=priority', 'sort_by'],
+    ['sort=title&sort_by=created', 'sort_by'],
+    ['sort_order=up', 'sort_order'],
+    ['order=asc&sort_order=desc', 'sort_order'],
+    ['completed=done', 'completed'],
+    ['status=all&completed=pending', 'completed'],
+    ['page=0', 'page'],
+    ['page=-1', 'page'],
+    ['page=two', 'page'],
+    ['page=102', 'page'],
+    ['page=2&limit=3&offset=2', 'page'],
+    ['offset=-1', 'offset'],
+    ['offset=100001', 'offset'],
+    ['search=%00', 'search'],
+    ['search=%CC%81', 'search'],
+    [`search=${'x'.repeat(101)}`, 'search'],
   ])('refuses ?%s and names the parameter', async (query, parameter) => {
     const answer = await call('GET', `/api/tasks?${query}`, { as: user })
     expect(answer.status).toBe(422)
     expect(answer.problem.errors).toEqual([expect.objectContaining({ parameter })])
+  })
+
+  test.each(['sort=title', 'SORT_BY=Title', 'sort_by=TITLE&sort_order=asc', 'sort_by=title'])(
+    '?%s sorts by title',
+    async (query) => {
+      const expected = query.startsWith('SORT') ? await titles('') : await titles('?sort=title')
+      expect(await titles(`?${query}`)).toEqual(expected)
+    },
+  )
+
+  test('sort_order turns the order around', async () => {
+    const ascending = await titles('?sort_by=title&sort_order=asc')
+    expect(await titles('?sort_by=title&sort_order=DESC')).toEqual(ascending.toReversed())
   })
 
   test('HEAD answers like GET, without a body', async () => {

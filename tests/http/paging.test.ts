@@ -58,7 +58,7 @@ for (const sort of ['created', 'title']) {
       const as = newUser()
       await createTasks(as, titles)
       const query = `?sort=${sort}&order=${order}`
-      for (const filter of ['', '&status=pending']) {
+      for (const filter of ['', '&status=pending', '&search=A', '&offset=0&page=1']) {
         const whole = await listTasks(as, query + filter)
         for (const limit of [1, 2, whole.length - 1, whole.length, whole.length + 1]) {
           const found = await pages(as, `/api/tasks${query}${filter}&limit=${limit}`)
@@ -104,6 +104,29 @@ test('the link keeps the query and the family of paths that was called', async (
     expect(next.searchParams.getAll('cursor')).toHaveLength(1)
     const second = await call('GET', next.pathname + next.search, { as })
     expect(second.json<Task[]>().map(({ title }) => title)).toEqual(['b'])
+  }
+})
+
+test('the pages by number and by offset are the list, cut into pieces, and Link leads on', async () => {
+  const as = newUser()
+  await createTasks(as, titles)
+  const whole = await listTasks(as, '?sort=title')
+  const numbers = [1, 2, 3, 4]
+  const byPage = numbers.map((page) => listTasks(as, `?sort=title&limit=4&page=${page}`))
+  expect((await Promise.all(byPage)).flat()).toEqual(whole)
+  const byOffset = numbers.map((page) =>
+    listTasks(as, `?sort_by=title&limit=4&offset=${page * 4 - 4}`),
+  )
+  expect((await Promise.all(byOffset)).flat()).toEqual(whole)
+  for (const start of ['page=2', 'offset=4', 'page=2&offset=4']) {
+    const found = await pages(as, `/api/tasks?sort=title&limit=4&${start}`)
+    expect(found.flat()).toEqual(whole.slice(4))
+  }
+  const first = await call('GET', '/api/tasks?limit=4', { as })
+  const next = nextOf(first, '/api/tasks')
+  for (const beside of ['page=2', 'offset=4']) {
+    const refused = await call('GET', `${next}&${beside}`, { as })
+    expect(refused.problem.errors).toMatchObject([{ code: 'contradiction' }])
   }
 })
 
@@ -162,7 +185,7 @@ test('a cursor that is forged, altered, of another list or of another user is a 
   const foreign = nextOf(await call('GET', '/api/tasks?limit=1', { as: other }), '/api/tasks') ?? ''
 
   const bad = [
-    ...['', 'x', '0', 'null', 'W10', `${cursor}A`, `${cursor}=`, cursor.slice(1), flipped],
+    ...['x', '0', 'null', 'W10', `${cursor}A`, `${cursor}=`, cursor.slice(1), flipped],
     'x'.repeat(4000),
   ].map((text) => `/api/tasks?limit=1&cursor=${text}`)
   for (const path of [

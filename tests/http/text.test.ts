@@ -96,3 +96,88 @@ test('titles are sorted as a person sorts them, whatever the case and the accent
 function hash(text: string): number {
   return Array.from(text).reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973, 7)
 }
+
+const searched: [string, string, string][] = [
+  ...([
+    ['milk', 'Buy MILK', ''],
+    ['MILK', 'x', 'a bottle of milk'],
+    ['äpfel', 'apfel', ''],
+  ] as const),
+  ...([
+    ['apfel', 'Ein Äpfelchen', ''],
+    ['a\u0308pfel', 'ÄPFEL', ''],
+    ['apfel', 'A\u0308PFEL', ''],
+  ] as const),
+  ...([
+    ['strasse', 'Straße', ''],
+    ['STRASSE', 'x', 'die straße'],
+    ['straße', 'STRASSE', ''],
+  ] as const),
+  ...([
+    ['istanbul', 'İstanbul', ''],
+    ['σίσυφος', 'ΣΙΣΥΦΟΣ', ''],
+    ['елка', 'Ёлка', ''],
+  ] as const),
+  ...([
+    ['lodz', 'Łódź', ''],
+    ['Łódź', 'lodz', ''],
+    ['oeuvre', 'Œuvre', ''],
+    ['fine', 'ﬁne', ''],
+  ] as const),
+  ...([
+    ['100%', 'At 100% now', ''],
+    ['a_b', 'A_B', ''],
+    ['c:\\d', 'C:\\D', ''],
+    ['が', '学校がある', ''],
+  ] as const),
+  ...([
+    ['👍', 'done 👍🏽', ''],
+    ['½', '½ litre', ''],
+    ['™', 'Todo™', ''],
+    ['각', '각각', ''],
+  ] as const),
+  ...([
+    ['a.c', 'a.c', ''],
+    ['(x|y)*', '(X|Y)*', ''],
+    ["o'clock", "two O'Clock", ''],
+  ] as const),
+].map(([search, title, description]) => [search, title, description])
+
+test('a search finds title and description, whatever the case and the accents', async () => {
+  for (const [search, title, description] of searched) {
+    const as = newUser()
+    await createTask(as, { title: 'Something else', description: 'abc' })
+    const { id } = await createTask(as, { title, description })
+    const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
+    expect([search, found.map((task) => task.id)]).toEqual([search, [id]])
+  }
+})
+
+test.each([
+  ['%', '100 percent'],
+  ['_', 'a b'],
+  ['\\', '/'],
+  ['a.c', 'abc'],
+  ['a*', 'b'],
+  ['[abc]', 'b'],
+  ['か', 'が'],
+  ['^', 'a'],
+  ['(?i)', 'i'],
+  ['***=x', 'x'],
+  ['buymilk', 'buy milk'],
+])('a search for %s means these characters and does not find %s', async (search, title) => {
+  const as = newUser()
+  await createTask(as, { title })
+  expect(await listTasks(as, `?search=${encodeURIComponent(search)}`)).toEqual([])
+})
+
+test('every naughty string is found by itself', async () => {
+  const as = newUser()
+  for (const text of naughty) await createTask(as, { title: text })
+  for (const text of naughty) {
+    if (/^[\u0300-\u036f\s]*$/.test(text)) continue
+    const search = Array.from(text).slice(0, 100).join('').trim()
+    const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
+    expect([text, found.map(({ title }) => title)]).toEqual([text, expect.arrayContaining([text])])
+  }
+})

@@ -102,25 +102,40 @@ function isWellFormed(body: unknown): boolean {
   )
 }
 
+const sameThings = [
+  ['status', 'completed'],
+  ['sort', 'sort_by'],
+  ['order', 'sort_order'],
+] as const
+
+/** What nobody can search for, which no schema says: NUL, and nothing but accents. */
+function isUnsearchable(search: unknown): boolean {
+  return typeof search === 'string' && /\0|^[\s\p{M}]*$|[\ud800-\udfff]/u.test(search)
+}
+
 /** Query strings that the list takes. A cursor is none of them: it comes from a link. */
 export function validQuery(parameters: readonly ParameterObject[]): fc.Arbitrary<string> {
   const fields = parameters
     .filter(({ name }) => name !== 'cursor')
     .map(({ name, schema }) => [name, valid(schema)] as const)
   return fc.record(Object.fromEntries(fields), { requiredKeys: [] }).map((query) => {
-    const { completed, ...others } = query
-    // The two say the same thing, and may not say different things.
-    const agreed = 'status' in others ? others : query
+    const { page, ...agreed } = query
+    // Two names of the same thing may not say different things.
+    for (const [name, other] of sameThings) if (name in agreed) delete agreed[other]
+    if (isUnsearchable(agreed['search'])) delete agreed['search']
     return String(new URLSearchParams(Object.entries(agreed).map(([k, v]) => [k, String(v)])))
   })
 }
 
 /** Query strings with one value that the list must refuse. */
 export function invalidQuery(parameters: readonly ParameterObject[]): fc.Arbitrary<string> {
-  return fc.constantFrom(...parameters).chain(({ name, schema }) => {
+  // Hardly a text is wrong to search for.
+  const others = parameters.filter(({ name }) => name !== 'search')
+  return fc.constantFrom(...others).chain(({ name, schema }) => {
     const accepts = compile(schema, 'request')
     const wrong = fc
       .oneof(text(20), fc.integer().map(String))
+      .filter((value) => value !== '')
       .filter((value) => name === 'cursor' || !accepts(fromQuery(value, schema)))
     return wrong.map((value) => String(new URLSearchParams([[name, value]])))
   })
