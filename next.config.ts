@@ -1,4 +1,8 @@
 import type { NextConfig } from 'next'
+import { namesOfTasksPath } from '#lib/tasks/tasks-path'
+
+/** `{id}` in a path of ours is `:id` for Next. */
+const toSource = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1')
 
 const isOnVercel = process.env['VERCEL'] === '1'
 
@@ -30,6 +34,12 @@ const config: NextConfig = {
     '**': ['node_modules/swagger-ui-dist/**', 'node_modules/@opentelemetry/**'],
   },
   env: { BUILT_ON_VERCEL: isOnVercel ? '1' : '' },
+  // Before the files, because `/api/[userId]` would take a path such as `/api/todos`; see ADR 0069.
+  rewrites: async () => ({
+    beforeFiles: Array.from(namesOfTasksPath(process.env['TASKS_PATH'] || undefined)).map(
+      ([added, served]) => ({ source: toSource(added), destination: toSource(served) }),
+    ),
+  }),
   // `npm run typecheck` checks the types, of the tests too.
   typescript: { ignoreBuildErrors: true },
   // Otherwise Next redirects a request that has the header `RSC`.

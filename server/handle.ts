@@ -1,13 +1,15 @@
 import { addRoute, createRouter, findRoute } from 'rou3'
 import { routeFiles } from '#app/route-files'
-import { isSet } from '#lib/config/env'
+import { env, isSet } from '#lib/config/env'
 import { answerPreflight, isPreflight } from '#lib/http/cors'
 import { methodNotAllowed, type RouteFile, serviceOptions } from '#lib/http/methods'
 import type { Params } from '#lib/http/request-context'
+import { withTasksPath } from '#lib/tasks/tasks-path'
 import { malformedPath, nothingHere, noValidUrl } from '#server/refusals'
 
 const router = createRouter<RouteFile>()
-for (const [path, load] of Object.entries(routeFiles)) {
+const served = withTasksPath(routeFiles, env().TASKS_PATH)
+for (const [path, load] of Object.entries(served)) {
   // `{id}` in the API document is `:id` for the router.
   addRoute(router, '', path.replaceAll(/\{(\w+)\}/g, ':$1'), await load())
 }

@@ -4,6 +4,7 @@ import { otherMethods } from '#lib/http/methods'
 import { withoutAuth } from '#lib/http/operation'
 import { openApiDocument } from '#lib/openapi/document'
 import { getDocument } from '#lib/service/operations'
+import { withTasksPath } from '#lib/tasks/tasks-path'
 
 let document: Promise<string> | undefined
 
@@ -15,9 +16,10 @@ export const GET = withoutAuth(getDocument, async () => {
 })
 
 async function describeService(): Promise<string> {
-  const { LIST_ENVELOPE: envelope, SESSION_TOKENS, SESSION_COOKIE } = env()
-  const sessionCookie = SESSION_TOKENS ? SESSION_COOKIE : undefined
-  return JSON.stringify(await openApiDocument(routeFiles, { envelope, sessionCookie }))
+  const settings = env()
+  const sessionCookie = settings.SESSION_TOKENS ? settings.SESSION_COOKIE : undefined
+  const files = withTasksPath(routeFiles, settings.TASKS_PATH)
+  return JSON.stringify(await openApiDocument(files, { ...settings, sessionCookie }))
 }
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')

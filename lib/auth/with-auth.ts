@@ -31,9 +31,7 @@ export function withAuth<Taken extends Inputs>(
     const caller = await identify(context)
     context.userId = caller.userId
     const { userId } = context.params
-    if (userId !== undefined && userId !== caller.userId) {
-      throw new Problem('other_user', 'The path names another user than the token.')
-    }
+    if (userId !== undefined && userId !== caller.userId) throw otherUser(userId)
     const inputs = await readInputs(operation.inputs, { ...context, caller })
     const onPermit = (permit: Permit) => {
       context.permit = permit
@@ -42,6 +40,17 @@ export function withAuth<Taken extends Inputs>(
     return await handler(Object.assign(context, inputs, { caller, db }))
   })
   return Object.assign(answer, { operation })
+}
+
+/** What people call a collection, a version or a folder. Better Auth's ids are longer or numbers. */
+const word = /^[a-z][a-z_-]{0,19}\d{0,2}$/i
+
+/** The 403 for a path that names somebody else, or that was not meant to name anybody. */
+function otherUser(name: string | string[]): Problem {
+  const detail = 'The path names another user than the token.'
+  if (typeof name !== 'string' || !word.test(name)) return new Problem('other_user', detail)
+  const remedy = `If ${name} is no user, the path is not as you mean it: /api/${name} is read as /api/{user_id}. Tasks are at /api/tasks, and TASKS_PATH gives them another path`
+  return new Problem('other_user', `${detail} ${remedy}.`)
 }
 
 /** Authenticates the caller, and notes how long that took. */

@@ -53,6 +53,10 @@ export const databaseUrl = z
   .regex(/^(postgres(ql)?|pglite):\/\//, { error: `has no known scheme. ${urlRemedy}` })
   .superRefine(checkConnectionUrl)
 export const tableName = z.string().transform(toTableName)
+export const tasksPath = z.string().refine(isFreePath, {
+  error:
+    'must be a path that is not served already, such as /api/todos or /api/users/{user_id}/tasks.',
+})
 export const origins = z.string().transform(toOrigins)
 export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
@@ -71,6 +75,14 @@ export function withoutEdges(secret: string): string {
 function checkConnectionUrl(value: string, context: z.RefinementCtx<string>): void {
   const fault = value.startsWith('postgres') ? faultInConnectionUrl(value) : undefined
   if (fault !== undefined) context.addIssue(fault)
+}
+
+/** Whether the collection may have this path: its parts are plain, and no other path begins so. */
+function isFreePath(path: string): boolean {
+  const isPlain = /^(\/(?!\.)[\w.~-]+|\/\{user_id\}(?!.*\{))+$/.test(path)
+  const isTaken = /^\/(?:(?:health|docs|openapi\.json|metrics|_next|\{user_id\})(?:\/|$)|api\/?$)/
+  const isServed = /^\/api\/(?:tasks(?:\/|$)|\{user_id\}(?:\/tasks|\/\{.*)?$)/
+  return isPlain && !isTaken.test(path) && !isServed.test(path)
 }
 
 function isTrue(value: string): boolean {

@@ -12,6 +12,7 @@ import {
   sessionTokens,
   share,
   tableName,
+  tasksPath,
   webUrl,
   wholeNumber,
 } from '#lib/config/env-values'
@@ -46,7 +47,10 @@ function readEnvironment() {
       JWT_ISSUER: z.string().optional(),
       JWT_AUDIENCE: z.string().optional(),
       CORS_ORIGINS: origins.prefault('http://localhost:3000'),
+      TASKS_PATH: tasksPath.optional(),
       LIST_ENVELOPE: z.enum(['array', 'tasks', 'items']).default('array'),
+      COMPLETION_FIELD: z.enum(['both', 'completed', 'is_completed']).default('both'),
+      DELETE_ANSWER: z.enum(['empty', 'task']).default('empty'),
       RATE_LIMIT: quota.prefault('600/60'),
       RATE_LIMIT_ADDRESS: quota.prefault('off'),
       TRUSTED_PROXIES: addresses.prefault(''),

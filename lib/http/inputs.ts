@@ -1,7 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod'
+import { env } from '#lib/config/env'
 import { Problem } from '#lib/http/errors'
-import type { BodyDescription, Input, InputSource, Inputs, ValuesOf } from '#lib/http/operation'
+import {
+  type BodyDescription,
+  type BySettings,
+  type Input,
+  type InputSource,
+  type Inputs,
+  settle,
+  type ValuesOf,
+} from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
 /** A request on the Node host, which has the stream of the connection too. */
@@ -33,27 +42,40 @@ export async function readInputs<Taken extends Inputs>(
 /** The input of a JSON body that is required. */
 export function jsonBody<Schema extends z.ZodType>(
   name: string,
-  schema: Schema,
-  examples: BodyDescription['examples'],
+  schema: BySettings<Schema>,
+  examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema>> {
   return {
-    read: ({ request }) => readJson(request, schema),
+    read: ({ request }) => readJson(request, settle(schema, env())),
     problems,
-    body: { name, schema, examples, required: true },
+    body: describe(name, true, schema, examples),
   }
 }
 
 /** The input of a JSON body that may be missing. Its value is undefined then. */
 export function optionalJsonBody<Schema extends z.ZodType>(
   name: string,
-  schema: Schema,
-  examples: BodyDescription['examples'],
+  schema: BySettings<Schema>,
+  examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema> | undefined> {
   return {
-    read: ({ request }) => readOptionalJson(request, schema),
+    read: ({ request }) => readOptionalJson(request, settle(schema, env())),
     problems,
-    body: { name, schema, examples, required: false },
+    body: describe(name, false, schema, examples),
   }
+}
+
+function describe(
+  name: string,
+  required: boolean,
+  schema: BySettings<z.ZodType>,
+  examples: BySettings<BodyDescription['examples']>,
+): BySettings<BodyDescription> {
+  return (settings) => ({
+    ...{ name, required },
+    schema: settle(schema, settings),
+    examples: settle(examples, settings),
+  })
 }
 
 /**

@@ -21,7 +21,7 @@ export interface Input<Value> {
   readonly problems: readonly ProblemCode[]
   readonly query?: z.ZodType
   readonly parameters?: readonly Parameter[]
-  readonly body?: BodyDescription & { readonly required: boolean }
+  readonly body?: BySettings<BodyDescription>
 }
 
 /** A path parameter or a header, which the API document has as a component with this name. */
@@ -37,6 +37,7 @@ export interface Parameter {
 /** The body of a request in the API document, under the name of its schema. */
 export interface BodyDescription {
   readonly name: string
+  readonly required: boolean
   readonly schema: z.ZodType
   readonly examples: Readonly<Record<string, { readonly summary: string; readonly value: unknown }>>
 }
@@ -45,7 +46,7 @@ export interface BodyDescription {
 export interface AnswerDescription {
   readonly description: string
   readonly headers?: readonly HeaderName[]
-  readonly body?: Content | ((envelope: Envelope) => Content)
+  readonly body?: BySettings<Content>
 }
 
 /** The body of an answer in the API document: JSON unless it has another type. */
@@ -57,8 +58,28 @@ export interface Content {
   readonly example?: unknown
 }
 
-/** What lists are wrapped in. */
-export type Envelope = Environment['LIST_ENVELOPE']
+/** The settings that change what requests and answers look like. */
+export type ContractSettings = Pick<
+  Environment,
+  'LIST_ENVELOPE' | 'COMPLETION_FIELD' | 'DELETE_ANSWER'
+>
+
+/** A part of a declaration, which may depend on settings. */
+export type BySettings<Part> = Part | ((settings: ContractSettings) => Part)
+
+/** The part of a declaration as it is with these settings. */
+export function settle<Part extends object>(
+  part: BySettings<Part>,
+  settings: ContractSettings,
+): Part {
+  return isBySettings(part) ? part(settings) : part
+}
+
+function isBySettings<Part extends object>(
+  part: BySettings<Part>,
+): part is (settings: ContractSettings) => Part {
+  return typeof part === 'function'
+}
 
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
@@ -74,7 +95,7 @@ export interface Operation<Taken extends Inputs = Inputs> {
   readonly description?: string
   /** They are read in this order. The first that fails decides the answer. */
   readonly inputs: Taken
-  readonly answers: Readonly<Record<number, AnswerDescription>>
+  readonly answers: BySettings<Readonly<Record<number, AnswerDescription>>>
   readonly parameters?: readonly Parameter[]
   /** The errors that it can have besides those of its inputs. */
   readonly problems?: readonly ProblemCode[]

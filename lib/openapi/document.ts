@@ -1,11 +1,17 @@
 import type { ProblemCode } from '#lib/http/errors'
-import type { Content, Envelope, Operation, OperationHandler } from '#lib/http/operation'
+import {
+  type Content,
+  type ContractSettings,
+  type Operation,
+  type OperationHandler,
+  settle,
+} from '#lib/http/operation'
 import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { anyClientError, problemComponents, problemReferences } from '#lib/openapi/problems'
-import { schemaComponents, toSchema } from '#lib/openapi/schemas'
+import { bodiesOf, schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
-import { description, families, tags } from '#lib/openapi/texts'
+import { description, familiesWith, tags } from '#lib/openapi/texts'
 import { version } from '#lib/service/version'
 
 /** A loader for each route file, by its path in the document, such as `/api/tasks/{id}`. */
@@ -18,9 +24,9 @@ interface Served {
   readonly operation: Operation
 }
 
-export interface DocumentOptions {
-  /** How the service wraps lists. */
-  readonly envelope: Envelope
+export interface DocumentOptions extends ContractSettings {
+  /** What the collection is called besides, as in `TASKS_PATH`. */
+  readonly TASKS_PATH?: string | undefined
   /** The cookie that counts as credentials; undefined where none does. */
   readonly sessionCookie?: string | undefined
 }
@@ -42,7 +48,7 @@ export async function openApiDocument(
   const schemes = securitySchemes(options.sessionCookie)
   const paths: Record<string, Record<string, object>> = {}
   for (const one of served) {
-    paths[one.path] = { ...paths[one.path], [one.method]: describe(one, options.envelope) }
+    paths[one.path] = { ...paths[one.path], [one.method]: describe(one, options) }
   }
   return {
     openapi: '3.1.1',
@@ -61,7 +67,7 @@ export async function openApiDocument(
     paths,
     components: {
       securitySchemes: schemes,
-      schemas: schemaComponents(operations, options.envelope),
+      schemas: schemaComponents(operations, options),
       parameters: parameterComponents(operations),
       headers: headerComponents,
       responses: problemComponents(served.map(problemsOf)),
@@ -78,21 +84,22 @@ async function operationsOf([path, load]: [string, () => Promise<object>]): Prom
   })
 }
 
-function describe(served: Served, envelope: Envelope) {
+function describe(served: Served, settings: DocumentOptions) {
   const { operation, path } = served
   const { id, tag, summary, isPublic = false } = operation
-  const family = families.find(({ start }) => path.startsWith(start))
+  const family = familiesWith(settings.TASKS_PATH).find(({ start }) => path.startsWith(start))
   const names = parameterNames(operation, path)
-  const bodies = Object.values(operation.inputs).flatMap(({ body = [] }) => body)
-  const answers = Object.entries(operation.answers).map(([status, { body, ...answer }]) => {
-    const content = typeof body === 'function' ? body(envelope) : body
+  const bodies = bodiesOf(operation, settings)
+  const described = Object.entries(settle(operation.answers, settings))
+  const answers = described.map(([status, { body, ...answer }]) => {
+    const content = body === undefined ? undefined : settle(body, settings)
     const headers = headerReferences([
       ...(['X-Request-Id', 'Cache-Control'] as const),
       ...(isPublic ? [] : (['RateLimit', 'RateLimit-Policy'] as const)),
       ...(['Server-Timing', ...(answer.headers ?? [])] as const),
     ])
-    const described = { description: answer.description, headers }
-    return [status, content === undefined ? described : { ...described, ...contentOf(content) }]
+    const base = { description: answer.description, headers }
+    return [status, content === undefined ? base : { ...base, ...contentOf(content) }]
   })
   return {
     operationId: id + (family?.suffix ?? ''),

@@ -1,6 +1,11 @@
 import * as z from 'zod'
 import { problemTypes } from '#lib/http/errors'
-import type { Envelope, Operation } from '#lib/http/operation'
+import {
+  type BodyDescription,
+  type ContractSettings,
+  type Operation,
+  settle,
+} from '#lib/http/operation'
 
 const issuePlaces = {
   pointer: 'Where in the body it is: a JSON Pointer (RFC 6901).',
@@ -51,23 +56,29 @@ const validationIssue = {
 /** `components.schemas`: bodies as the operations declare them, and errors. */
 export function schemaComponents(
   operations: readonly Operation[],
-  envelope: Envelope,
+  settings: ContractSettings,
 ): Record<string, object> {
   const answers = operations.flatMap((operation) =>
-    Object.values(operation.answers).flatMap(({ body }) => {
-      const { name, schema } = (typeof body === 'function' ? body(envelope) : body) ?? {}
-      return name === undefined || schema === undefined ? [] : [{ name, schema }]
+    Object.values(settle(operation.answers, settings)).flatMap(({ body }) => {
+      if (body === undefined) return []
+      const { name, schema } = settle(body, settings)
+      return name === undefined ? [] : [{ name, schema }]
     }),
   )
-  const bodies = operations.flatMap(({ inputs }) =>
-    Object.values(inputs).flatMap(({ body = [] }) => body),
-  )
+  const bodies = operations.flatMap((operation) => bodiesOf(operation, settings))
   return {
     ...convert(answers, 'output'),
     ...convert(bodies, 'input'),
     Problem: problem,
     ValidationIssue: validationIssue,
   }
+}
+
+/** The bodies that an operation takes. */
+export function bodiesOf({ inputs }: Operation, settings: ContractSettings): BodyDescription[] {
+  return Object.values(inputs).flatMap(({ body }) =>
+    body === undefined ? [] : [settle(body, settings)],
+  )
 }
 
 /** A schema without a name, for use in place. */

@@ -22,6 +22,13 @@ export const families = [
   { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
 ]
 
+/** The families, and before them the paths that `TASKS_PATH` adds. */
+export function familiesWith(tasksPath: string | undefined) {
+  if (tasksPath === undefined) return families
+  const start = tasksPath.replace('{user_id}', '{userId}')
+  return [{ start, suffix: 'ByName', tag: 'Tasks by the name in TASKS_PATH' }, ...families]
+}
+
 export const tags = [
   { name: 'Tasks', description: 'The user is the one in the token.' },
   {

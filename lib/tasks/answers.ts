@@ -1,6 +1,7 @@
 import type { Versions } from '#db/tasks/statements'
 import type { TaskRow } from '#db/tasks/task-row'
 import type { CreatedTask, Found } from '#db/tasks/tasks'
+import { env } from '#lib/config/env'
 import { type Answer, json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
 import { preconditionFailed, taskTag, toTask } from '#lib/tasks/task'
@@ -37,10 +38,15 @@ export function createdAnswer(task: CreatedTask, url: URL, isReplay: boolean): A
   })
 }
 
-/** @throws Problem 404 if there was nothing to delete, 412 if a condition is not met */
+/**
+ * 204, or with `DELETE_ANSWER=task` the task that is gone. It has no `ETag`: nothing has that
+ * version any more.
+ *
+ * @throws Problem 404 if there was nothing to delete, 412 if a condition is not met
+ */
 export function deletedAnswer(found: Found): Answer {
-  taskIn(found)
-  return { status: 204 }
+  const task = taskIn(found)
+  return env().DELETE_ANSWER === 'task' ? json(toTask(task)) : { status: 204 }
 }
 
 /**

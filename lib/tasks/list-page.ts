@@ -73,7 +73,8 @@ function bodyOf({ tasks, total }: TaskPage) {
 /** A hash of everything in the answer. The version of a task stands for its contents. */
 function tagOf({ tasks, hasMore, total }: TaskPage): string {
   const versions = tasks.map(({ id, version }) => `${id}.${version}`)
-  const content = [env().LIST_ENVELOPE, hasMore, total, ...versions].join()
+  const { LIST_ENVELOPE, COMPLETION_FIELD } = env()
+  const content = [LIST_ENVELOPE, COMPLETION_FIELD, hasMore, total, ...versions].join()
   return shortHash(content)
 }
 

@@ -1,10 +1,16 @@
 import * as z from 'zod'
 import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
-import type { AnswerDescription, Content, Envelope, Input, Operation } from '#lib/http/operation'
+import type {
+  AnswerDescription,
+  Content,
+  ContractSettings,
+  Input,
+  Operation,
+} from '#lib/http/operation'
 import { taskNotFound } from '#lib/tasks/answers'
 import { idempotencyKey } from '#lib/tasks/idempotency'
 import { pageRequest } from '#lib/tasks/list-page'
-import { NewTask, Task, TaskCompletion, TaskPatch } from '#lib/tasks/schemas'
+import { type CompletionField, completionNames, type Task, taskSchemas } from '#lib/tasks/schemas'
 import { taskConditions } from '#lib/tasks/task'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -28,36 +34,50 @@ const taskId: Input<string> = {
   ],
 }
 
-const exampleTask: Task = {
-  id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
-  user_id: 'mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP',
-  title: 'Buy milk',
-  description: null,
-  completed: false,
-  is_completed: false,
-  created_at: '2026-01-31T08:15:00.000Z',
-  updated_at: '2026-01-31T08:15:00.000Z',
+function exampleTask({ COMPLETION_FIELD }: ContractSettings): Task {
+  return {
+    id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
+    user_id: 'mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP',
+    title: 'Buy milk',
+    description: null,
+    ...completion(COMPLETION_FIELD, false),
+    created_at: '2026-01-31T08:15:00.000Z',
+    updated_at: '2026-01-31T08:15:00.000Z',
+  }
 }
 
-const body: Content = { name: 'Task', schema: Task, example: exampleTask }
+function completion(field: CompletionField, value: boolean) {
+  return Object.fromEntries(completionNames(field).map((name) => [name, value]))
+}
+
+/** As a client writes it: under one name. */
+function writtenCompletion({ COMPLETION_FIELD }: ContractSettings, value: boolean) {
+  return completion(COMPLETION_FIELD === 'both' ? 'completed' : COMPLETION_FIELD, value)
+}
+
+function body(settings: ContractSettings): Content {
+  const { task: schema } = taskSchemas(settings.COMPLETION_FIELD)
+  return { name: 'Task', schema, example: exampleTask(settings) }
+}
+
 const task: AnswerDescription = { description: 'The task.', headers: ['ETag'], body }
 
 const count = { minimum: 0, maximum: undefined }
 
 /** A page of tasks, wrapped as `LIST_ENVELOPE` says. */
-function taskList(envelope: Envelope): Content {
-  const tasks = z.array(Task)
+function taskList(settings: ContractSettings): Content {
+  const { LIST_ENVELOPE: envelope, COMPLETION_FIELD } = settings
+  const tasks = z.array(taskSchemas(COMPLETION_FIELD).task)
   const meta = { description: 'A page of tasks.' }
-  if (envelope === 'array') {
-    return { name: 'TaskList', schema: tasks.meta(meta), example: [exampleTask] }
-  }
+  const example = [exampleTask(settings)]
+  if (envelope === 'array') return { name: 'TaskList', schema: tasks.meta(meta), example }
   const schema = z.object({
     [envelope]: tasks,
     count: z.int().meta({ ...count, description: 'How many tasks this page has.' }),
     total: z.int().meta({ ...count, description: 'How many tasks all pages have.' }),
   })
-  const example = { [envelope]: [exampleTask], count: 1, total: 1 }
-  return { name: 'TaskList', schema: schema.meta(meta), example }
+  const wrapped = { [envelope]: example, count: 1, total: 1 }
+  return { name: 'TaskList', schema: schema.meta(meta), example: wrapped }
 }
 
 export const listTasks = {
@@ -78,15 +98,19 @@ export const createTask = {
   tag: 'Tasks',
   summary: 'Create a task',
   description:
-    'With an `Idempotency-Key` you can send the request again when its answer was lost: however often it arrives, one task is created, and the repetitions get it with status 200 and `Idempotency-Replayed: true`.',
+    'With an `Idempotency-Key` you can send the request again when its answer was lost: however often it arrives, one task is created, and the repetitions get it with status 200 and `Idempotency-Replayed: true`. That lasts as long as the task: once it is deleted, the key makes a new one.',
   inputs: {
-    content: jsonBody('NewTask', NewTask, {
-      short: { summary: 'A title', value: { title: 'Buy milk' } },
-      full: {
-        summary: 'All fields',
-        value: { title: 'Buy milk', description: 'Two bottles', completed: false },
+    content: jsonBody(
+      'NewTask',
+      (settings) => taskSchemas(settings.COMPLETION_FIELD).newTask,
+      (settings) => {
+        const all = { title: 'Buy milk', description: 'Two bottles' }
+        return {
+          short: { summary: 'A title', value: { title: 'Buy milk' } },
+          full: { summary: 'All fields', value: { ...all, ...writtenCompletion(settings, false) } },
+        }
       },
-    }),
+    ),
     key: idempotencyKey,
   },
   answers: {
@@ -121,11 +145,15 @@ export const updateTask = {
   inputs: {
     id: taskId,
     conditions: taskConditions,
-    changes: jsonBody('TaskPatch', TaskPatch, {
-      rename: { summary: 'Change the title', value: { title: 'Buy oat milk' } },
-      clear: { summary: 'Clear the description', value: { description: null } },
-      complete: { summary: 'Complete it', value: { completed: true } },
-    }),
+    changes: jsonBody(
+      'TaskPatch',
+      (settings) => taskSchemas(settings.COMPLETION_FIELD).taskPatch,
+      (settings) => ({
+        rename: { summary: 'Change the title', value: { title: 'Buy oat milk' } },
+        clear: { summary: 'Clear the description', value: { description: null } },
+        complete: { summary: 'Complete it', value: writtenCompletion(settings, true) },
+      }),
+    ),
   },
   answers: { 200: task },
 } as const satisfies Operation
@@ -140,9 +168,13 @@ export const deleteTask = {
   id: 'deleteTask',
   tag: 'Tasks',
   summary: 'Delete a task',
-  description: 'For good. Deleting it again is a 404.',
+  description:
+    'For good. Deleting it again is a 404. A create that repeats its `Idempotency-Key` makes it anew.',
   inputs: { id: taskId, conditions: taskConditions },
-  answers: { 204: { description: 'It is gone.' } },
+  answers: ({ DELETE_ANSWER }: ContractSettings) =>
+    DELETE_ANSWER === 'task'
+      ? { 200: { description: 'The task that is gone.', body } }
+      : { 204: { description: 'It is gone.' } },
 } as const satisfies Operation
 
 export const completeTask = {
@@ -154,9 +186,13 @@ export const completeTask = {
   inputs: {
     id: taskId,
     conditions: taskConditions,
-    completion: optionalJsonBody('TaskCompletion', TaskCompletion, {
-      set: { summary: 'Set it, whatever it is now', value: { completed: true } },
-    }),
+    completion: optionalJsonBody(
+      'TaskCompletion',
+      (settings) => taskSchemas(settings.COMPLETION_FIELD).taskCompletion,
+      (settings) => ({
+        set: { summary: 'Set it, whatever it is now', value: writtenCompletion(settings, true) },
+      }),
+    ),
   },
   answers: { 200: task },
 } as const satisfies Operation

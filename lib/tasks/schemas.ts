@@ -1,5 +1,8 @@
 import * as z from 'zod'
 import { isStorable } from '#db/storable-text'
+import type { TaskContent } from '#db/tasks/task-row'
+import type { TaskChanges } from '#db/tasks/tasks'
+import type { ContractSettings } from '#lib/http/operation'
 
 const titleLimit = 200
 const descriptionLimit = 1000
@@ -62,29 +65,100 @@ const description = storableText(descriptionLimit)
     examples: ['Two bottles'],
   })
 
-/** The two names of one boolean. A frontend writes one or the other. */
-const completion = {
-  completed: z.boolean().optional().meta({ description: 'Whether the task is done.' }),
-  is_completed: z
-    .boolean()
-    .optional()
-    .meta({ description: 'Another name for `completed`. If you send both, they must be equal.' }),
+/** Which of the two names of completion the service speaks: `COMPLETION_FIELD`. */
+export type CompletionField = ContractSettings['COMPLETION_FIELD']
+type Names = 'completed' | 'is_completed'
+
+/** The names that requests and answers have. */
+export function completionNames(field: CompletionField): readonly Names[] {
+  return field === 'both' ? ['completed', 'is_completed'] : [field]
 }
 
+/** Of these fields, those that the service speaks. The others are then unknown, so ignored. */
+function spoken<Fields extends Record<Names, z.ZodType>>(fields: Fields, field: CompletionField) {
+  const own = completionNames(field).map((name) => [name, fields[name]])
+  // A field that is missing may be read as undefined, as each of these allows.
+  return Object.fromEntries(own) as Fields
+}
+
+/** The two names of one boolean. A frontend writes one or the other. */
+const written = z.boolean().optional()
+const completion = (field: CompletionField) =>
+  spoken(
+    {
+      completed: written.meta({ description: 'Whether the task is done.' }),
+      is_completed: written.meta({
+        description:
+          field === 'both'
+            ? 'Another name for `completed`. If you send both, they must be equal.'
+            : 'Whether the task is done.',
+      }),
+    },
+    field,
+  )
+
 /** A task in an answer. `lib/tasks/task.ts` makes it from a row. */
-export const Task = z
-  .object({
-    id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
-    user_id: z.string().meta({ description: 'Its owner, who made it: the `sub` of the token.' }),
-    title: z.string().meta({ minLength: 1, maxLength: titleLimit }),
-    description: z.string().nullable().meta({ maxLength: descriptionLimit }),
-    completed: z.boolean(),
-    is_completed: z.boolean().meta({ description: 'Always equal to `completed`.' }),
-    created_at: z.string().meta({ ...timestamp, description: 'When it was created, in UTC.' }),
-    updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
-  })
-  .meta({ description: 'A task.' })
-export type Task = z.output<typeof Task>
+export interface Task {
+  id: string
+  user_id: string
+  title: string
+  description: string | null
+  completed?: boolean
+  is_completed?: boolean
+  created_at: string
+  updated_at: string
+}
+
+/** The schemas of tasks in requests and answers. */
+interface TaskSchemas {
+  readonly task: z.ZodType<Task>
+  /** The body of a create. Unknown fields are ignored, `user_id` and `id` among them. */
+  readonly newTask: z.ZodType<TaskContent>
+  /** The body of an update. It has no defaults, which would reset fields that are not sent. */
+  readonly taskPatch: z.ZodType<TaskChanges>
+  /** The body of a completion, which may be missing. */
+  readonly taskCompletion: z.ZodType<Pick<TaskChanges, 'completed'>>
+}
+
+const schemasByField = new Map<CompletionField, TaskSchemas>()
+
+/** The schemas with the names of completion that this setting leaves. */
+export function taskSchemas(field: CompletionField): TaskSchemas {
+  const schemas = schemasByField.get(field) ?? makeSchemas(field)
+  schemasByField.set(field, schemas)
+  return schemas
+}
+
+function makeSchemas(field: CompletionField): TaskSchemas {
+  const fields = completion(field)
+  return {
+    task: taskSchema(field),
+    newTask: z
+      .object({ title, description: description.default(null), ...fields })
+      .transform(mergeCompletion)
+      .transform((task) => ({ ...task, completed: task.completed ?? false })),
+    taskPatch: z
+      .object({ title: title.optional(), description: description.optional(), ...fields })
+      .transform(mergeCompletion),
+    taskCompletion: z.object(fields).transform(mergeCompletion),
+  }
+}
+
+function taskSchema(field: CompletionField): z.ZodType<Task> {
+  const equal = field === 'both' ? { description: 'Always equal to `completed`.' } : {}
+  const shown = { completed: z.boolean(), is_completed: z.boolean().meta(equal) }
+  return z
+    .object({
+      id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
+      user_id: z.string().meta({ description: 'Its owner, who made it: the `sub` of the token.' }),
+      title: z.string().meta({ minLength: 1, maxLength: titleLimit }),
+      description: z.string().nullable().meta({ maxLength: descriptionLimit }),
+      ...spoken(shown, field),
+      created_at: z.string().meta({ ...timestamp, description: 'When it was created, in UTC.' }),
+      updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
+    })
+    .meta({ description: 'A task.' })
+}
 
 interface Completion {
   completed?: boolean | undefined
@@ -99,23 +173,9 @@ function mergeCompletion<Fields extends Completion>(
     context.addIssue({
       code: 'custom',
       path: ['is_completed'],
-      message: 'must not contradict completed',
+      message: `must not contradict completed: is_completed is ${is_completed} and completed is ${completed}. Send one of them. For clients that send back what they read, the service has the setting COMPLETION_FIELD`,
       params: { code: 'contradiction' },
     })
   }
   return { ...others, completed: completed ?? is_completed }
 }
-
-/** The body of a create. Unknown fields are ignored, `user_id` and `id` among them. */
-export const NewTask = z
-  .object({ title, description: description.default(null), ...completion })
-  .transform(mergeCompletion)
-  .transform((task) => ({ ...task, completed: task.completed ?? false }))
-
-/** The body of an update. It has no defaults, which would reset fields that are not sent. */
-export const TaskPatch = z
-  .object({ title: title.optional(), description: description.optional(), ...completion })
-  .transform(mergeCompletion)
-
-/** The body of a completion, which may be missing. */
-export const TaskCompletion = z.object(completion).transform(mergeCompletion)

@@ -1,5 +1,6 @@
 import type { VersionCondition, Versions } from '#db/tasks/statements'
 import type { TaskRow } from '#db/tasks/task-row'
+import { env } from '#lib/config/env'
 import { conditionHeaders, type EntityTags, readConditions } from '#lib/http/entity-tags'
 import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
@@ -23,13 +24,14 @@ const twoDigits = digits.slice(0, 100).map((three) => three.slice(1))
 /** Makes a task from a row. No other code decides what the API shows of one. */
 export function toTask(row: TaskRow): Task {
   const { id, user_id, title, description, completed, created_ms, updated_ms } = row
+  const { COMPLETION_FIELD: field } = env()
   return {
     id,
     user_id,
     title,
     description,
-    completed,
-    is_completed: completed,
+    ...(field !== 'is_completed' && { completed }),
+    ...(field !== 'completed' && { is_completed: completed }),
     created_at: toTimestamp(Number(created_ms)),
     updated_at: toTimestamp(Number(updated_ms)),
   }

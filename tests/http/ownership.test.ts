@@ -57,6 +57,20 @@ describe('a path that names another user', () => {
     expect(await listTasks(alice)).toEqual([task])
   })
 
+  test.each(['todos', 'v1', 'users', 'my-tasks'])(
+    'or no user at all, such as %s, says that the path may be wrong',
+    async (name) => {
+      for (const path of [`/api/${name}`, `/api/${name}/tasks`, `/api/${name}/${task.id}`]) {
+        const { problem } = await call('GET', path, { as: bob })
+        expect(problem).toMatchObject({ status: 403, code: 'other_user' })
+        expect(problem.detail).toContain(`If ${name} is no user`)
+        expect(problem.detail).toContain('TASKS_PATH')
+      }
+      const { problem } = await call('GET', '/api/mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP', { as: bob })
+      expect(problem.detail).toBe('The path names another user than the token.')
+    },
+  )
+
   test('is 403 also where the task is mine', async () => {
     const [mine] = await listTasks(bob)
     const answer = await call('GET', `/api/${alice}/tasks/${mine?.id}`, { as: bob })

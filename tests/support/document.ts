@@ -34,9 +34,16 @@ interface OpenApiDocument {
   readonly components: { readonly schemas: Record<string, object> }
 }
 
+/** The settings of a service that sets none. */
+export const plainSettings = {
+  LIST_ENVELOPE: 'array',
+  COMPLETION_FIELD: 'both',
+  DELETE_ANSWER: 'empty',
+} as const
+
 /** The API document of a service with default settings. */
 export const document: OpenApiDocument = JSON.parse(
-  JSON.stringify(await openApiDocument(routeFiles, { envelope: 'array' })),
+  JSON.stringify(await openApiDocument(routeFiles, plainSettings)),
 )
 
 const ajv = new Ajv2020({ strict: false, allErrors: true })

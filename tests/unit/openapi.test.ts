@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { routeFiles } from '#app/route-files'
 import type { OperationHandler } from '#lib/http/operation'
-import { openApiDocument } from '#lib/openapi/document'
-import { document } from '#tests/support/document'
+import { type DocumentOptions, openApiDocument } from '#lib/openapi/document'
+import { withTasksPath } from '#lib/tasks/tasks-path'
+import { document, type OperationObject, plainSettings } from '#tests/support/document'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
@@ -51,18 +52,26 @@ test('each operation has an id of its own', () => {
   expect(new Set(ids).size).toBe(ids.length)
 })
 
-test('the document passes the recommended rules of Redocly, however lists and cookies are set', async () => {
+const variants: Partial<DocumentOptions>[] = [
+  {},
+  { LIST_ENVELOPE: 'tasks', COMPLETION_FIELD: 'completed', TASKS_PATH: '/api/todos' },
+  {
+    ...{ LIST_ENVELOPE: 'items', COMPLETION_FIELD: 'is_completed', DELETE_ANSWER: 'task' },
+    ...{ sessionCookie: 'a.session_token', TASKS_PATH: '/api/users/{user_id}/tasks' },
+  },
+]
+
+test('the document passes the recommended rules of Redocly, whatever the settings', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
   try {
     const files = await Promise.all(
-      ([['array'], ['tasks'], ['items', 'a.session_token']] as const).map(
-        async ([envelope, sessionCookie]) => {
-          const file = join(folder, `${envelope}.json`)
-          const settings = { envelope, sessionCookie }
-          writeFileSync(file, JSON.stringify(await openApiDocument(routeFiles, settings)))
-          return file
-        },
-      ),
+      variants.map(async (settings, index) => {
+        const file = join(folder, `${index}.json`)
+        const served = withTasksPath(routeFiles, settings.TASKS_PATH)
+        const described = await openApiDocument(served, { ...plainSettings, ...settings })
+        writeFileSync(file, JSON.stringify(described))
+        return file
+      }),
     )
     const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', ...files]
     const output = execFileSync('node_modules/.bin/redocly', command, {
@@ -75,5 +84,37 @@ test('the document passes the recommended rules of Redocly, however lists and co
     for (const counts of totals) expect(counts).toMatchObject({ errors: 0, warnings: 0 })
   } finally {
     rmSync(folder, { recursive: true })
+  }
+})
+
+test.each(['completed', 'is_completed'] as const)(
+  'with COMPLETION_FIELD=%s the document has the other name nowhere but as a filter',
+  async (field) => {
+    const other = field === 'completed' ? 'is_completed' : 'completed'
+    const settings = { ...plainSettings, COMPLETION_FIELD: field }
+    const text = JSON.stringify(await openApiDocument(routeFiles, settings))
+    expect(text).toContain(`"${field}":{"type":"boolean"`)
+    expect(text).not.toMatch(new RegExp(`"${other}":(?:\\{"(?:type|description)|true|false)`))
+    const { components } = JSON.parse(text)
+    expect(components.schemas.Task.required).toContain(field)
+    expect(components.schemas.Task.required).not.toContain(other)
+  },
+)
+
+test.each([
+  ['/api/todos', '/api/tasks'],
+  ['/api/users/{user_id}/tasks', '/api/{userId}/tasks'],
+])('TASKS_PATH=%s has each operation of %s in the document', async (tasksPath, served) => {
+  const files = withTasksPath(routeFiles, tasksPath)
+  const settings = { ...plainSettings, TASKS_PATH: tasksPath }
+  const { paths } = JSON.parse(JSON.stringify(await openApiDocument(files, settings)))
+  const added = tasksPath.replace('{user_id}', '{userId}')
+  for (const part of ['', '/{id}', '/{id}/complete', '/{id}/toggle']) {
+    expect(Object.keys(paths[added + part])).toEqual(Object.keys(paths[served + part]))
+    for (const [method, operation] of Object.entries<OperationObject>(paths[added + part])) {
+      const { operationId, responses } = paths[served + part][method]
+      expect(Object.keys(operation.responses)).toEqual(Object.keys(responses))
+      expect(operation.operationId).not.toBe(operationId)
+    }
   }
 })
