@@ -1,8 +1,8 @@
 import type { NextConfig } from 'next'
-import { namesOfTasksPath } from '#lib/tasks/tasks-path'
 
-/** `{id}` in a path of ours is `:id` for Next. */
-const toSource = (path: string) => path.replaceAll(/\{(\w+)\}/g, ':$1')
+/** `TASKS_PATH` as a pattern of Next, and what it stands for, as in `lib/tasks/tasks-path.ts`. */
+const tasksPath = (process.env['TASKS_PATH'] ?? '').replace('{user_id}', ':userId')
+const servedPath = tasksPath.includes(':userId') ? '/api/:userId/tasks' : '/api/tasks'
 
 const isOnVercel = process.env['VERCEL'] === '1'
 
@@ -36,9 +36,10 @@ const config: NextConfig = {
   env: { BUILT_ON_VERCEL: isOnVercel ? '1' : '' },
   // Before the files, because `/api/[userId]` would take a path such as `/api/todos`; see ADR 0069.
   rewrites: async () => ({
-    beforeFiles: Array.from(namesOfTasksPath(process.env['TASKS_PATH'] || undefined)).map(
-      ([added, served]) => ({ source: toSource(added), destination: toSource(served) }),
-    ),
+    beforeFiles: (tasksPath === '' ? [] : ['', '/:path*']).map((part) => ({
+      source: tasksPath + part,
+      destination: servedPath + part,
+    })),
   }),
   // `npm run typecheck` checks the types, of the tests too.
   typescript: { ignoreBuildErrors: true },

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod'
 import { env } from '#lib/config/env'
 import { Problem } from '#lib/http/errors'
-import {
-  type BodyDescription,
-  type BySettings,
-  type Input,
-  type InputSource,
-  type Inputs,
-  settle,
-  type ValuesOf,
+import type {
+  BodyDescription,
+  BySettings,
+  ContractSettings,
+  Input,
+  InputSource,
+  Inputs,
+  ValuesOf,
 } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
@@ -25,6 +25,20 @@ const problems = [
   ...(['malformed_json', 'body_too_large', 'unsupported_media_type'] as const),
   'validation_failed',
 ] as const
+
+/** The part of a declaration as it is with these settings. */
+export function settle<Part extends object>(
+  part: BySettings<Part>,
+  settings: ContractSettings,
+): Part {
+  return isBySettings(part) ? part(settings) : part
+}
+
+function isBySettings<Part extends object>(
+  part: BySettings<Part>,
+): part is (settings: ContractSettings) => Part {
+  return typeof part === 'function'
+}
 
 /** Reads the inputs of an operation, in the order of its declaration. */
 export async function readInputs<Taken extends Inputs>(

@@ -67,20 +67,6 @@ export type ContractSettings = Pick<
 /** A part of a declaration, which may depend on settings. */
 export type BySettings<Part> = Part | ((settings: ContractSettings) => Part)
 
-/** The part of a declaration as it is with these settings. */
-export function settle<Part extends object>(
-  part: BySettings<Part>,
-  settings: ContractSettings,
-): Part {
-  return isBySettings(part) ? part(settings) : part
-}
-
-function isBySettings<Part extends object>(
-  part: BySettings<Part>,
-): part is (settings: ContractSettings) => Part {
-  return typeof part === 'function'
-}
-
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
 /**

@@ -1,14 +1,9 @@
 import type { ProblemCode } from '#lib/http/errors'
-import {
-  type Content,
-  type ContractSettings,
-  type Operation,
-  type OperationHandler,
-  settle,
-} from '#lib/http/operation'
+import { settle } from '#lib/http/inputs'
+import type { Content, ContractSettings, Operation, OperationHandler } from '#lib/http/operation'
 import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
-import { anyClientError, problemComponents, problemReferences } from '#lib/openapi/problems'
+import { problemComponents, problemReferences } from '#lib/openapi/problems'
 import { bodiesOf, schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
 import { description, familiesWith, tags } from '#lib/openapi/texts'
@@ -116,7 +111,6 @@ function describe(served: Served, settings: DocumentOptions) {
     responses: {
       ...Object.fromEntries(answers),
       ...problemReferences(problemsOf(served)),
-      ...(isPublic && { '4XX': anyClientError }),
     },
   }
 }
@@ -141,7 +135,7 @@ function named(name: string): object {
 function problemsOf({ operation, path }: Served): ProblemCode[] {
   const { inputs, problems = [], isPublic = false } = operation
   const ofInputs = Object.values(inputs).flatMap((input) => input.problems)
-  if (isPublic) return [...problems, ...ofInputs]
+  if (isPublic) return [...problems, ...ofInputs, 'malformed_request']
   const ofPath: ProblemCode[] = path.includes('{') ? ['malformed_path'] : []
   if (path.includes('{userId}')) ofPath.push('other_user')
   return [...problems, ...ofInputs, ...ofCallers, ...ofPath]

@@ -21,18 +21,6 @@ export function problemComponents(lists: readonly (readonly ProblemCode[])[]) {
   )
 }
 
-/** The `4XX` response of the public operations, for any other wrong request to their paths. */
-export const anyClientError = {
-  description: 'Any other method is a 405. The answer is a problem document, as for every error.',
-  headers: headerReferences(['X-Request-Id', 'Cache-Control', 'Server-Timing']),
-  content: {
-    'application/problem+json': {
-      schema: { $ref: '#/components/schemas/Problem' },
-      example: exampleProblem('method_not_allowed'),
-    },
-  },
-}
-
 function groups(codes: readonly ProblemCode[]): [string, ProblemCode[]][] {
   const sorted = [...new Set(codes)].sort()
   return Array.from(Map.groupBy(sorted, (code) => String(problemTypes[code].status)))

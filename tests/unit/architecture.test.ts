@@ -43,7 +43,7 @@ const rooms: Record<string, { readonly isFor: string; readonly mayImport: readon
   tools: { isFor: 'programs beside the service', mayImport: ['lib', 'lib/*', 'db'] },
   'middleware.ts': { isFor: 'preflights on Next', mayImport: ['lib/http'] },
   'instrumentation.ts': { isFor: 'the start on Next', mayImport: ['lib/service'] },
-  'next.config.ts': { isFor: 'the build', mayImport: ['lib/tasks'] },
+  'next.config.ts': { isFor: 'the build', mayImport: [] },
 }
 
 function roomOf(file: string): string {

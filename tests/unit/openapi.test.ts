@@ -118,3 +118,15 @@ test.each([
     }
   }
 })
+
+test('the document has nothing that generators of clients stumble over', () => {
+  const text = JSON.stringify(document)
+  // They put patterns into regular expressions of their own, with or without another escape.
+  const patterns = Array.from(text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g), ([, found]) => found)
+  expect(patterns.length).toBeGreaterThan(3)
+  expect(patterns.filter((pattern) => pattern?.includes('\\/'))).toEqual([])
+  const statuses = Object.values(document.paths).flatMap((item) =>
+    Object.values(item).flatMap(({ responses }) => Object.keys(responses)),
+  )
+  expect(statuses.filter((status) => !/^\d{3}$/.test(status))).toEqual([])
+})
