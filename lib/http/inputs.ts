@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod'
 import { env } from '#lib/config/env'
 import { Problem } from '#lib/http/errors'
-import type {
-  BodyDescription,
-  BySettings,
-  ContractSettings,
-  Input,
-  InputSource,
-  Inputs,
-  ValuesOf,
+import {
+  type BodyDescription,
+  type BySettings,
+  describeBody,
+  type Input,
+  type InputSource,
+  type Inputs,
+  type ValuesOf,
 } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
 
@@ -25,20 +25,6 @@ const problems = [
   ...(['malformed_json', 'body_too_large', 'unsupported_media_type'] as const),
   'validation_failed',
 ] as const
-
-/** The part of a declaration as it is with these settings. */
-export function settle<Part extends object>(
-  part: BySettings<Part>,
-  settings: ContractSettings,
-): Part {
-  return isBySettings(part) ? part(settings) : part
-}
-
-function isBySettings<Part extends object>(
-  part: BySettings<Part>,
-): part is (settings: ContractSettings) => Part {
-  return typeof part === 'function'
-}
 
 /** Reads the inputs of an operation, in the order of its declaration. */
 export async function readInputs<Taken extends Inputs>(
@@ -60,9 +46,9 @@ export function jsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema>> {
   return {
-    read: ({ request }) => readJson(request, settle(schema, env())),
+    read: ({ request }) => readJson(request, chosen(schema)),
     problems,
-    body: describe(name, true, schema, examples),
+    body: describeBody({ name, required: true }, schema, examples),
   }
 }
 
@@ -73,23 +59,14 @@ export function optionalJsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema> | undefined> {
   return {
-    read: ({ request }) => readOptionalJson(request, settle(schema, env())),
+    read: ({ request }) => readOptionalJson(request, chosen(schema)),
     problems,
-    body: describe(name, false, schema, examples),
+    body: describeBody({ name, required: false }, schema, examples),
   }
 }
 
-function describe(
-  name: string,
-  required: boolean,
-  schema: BySettings<z.ZodType>,
-  examples: BySettings<BodyDescription['examples']>,
-): BySettings<BodyDescription> {
-  return (settings) => ({
-    ...{ name, required },
-    schema: settle(schema, settings),
-    examples: settle(examples, settings),
-  })
+function chosen<Schema extends z.ZodType>(schema: BySettings<Schema>): Schema {
+  return typeof schema === 'function' ? schema(env()) : schema
 }
 
 /**

@@ -67,6 +67,33 @@ export type ContractSettings = Pick<
 /** A part of a declaration, which may depend on settings. */
 export type BySettings<Part> = Part | ((settings: ContractSettings) => Part)
 
+/** The part of a declaration as it is with these settings. */
+export function settle<Part extends object>(
+  part: BySettings<Part>,
+  settings: ContractSettings,
+): Part {
+  return isBySettings(part) ? part(settings) : part
+}
+
+function isBySettings<Part extends object>(
+  part: BySettings<Part>,
+): part is (settings: ContractSettings) => Part {
+  return typeof part === 'function'
+}
+
+/** What the document says of a body whose schema and examples may depend on settings. */
+export function describeBody(
+  { name, required }: Pick<BodyDescription, 'name' | 'required'>,
+  schema: BySettings<z.ZodType>,
+  examples: BySettings<BodyDescription['examples']>,
+): BySettings<BodyDescription> {
+  return (settings) => ({
+    ...{ name, required },
+    schema: settle(schema, settings),
+    examples: settle(examples, settings),
+  })
+}
+
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
 /**

@@ -1,6 +1,11 @@
 import type { ProblemCode } from '#lib/http/errors'
-import { settle } from '#lib/http/inputs'
-import type { Content, ContractSettings, Operation, OperationHandler } from '#lib/http/operation'
+import {
+  type Content,
+  type ContractSettings,
+  type Operation,
+  type OperationHandler,
+  settle,
+} from '#lib/http/operation'
 import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { problemComponents, problemReferences } from '#lib/openapi/problems'

@@ -1,16 +1,10 @@
-import * as z from 'zod'
 import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
-import type {
-  AnswerDescription,
-  Content,
-  ContractSettings,
-  Input,
-  Operation,
-} from '#lib/http/operation'
+import type { AnswerDescription, ContractSettings, Input, Operation } from '#lib/http/operation'
+import { body, taskList, writtenCompletion } from '#lib/tasks/answer-schemas'
 import { taskNotFound } from '#lib/tasks/answers'
 import { idempotencyKey } from '#lib/tasks/idempotency'
 import { pageRequest } from '#lib/tasks/list-page'
-import { type CompletionField, completionNames, type Task, taskSchemas } from '#lib/tasks/schemas'
+import { taskSchemas } from '#lib/tasks/schemas'
 import { taskConditions } from '#lib/tasks/task'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -34,51 +28,7 @@ const taskId: Input<string> = {
   ],
 }
 
-function exampleTask({ COMPLETION_FIELD }: ContractSettings): Task {
-  return {
-    id: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
-    user_id: 'mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP',
-    title: 'Buy milk',
-    description: null,
-    ...completion(COMPLETION_FIELD, false),
-    created_at: '2026-01-31T08:15:00.000Z',
-    updated_at: '2026-01-31T08:15:00.000Z',
-  }
-}
-
-function completion(field: CompletionField, value: boolean) {
-  return Object.fromEntries(completionNames(field).map((name) => [name, value]))
-}
-
-/** As a client writes it: under one name. */
-function writtenCompletion({ COMPLETION_FIELD }: ContractSettings, value: boolean) {
-  return completion(COMPLETION_FIELD === 'both' ? 'completed' : COMPLETION_FIELD, value)
-}
-
-function body(settings: ContractSettings): Content {
-  const { task: schema } = taskSchemas(settings.COMPLETION_FIELD)
-  return { name: 'Task', schema, example: exampleTask(settings) }
-}
-
 const task: AnswerDescription = { description: 'The task.', headers: ['ETag'], body }
-
-const count = { minimum: 0, maximum: undefined }
-
-/** A page of tasks, wrapped as `LIST_ENVELOPE` says. */
-function taskList(settings: ContractSettings): Content {
-  const { LIST_ENVELOPE: envelope, COMPLETION_FIELD } = settings
-  const tasks = z.array(taskSchemas(COMPLETION_FIELD).task)
-  const meta = { description: 'A page of tasks.' }
-  const example = [exampleTask(settings)]
-  if (envelope === 'array') return { name: 'TaskList', schema: tasks.meta(meta), example }
-  const schema = z.object({
-    [envelope]: tasks,
-    count: z.int().meta({ ...count, description: 'How many tasks this page has.' }),
-    total: z.int().meta({ ...count, description: 'How many tasks all pages have.' }),
-  })
-  const wrapped = { [envelope]: example, count: 1, total: 1 }
-  return { name: 'TaskList', schema: schema.meta(meta), example: wrapped }
-}
 
 export const listTasks = {
   id: 'listTasks',

@@ -4,10 +4,8 @@ import type { TaskContent } from '#db/tasks/task-row'
 import type { TaskChanges } from '#db/tasks/tasks'
 import type { ContractSettings } from '#lib/http/operation'
 
-const titleLimit = 200
-const descriptionLimit = 1000
-
-const timestamp = { format: 'date-time', pattern: 'Z$' }
+export const titleLimit = 200
+export const descriptionLimit = 1000
 
 /** Whether a text has at most `limit` code points. An emoji is one, but has two UTF-16 units. */
 function fits(text: string, limit: number): boolean {
@@ -75,7 +73,10 @@ export function completionNames(field: CompletionField): readonly Names[] {
 }
 
 /** Of these fields, those that the service speaks. The others are then unknown, so ignored. */
-function spoken<Fields extends Record<Names, z.ZodType>>(fields: Fields, field: CompletionField) {
+export function spoken<Fields extends Record<Names, z.ZodType>>(
+  fields: Fields,
+  field: CompletionField,
+) {
   const own = completionNames(field).map((name) => [name, fields[name]])
   // A field that is missing may be read as undefined, as each of these allows.
   return Object.fromEntries(own) as Fields
@@ -97,21 +98,8 @@ const completion = (field: CompletionField) =>
     field,
   )
 
-/** A task in an answer. `lib/tasks/task.ts` makes it from a row. */
-export interface Task {
-  id: string
-  user_id: string
-  title: string
-  description: string | null
-  completed?: boolean
-  is_completed?: boolean
-  created_at: string
-  updated_at: string
-}
-
-/** The schemas of tasks in requests and answers. */
+/** The schemas of what users write of a task. */
 interface TaskSchemas {
-  readonly task: z.ZodType<Task>
   /** The body of a create. Unknown fields are ignored, `user_id` and `id` among them. */
   readonly newTask: z.ZodType<TaskContent>
   /** The body of an update. It has no defaults, which would reset fields that are not sent. */
@@ -132,7 +120,6 @@ export function taskSchemas(field: CompletionField): TaskSchemas {
 function makeSchemas(field: CompletionField): TaskSchemas {
   const fields = completion(field)
   return {
-    task: taskSchema(field),
     newTask: z
       .object({ title, description: description.default(null), ...fields })
       .transform(mergeCompletion)
@@ -142,22 +129,6 @@ function makeSchemas(field: CompletionField): TaskSchemas {
       .transform(mergeCompletion),
     taskCompletion: z.object(fields).transform(mergeCompletion),
   }
-}
-
-function taskSchema(field: CompletionField): z.ZodType<Task> {
-  const equal = field === 'both' ? { description: 'Always equal to `completed`.' } : {}
-  const shown = { completed: z.boolean(), is_completed: z.boolean().meta(equal) }
-  return z
-    .object({
-      id: z.uuid().meta({ pattern: undefined, description: 'Never changes.' }),
-      user_id: z.string().meta({ description: 'Its owner, who made it: the `sub` of the token.' }),
-      title: z.string().meta({ minLength: 1, maxLength: titleLimit }),
-      description: z.string().nullable().meta({ maxLength: descriptionLimit }),
-      ...spoken(shown, field),
-      created_at: z.string().meta({ ...timestamp, description: 'When it was created, in UTC.' }),
-      updated_at: z.string().meta({ ...timestamp, description: 'When it last changed, in UTC.' }),
-    })
-    .meta({ description: 'A task.' })
 }
 
 interface Completion {

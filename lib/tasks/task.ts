@@ -4,7 +4,7 @@ import { env } from '#lib/config/env'
 import { conditionHeaders, type EntityTags, readConditions } from '#lib/http/entity-tags'
 import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
-import type { Task } from '#lib/tasks/schemas'
+import type { Task } from '#lib/tasks/answer-schemas'
 
 const version = /^(?:0|[1-9][0-9]{0,9})$/
 const latestVersion = 2 ** 31 - 1
