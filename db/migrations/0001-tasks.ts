@@ -15,13 +15,18 @@ export function createTasks(usersTable: TableName, usersIdType: UsersIdType) {
     const users = sql.raw(quoteTableName(usersTable))
     const name = sql.lit(quoteTableName(usersTable))
 
-    // Better Auth may come before or after. Its migration adds the columns it misses.
-    await sql`create table if not exists ${users} (
-      id ${sql.raw(idColumns[usersIdType])} primary key,
-      email text unique,
-      name text,
-      created_at timestamptz not null default now()
-    )`.execute(db)
+    // Better Auth may come before or after. Its migration adds the columns it misses. Where the table
+    // is there, "if not exists" alone would ask for the right to make tables in its schema.
+    await sql`do $$ begin
+      if to_regclass(${name}) is null then
+        create table if not exists ${users} (
+          id ${sql.raw(idColumns[usersIdType])} primary key,
+          email text unique,
+          name text,
+          created_at timestamptz not null default now()
+        );
+      end if;
+    end $$`.execute(db)
 
     // The type of users.id is Better Auth's choice: text on uuid, or the reverse, fails with 42804.
     const found = await sql<{ type: string }>`
