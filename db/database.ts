@@ -26,6 +26,8 @@ export interface DatabaseOptions extends TransportOptions {
   readonly limits: TimeLimits
   /** Called at the start if other logins may serve this database; see ADR 0051. */
   readonly onOtherLogins?: ((logins: string) => void) | undefined
+  /** Called at the start if tables look like the tasks of another backend; see `db:adopt`. */
+  readonly onOtherTasks?: ((tables: readonly string[]) => void) | undefined
 }
 
 /** A database that the service can use; see `openDatabase`. */
@@ -65,6 +67,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const onProof = (proof: Proof) => {
     readProof(proof)
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
+    if (proof.otherTasks.length > 0) options.onOtherTasks?.(proof.otherTasks)
   }
   const neededTable = options.needsSessions === true ? sessionsTable : undefined
   const countPermit = permitSweep(transport, bindCaller('permit-sweep'), limits.attemptMs)

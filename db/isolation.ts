@@ -5,6 +5,7 @@ import { faultInLogins, serviceLogins } from '#db/service-logins'
 import { faultInSessions, lookAtSessions } from '#db/sessions'
 import { plainNames, refuseUnsuitable, suitability, unsuitable } from '#db/suitability'
 import type { TableName } from '#db/table-name'
+import { taskLikeTables } from '#db/task-like-tables'
 import type { Transport } from '#db/transports/transport'
 
 /** The id of no real user: it is neither a UUID nor an id of Better Auth. */
@@ -60,6 +61,8 @@ export interface Proof {
   readonly otherLogins: string | undefined
   /** The type of the ids of users, such as `character varying(36)`. */
   readonly userIdType: string
+  /** Tables that look like tasks of another backend, as `taskLikeTables` finds them. */
+  readonly otherTasks: readonly string[]
 }
 
 /**
@@ -68,7 +71,7 @@ export interface Proof {
  *
  * @param onProof called with what the proof also found out
  * @param sessionsTable the table that session tokens need, undefined where they do not count
- * @param isProbe whether it waits for no request; see `Place`
+ * @param isProbe whether it waits for no request; see `Place`. Then it leaves `otherTasks` out
  * @returns false if the database is not migrated
  * @throws DatabaseError if the database cannot be asked; what `refuseUnsuitable` throws, and
  *   `unsuitable` if the sessions table is not as it must be;
@@ -86,13 +89,14 @@ export async function proveIsolation(
     ...[isMigrated, walls, serviceLogins],
     // Sessions are read as the login, not as the role of the requests.
     ...(sessionsTable === undefined ? [] : [asLogin, lookAtSessions(sessionsTable)]),
+    ...(isProbe ? [] : [taskLikeTables]),
   ]
   try {
-    const [, , suited, migration, found, logins, , sessions] = await transport.transaction(
-      statements,
-      limits.deadlineMs,
-      { user: probe, isProbe },
-    )
+    const answers = await transport.transaction(statements, limits.deadlineMs, {
+      user: probe,
+      isProbe,
+    })
+    const [, , suited, migration, found, logins, , sessions] = answers
     refuseUnsuitable(suited?.[0])
     if (migration?.[0]?.['migrated'] !== true) return false
     if (!found?.some(({ table }) => table === 'tasks')) return false
@@ -105,6 +109,7 @@ export async function proveIsolation(
     onProof?.({
       otherLogins: typeof others === 'string' ? others : undefined,
       userIdType: String(userIdType),
+      otherTasks: (isProbe ? [] : (answers.at(-1) ?? [])).map(({ label }) => String(label)),
     })
     return true
   } catch (error) {

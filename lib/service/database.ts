@@ -6,8 +6,8 @@ import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
 import type { PoolLoad } from '#db/transports/transport'
 import { env } from '#lib/config/env'
-import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
+import { warnings } from '#lib/service/warnings'
 
 /**
  * Requests that may wait for the database. The deadline bounds how long they wait, and this how much
@@ -125,14 +125,7 @@ export async function openFromEnvironment(
     needsSessions,
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
     onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
-    onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
-    onMismatch: (err) => log().error({ event: 'fault', code: 'database_unavailable', err }),
-    onUnchecked: (err) => log().warn({ event: 'connections_unchecked', err }),
-    onOtherLogins: (logins) =>
-      log().warn({
-        event: 'other_logins',
-        detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
-      }),
+    ...warnings,
   })
 }
 
