@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { OpenDatabase } from '#db/database'
+import { readTableName } from '#db/table-name'
 import { compileCache } from '#tests/support/compile-cache'
 import { testSecret } from '#tests/support/secret'
 import { type Adoption, adopt } from '#tools/adopt/adopt'
+import { readAskedColumn } from '#tools/adopt/asked-columns'
 import type { AdoptRequest } from '#tools/adopt/plan'
+import { isProblemKind } from '#tools/adopt/problems'
 
 /** Starts `npm run db:adopt` on a database, without waiting for it. */
 export function startAdopt(url: string, parameters: readonly string[], env = {}) {
@@ -42,7 +45,7 @@ const request: AdoptRequest = {
   timeZone: 'UTC',
   repair: [],
   leave: [],
-  mostIds: 20,
+  columns: [],
 }
 
 /** Looks at what a database has, or adopts it, in this process. */
@@ -52,4 +55,19 @@ export async function adoptIn(
   overrides: Partial<AdoptRequest> = {},
 ): Promise<Adoption> {
   return await adopt(transport, { ...request, ...overrides }, how === 'yes')
+}
+
+/** What `--column`, `--repair`, `--leave` and `USERS_TABLE` ask for, as a shell would read them. */
+export function parseOptions(options: readonly string[]): Partial<AdoptRequest> {
+  const values = (option: string) =>
+    options
+      .filter((text) => text.startsWith(option))
+      .map((text) => text.slice(option.length).replace(/^'(.*)'$/, '$1'))
+  const [users] = values('USERS_TABLE=').map(readTableName)
+  return {
+    ...(users && { usersTable: users }),
+    columns: values('--column ').map(readAskedColumn),
+    repair: values('--repair ').filter(isProblemKind),
+    leave: values('--leave ').filter(isProblemKind),
+  }
 }

@@ -1,5 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { readAskedColumn } from '#tools/adopt/asked-columns'
 import { mapColumns } from '#tools/adopt/column-mapping'
+import { plainName, recognitions, type Target, targets } from '#tools/adopt/column-names'
 
 const column = (name: string, type: string, category: string) => ({
   name,
@@ -13,21 +15,73 @@ const needed = [
   column('title', 'text', 'S'),
   column('is_completed', 'boolean', 'B'),
 ]
+const keys = ['id']
 
 test('columns that tasks has no place for are named, and no other', () => {
   const others = [column('priority', 'text', 'S'), column('due_date', 'date', 'D')]
-  expect(mapColumns([...needed, ...others])).toMatchObject({ others, description: undefined })
-  expect(mapColumns(needed)).toMatchObject({ others: [], completed: [{ name: 'is_completed' }] })
+  const { mapping } = mapColumns({ columns: [...needed, ...others], keys })
+  expect(mapping).toMatchObject({ others, description: undefined })
+  expect(mapColumns({ columns: needed, keys }).mapping).toMatchObject({
+    others: [],
+    completed: [{ column: { name: 'is_completed' } }],
+  })
 })
 
-test('every fault of a table is said at once', () => {
-  const faults = mapColumns([column('id', 'json', 'U'), column('title', 'bytea', 'U')])
-  expect(faults).toEqual({
-    faults: [
-      'The column id is json, and only whole numbers, text and uuid can be read.',
-      'It has no column user_id or owner_id.',
-      'The column title is bytea, and only text can be read.',
-      'It has no column completed or is_completed.',
-    ],
+test('what a task cannot be without is asked for at once', () => {
+  const columns = [column('id', 'json', 'U'), column('title', 'bytea', 'U')]
+  const { mapping, open } = mapColumns({ columns, keys: [] })
+  expect(mapping).toBeUndefined()
+  expect([...open.keys()]).toEqual(expect.arrayContaining(['id', 'user_id', 'title', 'completed']))
+})
+
+const usual = targets.flatMap((target) =>
+  recognitions[target].names.flat().map((name): [Target, string] => [target, name]),
+)
+
+describe('the names that are recognised', () => {
+  test('are written as they are compared, and stand once in their list', () => {
+    for (const target of targets) {
+      const names = recognitions[target].names.flat()
+      expect(names.map(plainName)).toEqual(names)
+      expect(new Set(names).size).toBe(names.length)
+    }
+  })
+
+  test.each(usual)('%s from %s', (target, name) => {
+    const fitting = { id: 'N', user_id: 'N', title: 'S', description: 'S' }[target as 'id']
+    const type = { N: 'bigint', S: 'text' }[fitting ?? ''] ?? 'timestamp without time zone'
+    const columns = [
+      ...needed.filter((each) => !same(target, each.name)),
+      column(name, type, fitting ?? 'D'),
+    ]
+    const { mapping, open } = mapColumns({ columns, keys: ['id'] })
+    expect(open.has(target)).toBe(false)
+    expect(JSON.stringify(mapping)).toContain(`"name":"${name}"`)
+    expect(mapping?.others).toEqual([])
+  })
+})
+
+const same = (target: Target, name: string) =>
+  recognitions[target].names.flat().some((each) => each === plainName(name))
+
+test('where several columns fit, none is chosen, and the usual name goes before all others', () => {
+  const rest = needed.filter(({ name }) => name !== 'user_id')
+  const [author, owner] = [column('author_id', 'text', 'S'), column('ownerId', 'text', 'S')]
+  const several = mapColumns({ columns: [...rest, author, owner], keys })
+  expect(several.open.get('user_id')).toEqual([author, owner])
+  expect(mapColumns({ columns: [...needed, author], keys }).mapping?.owner.name).toBe('user_id')
+})
+
+test('what is asked for goes before what is recognised', () => {
+  const columns = [...needed, column('Name', 'text', 'S'), column('ts', 'bigint', 'N')]
+  const asked = ['title=Name', 'created_at=ts:epoch', 'completed=title:x|y', 'deleted=title:z']
+  const { mapping, faults } = mapColumns({ columns, keys }, asked.map(readAskedColumn))
+  expect(faults).toEqual([])
+  expect(mapping).toMatchObject({
+    title: { name: 'Name' },
+    createdAt: { column: { name: 'ts' }, isEpoch: true },
+    completed: [{ column: { name: 'title' }, values: ['x', 'y'] }],
+    deleted: [{ column: { name: 'title' }, values: ['z'] }],
+    others: [{ name: 'is_completed' }],
   })
 })

@@ -1,10 +1,12 @@
-import { type Kysely, sql } from 'kysely'
+import { CompiledQuery, type Kysely, sql } from 'kysely'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { isRace, lockSchema, openSessions } from '#db/migrate'
+import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import { quoteTableName } from '#db/table-name'
-import type { Transport } from '#db/transports/transport'
+import type { Row, Transport } from '#db/transports/transport'
 import { carryOut, type Done } from '#tools/adopt/carry-out'
-import { type AdoptRequest, findOldTable, makePlan, type Plan } from '#tools/adopt/plan'
+import { findOldTable } from '#tools/adopt/find-old-table'
+import { type AdoptRequest, makePlan, type Plan } from '#tools/adopt/plan'
 import { findTable, type TableFacts } from '#tools/adopt/table-facts'
 
 /** The limit for one statement. 100,000 rows take seconds, and a person watches the command. */
@@ -80,23 +82,27 @@ async function run(
   request: AdoptRequest,
   isMeant: boolean,
 ): Promise<Adoption> {
+  await db.executeQuery(CompiledQuery.raw(plainNames.sql))
+  const suited = await db.executeQuery<Row>(CompiledQuery.raw(suitability.sql))
+  refuseUnsuitable(suited.rows[0])
   if (isMeant) await lockSchema(db)
   await setLimits(db)
   const old = await findOldTable(db, request.table)
-  if (isMeant && old?.isOwned && old.isTable) {
+  if (old === undefined) return { plan: undefined, done: undefined }
+  if (isMeant && old.isOwned && old.isTable) {
     await sql`lock table ${name(old)} in access exclusive mode`.execute(db)
   }
   await showRows(db, old)
   await showRows(db, await findTable(db, { table: 'tasks' }))
-  const plan = await makePlan(db, request)
-  if (!isMeant || plan?.rows === undefined || plan.rows.survey.stuck > 0) {
+  const plan = await makePlan(db, old, request)
+  if (!isMeant || plan.rows === undefined || plan.rows.survey.stuck > 0) {
     return { plan, done: undefined }
   }
   const done = await carryOut(db, plan, plan.rows, request, {
     before: () => limitLocks(db, migrationLockMs),
     after: () => setLimits(db),
   })
-  if (old?.isHidden) {
+  if (old.isHidden) {
     await sql`alter table ${name(plan.kept)} force row level security`.execute(db)
   }
   return { plan, done }

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 import { migrateWithin } from '#db/migrate'
-import { callerRole } from '#db/scoped'
 import { quoteTableName, type TableName } from '#db/table-name'
 import { type Judgement, judgedRows, taskColumns, taskValues } from '#tools/adopt/judged-rows'
 import { keepTable } from '#tools/adopt/keep-table'
+import { dropOwnTables } from '#tools/adopt/own-tables'
 import type { AdoptRequest, Plan } from '#tools/adopt/plan'
 import type { Survey } from '#tools/adopt/survey'
 
@@ -30,15 +30,15 @@ export async function carryOut(
 ): Promise<Done> {
   await keepTable(db, plan)
   await limits.before()
+  const admitLogins = plan.renewed && (await dropOwnTables(db, plan.renewed))
   const migrations = await migrateWithin(db, usersTable, usersIdType)
+  await admitLogins?.()
   await limits.after()
   const by = { ...judgement, old: plan.kept, users: usersTable }
   const users = sql.raw(quoteTableName(usersTable))
   const kept = sql.raw(quoteTableName(plan.kept))
   const ids = sql.raw(quoteTableName(plan.ids))
   const idType = sql.raw(plan.users.idType)
-  // Requests must not read the old table by an earlier grant to PUBLIC.
-  await sql`revoke all on ${kept} from public, ${sql.ref(callerRole)}`.execute(db)
   for (const column of plan.users.missing) {
     await sql`alter table ${users} add column ${sql.id(column)} text`.execute(db)
   }
@@ -46,6 +46,7 @@ export async function carryOut(
   await sql`create table ${ids} (
     old_id ${sql.raw(judgement.mapping.id.type)} primary key, user_id ${idType}, id uuid, left_because text
   )`.execute(db)
+  for (const table of [plan.kept, plan.ids]) await closeTable(db, table)
   await sql`alter table tasks no force row level security`.execute(db)
   const before = await count(db, sql`tasks`)
   await sql`with ${judgedRows(by)}, copied as (
@@ -67,6 +68,22 @@ export async function carryOut(
   }
   await sql`analyze tasks`.execute(db)
   return { migrations, copied: stored, left, addedUsers }
+}
+
+/**
+ * Takes all rights to a table from everybody but its owner. A new table has those of the default
+ * privileges, by which on Supabase everybody on the internet may read and write it.
+ */
+async function closeTable(db: Kysely<unknown>, table: TableName): Promise<void> {
+  const name = quoteTableName(table)
+  const { rows } = await sql<{ grantee: string }>`
+    select distinct case grantee when 0 then 'public' else grantee::regrole::text end as "grantee"
+    from pg_class, lateral (select relacl as acl union all select attacl from pg_attribute
+      where attrelid = pg_class.oid and attacl is not null) as acls, aclexplode(acl)
+    where pg_class.oid = ${name}::regclass and grantee <> relowner`.execute(db)
+  for (const { grantee } of rows) {
+    await sql`revoke all on ${sql.raw(name)} from ${sql.raw(grantee)} cascade`.execute(db)
+  }
 }
 
 /** Adds each missing owner to the users table, with an id and nothing else. @returns how many */

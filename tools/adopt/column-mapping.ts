@@ -1,4 +1,15 @@
-import type { Column } from '#tools/adopt/table-facts'
+import type { AskedColumn } from '#tools/adopt/asked-columns'
+import { isNumber, plainName, recognitions, type Target, targets } from '#tools/adopt/column-names'
+import type { Column, TableFacts } from '#tools/adopt/table-facts'
+
+/** A column of the old table, and how its values are read. */
+export interface Source {
+  readonly column: Column
+  /** The values that mean yes; undefined where the type says it. */
+  readonly values?: readonly string[] | undefined
+  /** Whether its numbers count from 1970. */
+  readonly isEpoch?: boolean | undefined
+}
 
 /** The columns of the old table that fill the columns of `tasks`. */
 export interface ColumnMapping {
@@ -6,56 +17,102 @@ export interface ColumnMapping {
   readonly owner: Column
   readonly title: Column
   readonly description: Column | undefined
-  /** Two columns if the table has one under each name. */
-  readonly completed: readonly Column[]
-  readonly createdAt: Column | undefined
-  readonly updatedAt: Column | undefined
+  /** Two if the table has `completed` and `is_completed`; none if no column is known to say it. */
+  readonly completed: readonly Source[]
+  readonly createdAt: Source | undefined
+  readonly updatedAt: Source | undefined
+  /** The columns that mark rows as deleted. */
+  readonly deleted: readonly Source[]
   /** Columns that `tasks` does not have. */
   readonly others: readonly Column[]
 }
 
-/** The names that earlier backends give a column, the most usual first. */
-const names = {
-  id: ['id'],
-  owner: ['user_id', 'owner_id'],
-  title: ['title'],
-  description: ['description'],
-  completed: ['completed', 'is_completed'],
-  createdAt: ['created_at'],
-  updatedAt: ['updated_at'],
+/** What was found out about the columns. */
+export interface Mapped {
+  /** Undefined if there is no id, owner or title, or a fault. */
+  readonly mapping: ColumnMapping | undefined
+  /** What is wrong with the columns that were asked for, and what no column can stand in for. */
+  readonly faults: readonly string[]
+  /** Columns of `tasks` that nothing fills, each with several that could, or none. */
+  readonly open: ReadonlyMap<Target, readonly Column[]>
 }
 
-const isKey = ({ type, category }: Column) => category === 'S' || type === 'uuid' || isWhole(type)
-const isWhole = (type: string) => /^(small|big)?int(eger)?$/.test(type)
-const isText = ({ category }: Column) => category === 'S' || category === 'E'
-const isFlag = ({ type }: Column) => type === 'boolean' || isWhole(type)
-const isInstant = ({ type }: Column) => /^(timestamp|date\b)/.test(type)
-
-/** Finds the columns by name and checks their types. @returns what is wrong, if anything is */
-export function mapColumns(columns: readonly Column[]): ColumnMapping | { faults: string[] } {
+/** Finds the columns as asked, and else by their names and types. */
+export function mapColumns(
+  { columns, keys }: Pick<TableFacts, 'columns' | 'keys'>,
+  asked: readonly AskedColumn[] = [],
+): Mapped {
   const faults: string[] = []
-  const find = (what: keyof typeof names, fits: (column: Column) => boolean, types: string) => {
-    const found = names[what].flatMap((name) => columns.find((each) => each.name === name) ?? [])
-    for (const { name, type } of found.filter((column) => !fits(column))) {
-      faults.push(`The column ${name} is ${type}, and only ${types} can be read.`)
+  const open = new Map<Target, readonly Column[]>()
+  const taken = new Set<Column>()
+  const found = new Map<Target, readonly Source[]>()
+  for (const each of asked) {
+    const column = columns.find(({ name }) => name === each.column)
+    const fault = faultIn(each, column, columns)
+    if (fault !== undefined) faults.push(fault)
+    if (column === undefined) continue
+    taken.add(column)
+    const { target, values, isEpoch } = each
+    found.set(target, [...(found.get(target) ?? []), { column, values, isEpoch }])
+  }
+  for (const target of targets) {
+    if (found.has(target)) continue
+    const free = columns.filter((column) => !taken.has(column))
+    const { one, several } = recognise(target, free, keys)
+    for (const column of one) taken.add(column)
+    found.set(
+      target,
+      one.map((column) => ({ column })),
+    )
+    if (one.length === 0) open.set(target, several)
+  }
+  const first = (target: Target) => found.get(target)?.[0]
+  const [id, owner, title] = [first('id'), first('user_id'), first('title')]
+  if (id !== undefined && !keys.includes(id.column.name)) {
+    faults.push(`Its column ${id.column.name} is no key, so its rows cannot be told apart.`)
+  }
+  const mapping: ColumnMapping | undefined = id &&
+    owner &&
+    title && {
+      id: id.column,
+      owner: owner.column,
+      title: title.column,
+      description: first('description')?.column,
+      completed: found.get('completed') ?? [],
+      createdAt: first('created_at'),
+      updatedAt: first('updated_at'),
+      deleted: found.get('deleted') ?? [],
+      others: columns.filter((column) => !taken.has(column)),
     }
-    return found
+  return { mapping: faults.length > 0 ? undefined : mapping, faults, open }
+}
+
+/** The columns that fill one of `tasks`: where several could, none is chosen. */
+function recognise(target: Target, columns: readonly Column[], keys: readonly string[]) {
+  const { names, fits, takesAll } = { takesAll: false, ...recognitions[target] }
+  for (const list of names) {
+    const found = columns.filter(
+      (column) => (list as readonly string[]).includes(plainName(column.name)) && fits(column),
+    )
+    if (found.length === 0) continue
+    const isClear = found.length === 1 || (takesAll && list === names[0])
+    return isClear ? { one: found, several: [] } : { one: [], several: found }
   }
-  const need = (what: keyof typeof names, found: readonly Column[]) => {
-    if (found[0] === undefined) faults.push(`It has no column ${names[what].join(' or ')}.`)
-    return found[0]
+  // A primary key of one column is the id, whatever its name is.
+  const key = target === 'id' ? columns.find(({ name }) => name === keys[0]) : undefined
+  return key !== undefined && fits(key) ? { one: [key], several: [] } : { one: [], several: [] }
+}
+
+function faultIn(
+  { target, column: name, values, isEpoch }: AskedColumn,
+  column: Column | undefined,
+  columns: readonly Column[],
+): string | undefined {
+  if (column === undefined) {
+    return `It has no column ${name}. Its columns are ${columns.map((each) => each.name).join(', ')}.`
   }
-  const id = need('id', find('id', isKey, 'whole numbers, text and uuid'))
-  const owners = find('owner', isKey, 'whole numbers, text and uuid')
-  const owner = need('owner', owners)
-  const title = need('title', find('title', isText, 'text'))
-  const [description] = find('description', isText, 'text')
-  const completed = find('completed', isFlag, 'boolean and whole numbers')
-  need('completed', completed)
-  const [createdAt] = find('createdAt', isInstant, 'timestamps and dates')
-  const [updatedAt] = find('updatedAt', isInstant, 'timestamps and dates')
-  if (!id || !owner || !title || faults.length > 0) return { faults }
-  const used = [id, owner, title, description, ...completed, createdAt, updatedAt]
-  const others = columns.filter((column) => !used.includes(column))
-  return { id, owner, title, description, completed, createdAt, updatedAt, others }
+  const { fits, types } = recognitions[target]
+  if (isEpoch ? isNumber(column) : values !== undefined || fits(column)) return undefined
+  const can = isEpoch ? 'numbers' : types
+  return `The column ${name} is ${column.type}, and only ${can} can be read as ${target}.`
 }

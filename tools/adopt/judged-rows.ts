@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { quoteTableName, type TableName } from '#db/table-name'
 import type { ColumnMapping } from '#tools/adopt/column-mapping'
 import type { ProblemKind } from '#tools/adopt/problems'
-import type { Column } from '#tools/adopt/table-facts'
+import { columnOf, flagOf, instantOf } from '#tools/adopt/row-values'
 
 /** The tables, columns and options by which rows are judged. */
 export interface Judgement {
@@ -12,6 +12,8 @@ export interface Judgement {
   readonly mapping: ColumnMapping
   /** Undefined if the users table does not exist yet. */
   readonly users: TableName | undefined
+  /** The column of the users table that the owners are found by. */
+  readonly userKey: string
   readonly userIdType: string
   /** Whether `tasks` exists already, and may have a task with the same id. */
   readonly hasTasks: boolean
@@ -31,41 +33,50 @@ const namespace = '5f0c2b1e64d94c0a9a5d3c1f7e86b210'
 /**
  * The common table expression `judged`: each row of the old table as the task that it becomes,
  * with its `problems` and its `fate`: `copied`, `left` in the old table, or `stuck`.
+ *
+ * `offset 0` keeps Postgres from merging the steps, and so from computing an id or a title anew
+ * wherever it is named: without it, 300,000 rows take more than twice as long.
  */
 export function judgedRows(by: Judgement): RawBuilder<unknown> {
   const { mapping } = by
   const users = by.users && sql.raw(quoteTableName(by.users))
-  const person = users ? sql`left join ${users} as person on person.id::text = owner_key` : sql``
+  const person = users
+    ? sql`left join ${users} as person on person.${sql.id(by.userKey)}::text = owner_key`
+    : sql``
+  const isDeleted = sql.join([sql`false`, ...mapping.deleted.map(flagOf)], sql` or `)
   return sql`source as (
-      select old.id as old_id, old.id::text as id_text, ${ownerKey(by)} as owner_key,
-        ${column(mapping.title)}::text as whole_title,
-        btrim(${column(mapping.title)}::text, ${whiteSpace}::text) as title,
-        ${mapping.description ? column(mapping.description) : sql`null`}::text as description,
-        ${flag(mapping.completed[0])} as completed, ${flag(mapping.completed.at(-1))} as other_completed,
-        ${instant(mapping.createdAt, by.timeZone)} as created_at,
-        ${instant(mapping.updatedAt, by.timeZone)} as updated_at
+      select ${columnOf(mapping.id)} as old_id, ${columnOf(mapping.id)}::text as id_text, ${ownerKey(by)} as owner_key,
+        ${columnOf(mapping.title)}::text as whole_title,
+        btrim(${columnOf(mapping.title)}::text, ${whiteSpace}::text) as title,
+        ${mapping.description ? columnOf(mapping.description) : sql`null`}::text as description,
+        ${flagOf(mapping.completed[0])} as completed, ${flagOf(mapping.completed.at(-1))} as other_completed,
+        ${isDeleted} as is_deleted,
+        ${instantOf(mapping.createdAt, by.timeZone)} as created_at,
+        ${instantOf(mapping.updatedAt, by.timeZone)} as updated_at
       from ${sql.raw(quoteTableName(by.old))} as old
     ), owned as (
       select source.*, ${users ? sql`person.id` : sql`null::text`} as user_id, ${newId(by)} as id
-      from source ${person}
+      from source ${person} offset 0
     ), examined as (
       select owned.*, array_remove(array[
+        case when is_deleted then 'deleted' end,
         case when owner_key is null or owner_key = '' then 'owner_missing'
-          when not ${fits(by.userIdType)} then 'owner_unfit'
+          when not ${fits(by)} then 'owner_unfit'
           when user_id is null then 'owner_unknown' end,
         case when coalesce(title, '') = '' then 'title_blank'
           when char_length(title) > 200 then 'title_too_long' end,
         case when char_length(description) > 1000 then 'description_too_long' end,
         case when completed <> other_completed then 'completed_contradictory'
           when coalesce(completed, other_completed) is null then 'completed_missing' end,
-        case when ${unusable('created_at', mapping.createdAt)} or ${unusable('updated_at')}
-          then 'time_missing' end,
-        case when ${repeated(mapping.id)} ${taken(by)} then 'id_taken' end
-      ], null) as problems from owned
-    ), judged as (
+        case when ${usable('created_at')} is null
+          or (updated_at is not null and ${usable('updated_at')} is null) then 'time_missing' end,
+        case when ${isRepeated(by)} then 'id_repeated' end,
+        case when ${isTaken(by)} then 'id_taken' end
+      ], null) as problems from owned offset 0
+    ), decided as (
       select examined.*, case when problems && ${list(by.leave)} then 'left'
-        when problems <@ ${list(by.repair)} then 'copied' else 'stuck' end as fate from examined
-    )`
+        when problems <@ ${list(by.repair)} then 'copied' else 'stuck' end as decision from examined offset 0
+    ), judged as (select decided.*, ${fate(by)} as fate from decided)`
 }
 
 /** The columns of `tasks` that `taskValues` gives values for. */
@@ -76,42 +87,31 @@ export const taskColumns = sql.raw(
 /** A judged row as a row of `tasks`, with every repair: a row that needs none stays the same. */
 export const taskValues = sql`user_id, id, left(title, 200), left(description, 1000),
   coalesce(completed, other_completed, false),
-  coalesce(${usable('created_at')}, ${usable('updated_at')}, now()),
-  coalesce(${usable('updated_at')}, ${usable('created_at')}, now())`
+  ${cut(sql`coalesce(${usable('created_at')}, ${usable('updated_at')}, now())`)},
+  ${cut(sql`coalesce(${usable('updated_at')}, ${usable('created_at')}, now())`)}`
 
-const column = ({ name }: Column) => sql`old.${sql.id(name)}`
 const list = (kinds: readonly ProblemKind[]) => sql.lit(`{${kinds.join(',')}}`)
 
-function flag(from: Column | undefined): RawBuilder<unknown> {
-  if (from === undefined) return sql`null::boolean`
-  return from.type === 'boolean' ? column(from) : sql`(${column(from)} <> 0)`
+/** `tasks` keeps milliseconds. Rounding would move the last instant of a day to the next. */
+export function cut(instant: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`date_trunc('milliseconds', ${instant})`
 }
 
-function instant(from: Column | undefined, timeZone: string): RawBuilder<unknown> {
-  if (from === undefined) return sql`null::timestamptz`
-  if (from.type.endsWith('with time zone')) return sql`${column(from)}::timestamptz`
-  return sql`${column(from)}::timestamp at time zone ${timeZone}::text`
-}
-
-function usable(name: string): RawBuilder<unknown> {
+/** An instant that the API can show, else null. */
+export function usable(name: 'created_at' | 'updated_at'): RawBuilder<unknown> {
   const years = sql`'0001-01-02Z'::timestamptz and '9999-12-30Z'::timestamptz`
   return sql`case when ${sql.id(name)} between ${years} then ${sql.id(name)} end`
 }
 
-/** A missing time of creation is a problem only where the table has such a column. */
-function unusable(name: string, from?: Column): RawBuilder<unknown> {
-  const isPresent = from === undefined ? sql`${sql.id(name)} is not null` : sql`true`
-  return sql`(${isPresent} and ${usable(name)} is null)`
-}
-
 /** The owner's id as the users table prints it. The old table may have a UUID without hyphens. */
-function ownerKey({ mapping, userIdType }: Judgement): RawBuilder<unknown> {
-  const text = sql`${column(mapping.owner)}::text`
-  if (userIdType !== 'uuid') return text
+function ownerKey({ mapping, userKey, userIdType }: Judgement): RawBuilder<unknown> {
+  const text = sql`${columnOf(mapping.owner)}::text`
+  if (userKey !== 'id' || userIdType !== 'uuid') return text
   return sql`case when ${text} ~* ${uuid} then ${text}::uuid::text else ${text} end`
 }
 
-function fits(userIdType: string): RawBuilder<unknown> {
+function fits({ userKey, userIdType }: Judgement): RawBuilder<unknown> {
+  if (userKey !== 'id') return sql`true`
   const [, limit] = /^character(?: varying)?\((\d+)\)$/.exec(userIdType) ?? []
   if (limit !== undefined) return sql`char_length(owner_key) <= ${sql.lit(Number(limit))}`
   if (userIdType === 'uuid') return sql`owner_key ~* ${uuid}`
@@ -130,11 +130,20 @@ function newId({ idsOf }: Judgement): RawBuilder<unknown> {
 }
 
 /** Different texts can be the same UUID in two spellings. */
-function repeated(id: Column): RawBuilder<unknown> {
-  return id.category === 'S' ? sql`count(*) over (partition by owner_key, id) > 1` : sql`false`
+function isRepeated({ mapping }: Judgement): RawBuilder<unknown> {
+  if (mapping.id.category !== 'S') return sql`false`
+  return sql`count(*) over (partition by owner_key, id) > 1`
 }
 
-function taken({ hasTasks }: Judgement): RawBuilder<unknown> {
-  if (!hasTasks) return sql``
-  return sql`or exists (select from tasks where tasks.user_id = owned.user_id and tasks.id = owned.id)`
+function isTaken({ hasTasks }: Judgement): RawBuilder<unknown> {
+  if (!hasTasks) return sql`false`
+  return sql`exists (select from tasks where tasks.user_id = owned.user_id and tasks.id = owned.id)`
+}
+
+/** Of the rows with one id, only one can be copied: the one that was changed last. */
+function fate({ mapping, repair }: Judgement): RawBuilder<unknown> {
+  if (mapping.id.category !== 'S' || !repair.includes('id_repeated')) return sql`decision`
+  return sql`case when decision = 'copied' and 'id_repeated' = any (problems) and row_number() over (
+    partition by owner_key, id, decision order by coalesce(${usable('updated_at')},
+    ${usable('created_at')}) desc nulls last, id_text) > 1 then 'left' else decision end`
 }

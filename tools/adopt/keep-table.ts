@@ -1,23 +1,34 @@
 import { type Kysely, sql } from 'kysely'
-import { quoteTableName } from '#db/table-name'
-import type { Plan } from '#tools/adopt/plan'
+import { quoteTableName, type TableName } from '#db/table-name'
+import type { TableFacts } from '#tools/adopt/table-facts'
 
 /** The longest name that Postgres keeps, in bytes. */
 const nameBytes = 63
 
+/** The old table, the name to keep it under, and its foreign keys to the users table. */
+interface KeptTable {
+  readonly old: TableFacts
+  readonly kept: TableName
+  readonly userKeys: readonly string[]
+}
+
 /**
- * Renames the old table, with the indexes and sequences whose names begin with its name, because
- * the migrations make a `tasks_pkey` too. Other tables and views go on referring to it. Drops its
+ * Renames the old table, with the indexes and sequences whose names begin with its name or, if it
+ * was called so once, with `tasks_`: the migrations make a `tasks_pkey` too. Other tables and views go on referring to it. Drops its
  * foreign keys to the users table, which would keep accounts from being deleted.
  */
-export async function keepTable(db: Kysely<unknown>, { old, kept, userKeys }: Plan): Promise<void> {
+export async function keepTable(
+  db: Kysely<unknown>,
+  { old, kept, userKeys }: KeptTable,
+): Promise<void> {
   const oldName = sql.raw(quoteTableName(old))
   for (const key of userKeys) {
     await sql`alter table ${oldName} drop constraint ${sql.id(key)}`.execute(db)
   }
   const { rows } = await sql<{ name: string; kind: 'index' | 'sequence' }>`
     select relname as "name", case relkind when 'S' then 'sequence' else 'index' end as "kind"
-    from pg_class where starts_with(relname::text, ${old.table}::text)
+    from pg_class
+    where (starts_with(relname::text, ${old.table}::text) or starts_with(relname::text, 'tasks_'))
       and relnamespace = (select relnamespace from pg_class
         where oid = ${quoteTableName(old)}::regclass)
       and (oid in (select indexrelid from pg_index where indrelid = ${quoteTableName(old)}::regclass)
@@ -27,7 +38,8 @@ export async function keepTable(db: Kysely<unknown>, { old, kept, userKeys }: Pl
     order by relname`.execute(db)
   await sql`alter table ${oldName} rename to ${sql.id(kept.table)}`.execute(db)
   for (const [index, { name, kind }] of rows.entries()) {
-    const renamed = shorten(kept.table + name.slice(old.table.length), index)
+    const rest = name.startsWith(old.table) ? name.slice(old.table.length) : `_${name}`
+    const renamed = shorten(kept.table + rest, index)
     await sql`alter ${sql.raw(kind)} ${sql.id(old.schema, name)} rename to ${sql.id(renamed)}`.execute(
       db,
     )
@@ -40,4 +52,18 @@ function shorten(name: string, index: number): string {
   return `${Buffer.from(name)
     .subarray(0, nameBytes - 4)
     .toString()}_${index}`
+}
+
+/** The names to keep the old table under, `tasks_before_adoption`, with a number if an earlier adoption has taken that name. */
+export async function freeNames(db: Kysely<unknown>, { schema, table }: TableFacts) {
+  for (let number = 1; ; number += 1) {
+    const suffix = number === 1 ? '' : `_${number}`
+    const kept = { schema, table: `${table.slice(0, 30)}_before_adoption${suffix}` }
+    const ids = { schema, table: `${kept.table}_ids` }
+    const { rows } = await sql<{
+      isFree: boolean
+    }>`select to_regclass(${quoteTableName(kept)}) is null
+      and to_regclass(${quoteTableName(ids)}) is null as "isFree"`.execute(db)
+    if (rows[0]?.isFree !== false) return { kept, ids }
+  }
 }

@@ -1,11 +1,14 @@
 /** `npm run db:adopt` brings over the tasks of the backend that this one replaces; see docs/adopting.md. */
 import { parseArgs } from 'node:util'
-import { readTableName } from '#db/table-name'
+import { quoteTableName } from '#db/table-name'
 import { env, withoutPassword } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
 import { openFromEnvironment } from '#lib/service/database'
 import { isOutage } from '#lib/service/outage'
 import { type Adoption, adopt } from '#tools/adopt/adopt'
+import { readAskedColumn } from '#tools/adopt/asked-columns'
+import { targets } from '#tools/adopt/column-names'
+import { shellWord } from '#tools/adopt/decisions'
 import {
   isProblemKind,
   type ProblemKind,
@@ -17,20 +20,21 @@ import { describeDone, describePlan } from '#tools/adopt/report'
 const usage = `npm run db:adopt                       shows what it would do, and changes nothing
 npm run db:adopt -- --yes              does it
 
---table <name>      the old table, where it is neither tasks nor task
+--table <name>      the old table, if several look like tasks, or none
+--column <…=…>      which of its columns fills one of tasks: title=name, completed=status:done|closed,
+                    created_at=ts:epoch; for ${targets.join(', ')}
 --timezone <zone>   of timestamps that have none, such as Europe/Berlin; UTC unless given
 --repair <kinds>    mends rows that cannot be brought over as they are: ${repairableKinds.join(',')}
---leave <kinds>     leaves such rows in the old table: ${problemKinds.join(',')}
---ids               lists the ids of all such rows, and not the first twenty of a kind`
+--leave <kinds>     leaves such rows in the old table: ${problemKinds.join(',')}`
 
 const { values: given } = parseArgs({
   options: {
     yes: { type: 'boolean', default: false },
     table: { type: 'string' },
     timezone: { type: 'string', default: 'UTC' },
-    repair: { type: 'string', default: '' },
-    leave: { type: 'string', default: '' },
-    ids: { type: 'boolean', default: false },
+    column: { type: 'string', multiple: true, default: [] },
+    repair: { type: 'string', multiple: true, default: [] },
+    leave: { type: 'string', multiple: true, default: [] },
     help: { type: 'boolean', default: false },
   },
 })
@@ -49,13 +53,13 @@ try {
 
 async function adoptDatabase(): Promise<void> {
   const request = {
-    table: given.table === undefined ? undefined : toTableName(given.table),
+    table: given.table,
+    columns: given.column.map(readAskedColumn),
     usersTable: env().USERS_TABLE,
     usersIdType: env().USERS_ID_TYPE,
     timeZone: given.timezone,
     repair: toKinds('--repair', given.repair, repairableKinds),
     leave: toKinds('--leave', given.leave, problemKinds),
-    mostIds: given.ids ? 1_000_000_000 : 20,
   }
   const opened = await openFromEnvironment()
   try {
@@ -73,9 +77,11 @@ async function adoptDatabase(): Promise<void> {
 
 function print({ plan, done }: Adoption): void {
   if (plan === undefined) {
-    console.log('There is nothing to adopt: no table tasks or task that another backend made.')
+    console.log(
+      'There is nothing to adopt: no table of another backend looks like tasks. If there is one, name it with --table.',
+    )
   } else if (done === undefined) {
-    const { lines, isPossible } = describePlan(plan)
+    const { lines, isPossible } = describePlan(plan, givenOptions())
     console.log([`${withoutPassword(env().DATABASE_URL)}:`, ...lines].join('\n'))
     if (!isPossible) process.exitCode = 1
   } else {
@@ -83,19 +89,30 @@ function print({ plan, done }: Adoption): void {
   }
 }
 
-function toTableName(text: string) {
-  const name = readTableName(text)
-  if (name === undefined) throw new Error(`--table: ${text} is no table name.`)
-  return name
+/** The options of this run as one types them, with the users table if it is not the usual one. */
+function givenOptions(): string[] {
+  const users = quoteTableName(env().USERS_TABLE)
+  const words = process.argv.slice(2).filter((word) => word !== '--yes')
+  return [
+    ...(users === '"users"' ? [] : [`USERS_TABLE=${shellWord(users)}`]),
+    ...(words.length > 0 ? [words.map(shellWord).join(' ')] : []),
+  ]
 }
 
-function toKinds(option: string, text: string, allowed: readonly ProblemKind[]): ProblemKind[] {
-  return text.split(',').flatMap((part) => {
-    const word = part.trim()
-    if (word === '') return []
-    if (isProblemKind(word) && allowed.includes(word)) return word
-    throw new Error(`${option}: ${word} is none of ${allowed.join(', ')}.`)
-  })
+function toKinds(
+  option: string,
+  texts: readonly string[],
+  allowed: readonly ProblemKind[],
+): ProblemKind[] {
+  return texts
+    .join()
+    .split(',')
+    .flatMap((part) => {
+      const word = part.trim()
+      if (word === '') return []
+      if (isProblemKind(word) && allowed.includes(word)) return word
+      throw new Error(`${option}: ${word} is none of ${allowed.join(', ')}.`)
+    })
 }
 
 /** The message of an error. For an outage it has the network's own message too. */

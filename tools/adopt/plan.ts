@@ -1,16 +1,30 @@
 import { type Kysely, sql } from 'kysely'
-import { quoteTableName, type TableName } from '#db/table-name'
-import { type ColumnMapping, mapColumns } from '#tools/adopt/column-mapping'
+import type { TableName } from '#db/table-name'
+import type { AskedColumn } from '#tools/adopt/asked-columns'
+import { mapColumns } from '#tools/adopt/column-mapping'
+import type { Target } from '#tools/adopt/column-names'
+import {
+  type CountedValue,
+  columnOptions,
+  type Decision,
+  type Option,
+  valuesOf,
+} from '#tools/adopt/decisions'
 import type { Judgement } from '#tools/adopt/judged-rows'
+import { freeNames } from '#tools/adopt/keep-table'
+import { findOwnTables, type OwnTables } from '#tools/adopt/own-tables'
+import { faultsOf, missingColumns, writtenBy } from '#tools/adopt/plan-faults'
 import type { ProblemKind } from '#tools/adopt/problems'
+import { rightFaults } from '#tools/adopt/rights'
 import { type Survey, surveyRows } from '#tools/adopt/survey'
-import { findTable, foreignKeys, type TableFacts, viewsOn } from '#tools/adopt/table-facts'
+import { foreignKeys, functionsNaming, type TableFacts, viewsOn } from '#tools/adopt/table-facts'
 import { findUsers, type UsersFacts } from '#tools/adopt/users-facts'
 
 /** What an operator asks for. */
 export interface AdoptRequest {
-  /** The old table. If undefined, `tasks`, or `task` if `tasks` is the service's own. */
-  readonly table: TableName | undefined
+  /** The old table as it is written in the database; see `findOldTable`. */
+  readonly table: string | undefined
+  readonly columns: readonly AskedColumn[]
   readonly usersTable: TableName
   /** The type of the ids, if the first migration makes the users table. */
   readonly usersIdType: 'text' | 'uuid'
@@ -18,8 +32,14 @@ export interface AdoptRequest {
   readonly timeZone: string
   readonly repair: readonly ProblemKind[]
   readonly leave: readonly ProblemKind[]
-  /** How many ids to list for each kind of problem. */
-  readonly mostIds: number
+}
+
+/** What would become of the rows. */
+export interface RowsOfPlan {
+  readonly judgement: Judgement
+  readonly survey: Survey
+  /** The values of columns whose values say yes or no, by the column's name. */
+  readonly values: ReadonlyMap<string, readonly CountedValue[]>
 }
 
 /** What would be done, and what stands in the way. */
@@ -34,43 +54,61 @@ export interface Plan {
   readonly userKeys: readonly string[]
   /** What refers to the old table or reads it. It will do so under the new name. */
   readonly dependants: readonly string[]
-  /** What must be changed before an adoption. If there is anything, the rows are not examined. */
+  /** Functions whose text has the old table's name, which will not mean it any more. */
+  readonly functions: readonly string[]
+  /** What an earlier start made and nobody has used, if it has to be made anew. */
+  readonly renewed: OwnTables | undefined
+  /** What must be changed before an adoption. */
   readonly faults: readonly string[]
-  readonly rows: { readonly judgement: Judgement; readonly survey: Survey } | undefined
+  /** What must be decided before the rows can be examined. */
+  readonly decisions: readonly Decision[]
+  /** What could fill a column of `tasks` that nothing fills. */
+  readonly options: ReadonlyMap<Target, readonly Option[]>
+  /** Undefined while there are faults or decisions. */
+  readonly rows: RowsOfPlan | undefined
 }
 
-/**
- * Looks at the old table and the users table, and counts what would become of the rows.
- *
- * @returns undefined if there is no table to adopt
- */
+/** Looks at the old table and the users table, and counts what would become of the rows. */
 export async function makePlan(
   db: Kysely<unknown>,
+  old: TableFacts,
   request: AdoptRequest,
-): Promise<Plan | undefined> {
-  const old = await findOldTable(db, request.table)
-  if (old === undefined) return undefined
-  const mapping = mapColumns(old.columns)
-  const columns: ColumnMapping | undefined = 'faults' in mapping ? undefined : mapping
-  const { usersTable, usersIdType, timeZone, repair, leave } = request
-  const users = await findUsers(db, usersTable, usersIdType, old, columns?.owner.name)
+): Promise<Plan> {
+  const mapped = mapColumns(old, request.columns)
   const keys = await foreignKeys(db, old)
+  const foreign = keys.out.flatMap(({ columns }) => columns)
+  const options = new Map<Target, Option[]>()
+  for (const [target, several] of mapped.open) {
+    options.set(target, await columnOptions(db, old, target, several, foreign))
+  }
+  const { usersTable, usersIdType, timeZone, repair, leave } = request
+  const users = await findUsers(db, usersTable, usersIdType, old, mapped.mapping?.owner.name)
+  const own = await findOwnTables(db)
+  const isBound = own === undefined || own.users === users.table?.label
+  const renewed = own?.isEmpty && !isBound ? own : undefined
+  const decisions = [
+    ...missingColumns(mapped, options, old),
+    ...(users.decision ? [users.decision] : []),
+  ]
   const faults = [
     ...faultsOf(old),
-    ...('faults' in mapping ? mapping.faults : []),
+    ...mapped.faults,
     ...users.faults,
+    ...(users.decision || isBound || renewed ? [] : [writtenBy(own, users, usersTable)]),
+    ...(await rightFaults(db, old, users.table, usersTable)),
     ...((await isTimeZone(db, timeZone)) ? [] : [`Postgres knows no time zone ${timeZone}.`]),
     ...(repair.includes('owner_unknown') && users.refusal !== undefined
       ? [`--repair owner_unknown is not possible: ${users.refusal}.`]
       : []),
   ]
-  const judgement: Judgement | undefined = columns && {
+  const judgement: Judgement | undefined = mapped.mapping && {
     old: { schema: old.schema, table: old.table },
     idsOf: old.table,
-    mapping: columns,
+    mapping: mapped.mapping,
     users: users.table,
+    userKey: users.key,
     userIdType: users.idType,
-    hasTasks: await hasTasks(db),
+    hasTasks: own !== undefined && renewed === undefined,
     timeZone,
     repair,
     leave,
@@ -84,56 +122,32 @@ export async function makePlan(
       ...keys.in.map(({ from, name }) => `${from} (foreign key ${name})`),
       ...(await viewsOn(db, old)).map((view) => `${view} (view)`),
     ],
+    functions: await functionsNaming(db, old),
+    renewed,
     faults,
+    decisions,
+    options,
     rows:
-      judgement && faults.length === 0
-        ? { judgement, survey: await surveyRows(db, judgement, request.mostIds) }
+      judgement && faults.length === 0 && decisions.length === 0
+        ? {
+            judgement,
+            survey: await surveyRows(db, judgement),
+            values: await flagValues(db, old, judgement),
+          }
         : undefined,
   }
 }
 
-async function hasTasks(db: Kysely<unknown>): Promise<boolean> {
-  return (await findTable(db, { table: 'tasks' }))?.isOurs ?? false
-}
-
-/** The table to adopt, as `AdoptRequest.table` says, undefined if there is none. */
-export async function findOldTable(
-  db: Kysely<unknown>,
-  name: TableName | undefined,
-): Promise<TableFacts | undefined> {
-  for (const candidate of name ? [name] : [{ table: 'tasks' }, { table: 'task' }]) {
-    const found = await findTable(db, candidate)
-    if (found !== undefined && !found.isOurs) return found
+async function flagValues(db: Kysely<unknown>, old: TableFacts, { mapping }: Judgement) {
+  const found = new Map<string, readonly CountedValue[]>()
+  for (const { column, values } of [...mapping.completed, ...mapping.deleted]) {
+    if (values !== undefined) found.set(column.name, (await valuesOf(db, old, column)) ?? [])
   }
-  return undefined
-}
-
-function faultsOf(old: TableFacts): string[] {
-  const faults: string[] = []
-  if (!old.isTable) faults.push(`${old.label} is no table but a view or the like.`)
-  if (!old.isOwned) {
-    faults.push('It belongs to another role than the login in DATABASE_URL: use its owner’s URL.')
-  }
-  if (!old.hasKey) faults.push('Its column id is no primary key, so its rows cannot be told apart.')
-  return faults
+  return found
 }
 
 async function isTimeZone(db: Kysely<unknown>, name: string): Promise<boolean> {
   const { rows } = await sql`
     select from pg_timezone_names where lower(name) = lower(${name})`.execute(db)
   return rows.length > 0
-}
-
-/** `tasks_before_adoption`, with a number if an earlier adoption has taken that name. */
-async function freeNames(db: Kysely<unknown>, { schema, table }: TableFacts) {
-  for (let number = 1; ; number += 1) {
-    const suffix = number === 1 ? '' : `_${number}`
-    const kept = { schema, table: `${table.slice(0, 30)}_before_adoption${suffix}` }
-    const ids = { schema, table: `${kept.table}_ids` }
-    const { rows } = await sql<{
-      isFree: boolean
-    }>`select to_regclass(${quoteTableName(kept)}) is null
-      and to_regclass(${quoteTableName(ids)}) is null as "isFree"`.execute(db)
-    if (rows[0]?.isFree !== false) return { kept, ids }
-  }
 }

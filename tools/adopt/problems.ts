@@ -3,10 +3,17 @@ export interface ProblemMeaning {
   readonly means: string
   /** What `--repair` does with such a row. Without it, the row can only be left. */
   readonly repair?: string
+  /** Whether leaving such rows is the more likely choice. */
+  readonly isMostlyLeft?: true
 }
 
 /** Every kind of problem, in the order in which they are reported. */
 export const problemMeanings = {
+  deleted: {
+    means: 'it is marked as deleted',
+    repair: 'brings it over as a task like any other',
+    isMostlyLeft: true,
+  },
   owner_missing: { means: 'it belongs to nobody' },
   owner_unfit: { means: 'the users table cannot hold an id like its owner’s' },
   owner_unknown: {
@@ -28,10 +35,14 @@ export const problemMeanings = {
   },
   completed_contradictory: { means: 'its columns completed and is_completed differ' },
   time_missing: {
-    means: 'its time of creation is missing, or a time is beyond the years 1 to 9999',
+    means: 'its time of creation is missing, or a time is no date of the years 1 to 9999',
     repair: 'takes its other time, or else the moment of the adoption',
   },
-  id_taken: { means: 'its id stands for another task of the same owner' },
+  id_repeated: {
+    means: 'its id is that of another row of the same owner, in another spelling',
+    repair: 'brings over the one of them that was changed last, and leaves the others',
+  },
+  id_taken: { means: 'the service has a task of the same owner with its id already' },
 } as const satisfies Record<string, ProblemMeaning>
 
 export type ProblemKind = keyof typeof problemMeanings

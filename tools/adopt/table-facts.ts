@@ -24,9 +24,26 @@ export interface TableFacts {
   readonly isOwned: boolean
   /** Whether row-level security hides rows from the login. */
   readonly isHidden: boolean
-  /** Whether its `id` alone names a row. */
-  readonly hasKey: boolean
+  /** The columns each of which alone names a row, that of the primary key first. */
+  readonly keys: readonly string[]
   readonly columns: readonly Column[]
+}
+
+/** A table, and its name as one writes it in SQL. */
+export interface NamedTable {
+  readonly schema: string
+  readonly table: string
+  readonly label: string
+}
+
+/** All tables and views but those of Postgres. Those that the search path finds come first. */
+export async function listTables(db: Kysely<unknown>): Promise<NamedTable[]> {
+  const { rows } = await sql<NamedTable>`
+    select nspname as "schema", relname as "table", class.oid::regclass::text as "label"
+    from pg_class as class join pg_namespace on pg_namespace.oid = relnamespace
+    where relkind in ('r', 'p', 'v', 'm', 'f') and nspname !~ '^pg_' and nspname <> 'information_schema'
+    order by pg_table_is_visible(class.oid) desc, nspname, relname`.execute(db)
+  return rows
 }
 
 /** Looks a table up by the search path, as a statement does. Undefined if there is none. */
@@ -41,9 +58,10 @@ export async function findTable(
         where polrelid = class.oid and polname = 'tasks_of_caller') as "isOurs",
       pg_has_role(relowner, 'usage') as "isOwned",
       row_security_active(class.oid) as "isHidden",
-      exists (select from pg_index where indrelid = class.oid and indisunique and indisvalid
-        and indpred is null and indnkeyatts = 1 and indkey[0] = (select attnum from pg_attribute
-          where attrelid = class.oid and attname = 'id' and attnotnull)) as "hasKey",
+      (select coalesce(json_agg(attname order by indisprimary desc, attnum), '[]')
+        from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0] and attnotnull
+        where indrelid = class.oid and indisunique and indisvalid and indpred is null
+          and indnkeyatts = 1) as "keys",
       (select json_agg(json_build_object('name', attname,
           'type', format_type(coalesce(nullif(typbasetype, 0), atttypid),
             case typbasetype when 0 then atttypmod else typtypmod end),
@@ -63,6 +81,8 @@ export interface ForeignKey {
   readonly to: string
   /** The columns that it is declared on. */
   readonly columns: readonly string[]
+  /** The columns that it refers to. */
+  readonly toColumns: readonly string[]
   /** Whether a table of this service declares it. */
   readonly isOfService: boolean
 }
@@ -77,6 +97,8 @@ export async function foreignKeys(
     select conname as "name", conrelid::regclass::text as "from", confrelid::regclass::text as "to",
       (select json_agg(attname) from pg_attribute
         where attrelid = conrelid and attnum = any (conkey)) as "columns",
+      (select json_agg(attname) from pg_attribute
+        where attrelid = confrelid and attnum = any (confkey)) as "toColumns",
       exists (select from pg_policy
         where polrelid = conrelid and polname like '%\\_of\\_caller') as "isOfService"
     from pg_constraint where contype = 'f' and conparentid = 0
@@ -98,3 +120,21 @@ export async function viewsOn(db: Kysely<unknown>, facts: TableFacts): Promise<s
       and ev_class <> pg_depend.refobjid order by 1`.execute(db)
   return rows.map(({ view }) => view)
 }
+
+/** The functions whose text has the name of the table, besides those of this service. */
+export async function functionsNaming(db: Kysely<unknown>, facts: TableFacts): Promise<string[]> {
+  const { rows } = await sql<{ called: string }>`
+    select pg_proc.oid::regprocedure::text as "called"
+    from pg_proc join pg_namespace on pg_namespace.oid = pronamespace
+      join pg_language on pg_language.oid = prolang
+    where nspname !~ '^pg_' and nspname <> 'information_schema'
+      and lanname not in ('c', 'internal') and prosrc ~* ${`\\m${literally(facts.table)}\\M`}
+      and not exists (select from pg_depend
+        where classid = 'pg_proc'::regclass and objid = pg_proc.oid and deptype = 'e')
+      and not (proname like 'todo\\_%' and exists (select from pg_proc as service
+        where service.pronamespace = pg_proc.pronamespace and service.proname = 'todo_service'))
+    order by 1`.execute(db)
+  return rows.map(({ called }) => called)
+}
+
+const literally = (text: string) => text.replace(/[^\p{L}\p{N}_]/gu, '\\$&')

@@ -1,0 +1,209 @@
+import { expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { adoptIn, parseOptions } from '#tests/support/adopt'
+import { options } from '#tests/support/databases'
+import { everythingIn } from '#tests/support/everything-in'
+import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { describePlan } from '#tools/adopt/report'
+
+const server = postgresAt(inject('postgresPort'))
+const users = 'create table users (id text primary key, email text, name text)'
+const tasks = `create table tasks (id serial primary key, user_id text, title text, completed boolean,
+  created_at date)`
+
+interface Refusal {
+  readonly title: string
+  /** As the owner of the database, a login that may not create roles but take `todo_app`. */
+  readonly sql: readonly string[]
+  /** Afterwards, as the administrator of the server. */
+  readonly after?: (database: string, login: string) => string
+  readonly encoding?: string
+  readonly table?: string
+  readonly options?: readonly string[]
+  readonly says: RegExp
+}
+
+const refusals: Refusal[] = [
+  {
+    title: 'ids that are no key',
+    sql: ['create table tasks (id integer, user_id text, title text, completed boolean)'],
+    says: /None of its columns alone is a primary key/,
+  },
+  {
+    title: 'a column for the id that is no key',
+    sql: [users, tasks],
+    options: ['--column id=user_id'],
+    says: /Its column user_id is no key/,
+  },
+  {
+    title: 'a view',
+    sql: [
+      `create view tasks as select 1 as id, 'a'::text as user_id, 'b'::text as title, true as completed`,
+    ],
+    says: /is no table/,
+  },
+  {
+    title: 'owners in another users table',
+    sql: [
+      'create table "user" (id text primary key)',
+      `create table tasks (id serial primary key, user_id text references "user" (id), title text,
+        completed boolean)`,
+    ],
+    says: /refers to "user".*USERS_TABLE='"user"'/s,
+  },
+  {
+    title: 'several columns for the title',
+    sql: [users, 'create table todos (id serial primary key, user_id text, name text, task text)'],
+    // No command is made up of guesses.
+    says: /could be title: name, task.*--column title=name\n.*--column title=task\nNothing was changed\.$/s,
+  },
+  {
+    title: 'a column that is not there',
+    sql: [users, tasks],
+    options: ['--column title=name'],
+    says: /no column name\. Its columns are id, user_id, title/,
+  },
+  {
+    title: 'a column whose values cannot be read',
+    sql: [users, `${tasks}; alter table tasks add raw bytea`],
+    options: ['--column title=raw'],
+    says: /The column raw is bytea, and only text can be read as title/,
+  },
+  {
+    title: 'several tables that look like tasks',
+    sql: [users, tasks.replace('tasks', '"Task"'), tasks.replace('tasks', 'todos')],
+    says: /Several tables.*--table '"Task"'\n.*--table todos/s,
+  },
+  {
+    title: 'a table that is not there',
+    sql: [users, tasks],
+    table: 'nope',
+    says: /There is no table nope\. There are: tasks, users\./,
+  },
+  {
+    title: 'a name in another spelling',
+    sql: [users, tasks.replace('tasks', 'todos')],
+    table: 'Todos',
+    says: /There is no table Todos\. There are: todos, users\./,
+  },
+  {
+    title: 'another table where the service makes its own',
+    sql: [users, tasks, tasks.replace('tasks', 'todos')],
+    table: 'todos',
+    says: /Another program’s tasks is where the service makes its own/,
+  },
+  {
+    title: 'migrations of another program on Kysely',
+    sql: [users, tasks, "create table kysely_migration as select '2024-01-01' as name"],
+    says: /kysely_migration lists migrations of another program/,
+  },
+  {
+    title: 'owners that are to be added where another program has accounts',
+    sql: [users, tasks, 'create table session (user_id text references users (id))'],
+    options: ['--repair owner_unknown'],
+    says: /session refers to users/,
+  },
+  {
+    title: 'owners that are to be added where a row needs more than an id',
+    sql: [users, tasks, 'alter table users add hashed_password text not null'],
+    options: ['--repair owner_unknown'],
+    says: /users does not take a row without hashed_password/,
+  },
+  {
+    title: 'a table of another role',
+    sql: [users, tasks],
+    after: () => 'alter table tasks owner to postgres',
+    says: /It belongs to another role than the login/,
+  },
+  {
+    title: 'users whom the login may not refer to',
+    sql: [users, tasks],
+    after: (_, login) => `alter table users owner to postgres; grant select on users to ${login}`,
+    says: /GRANT SELECT, REFERENCES ON users/,
+  },
+  {
+    title: 'a schema without the right to make tables in it',
+    sql: [users, tasks],
+    after: () => 'alter schema public owner to postgres',
+    says: /may not create tables in the schema public/,
+  },
+  {
+    title: 'a read-only database',
+    sql: [users, tasks],
+    after: (database) => `alter database ${database} set default_transaction_read_only = on`,
+    says: /The database is read-only/,
+  },
+  {
+    title: 'a database that is not in UTF-8',
+    sql: [users, tasks],
+    encoding: 'LATIN1',
+    says: /The encoding of the database is LATIN1/,
+  },
+  {
+    title: 'a login whose row-level security is off',
+    sql: [users, tasks],
+    after: (database, login) =>
+      `alter role ${login} in database ${database} set row_security = off`,
+    says: /row_security is off/,
+  },
+  {
+    title: 'a login that may not take the role of the requests',
+    sql: [users, tasks],
+    after: (_, login) => `revoke todo_app from ${login}`,
+    says: /may not take the role todo_app/,
+  },
+]
+
+test.each(refusals)(
+  '$title: the look says that it will not do, and --yes does nothing',
+  async (refusal) => {
+    const login = await createLogin(server)
+    const name = `${await createDatabase(server)}_refusal`
+    await runSql(
+      server.url('postgres'),
+      `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
+      `grant todo_app to ${login}`,
+      `create database ${name} encoding '${refusal.encoding ?? 'UTF8'}' locale 'C' template template0 owner ${login}`,
+    )
+    await runSql(server.url(name), `alter schema public owner to ${login}`)
+    const url = server.url(name, login)
+    await runSql(url, ...refusal.sql)
+    if (refusal.after) await runSql(server.url(name), refusal.after(name, login))
+    const asAdministrator = server.url(name)
+    const before = await everythingIn(asAdministrator)
+    const database = await openDatabase({ ...options, url })
+    try {
+      const request = { ...parseOptions(refusal.options ?? []), table: refusal.table }
+      for (const how of ['look', 'yes'] as const) {
+        const text = await adoptIn(database, how, request).then(
+          ({ plan, done }) => {
+            if (plan === undefined || done !== undefined) return 'It was not refused.'
+            const { lines, isPossible } = describePlan(plan, [])
+            return isPossible ? 'It was promised.' : lines.join('\n')
+          },
+          (error) => String(error),
+        )
+        expect(text).toMatch(refusal.says)
+      }
+      expect(await everythingIn(asAdministrator)).toEqual(before)
+    } finally {
+      await database.close()
+    }
+  },
+)
+
+test.each([
+  ['todos', 'todos'],
+  ['Todos', '"Todos"'],
+  ['"Todos"', '"Todos"'],
+  ['public.Todos', '"Todos"'],
+  ['my todos', '"my todos"'],
+])('--table %s is the table %s', async (written, label) => {
+  const url = server.url(await createDatabase(server))
+  const made = ['todos', '"Todos"', '"my todos"'].map((name) => tasks.replace('tasks', name))
+  await runSql(url, ...made)
+  const database = await openDatabase({ ...options, url })
+  const { plan } = await adoptIn(database, 'look', { table: written })
+  expect(plan?.old.label).toBe(label)
+  await database.close()
+})
