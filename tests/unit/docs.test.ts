@@ -68,3 +68,12 @@ test('the settings in docs/operations.md are every variable, and no other', () =
   const listed = firstCells(table).filter((name) => !setByOthers.includes(name))
   expect(listed.sort()).toEqual(variables().filter((name) => !setByOthers.includes(name)))
 })
+
+test('the index of decisions has every one, and no other', () => {
+  const listed = Array.from(
+    read('docs/adr/README.md').matchAll(/^- \[\d{4}\]\(([^)]+)\)/gm),
+    String,
+  )
+  const files = listed.map((line) => /\(([^)]+)\)/.exec(line)?.[1])
+  expect(files).toEqual(globSync('[0-9]*.md', { cwd: 'docs/adr' }).sort())
+})
