@@ -65,11 +65,11 @@ test('of 100,000 tasks, a list and every look-up read one user’s rows, by an i
     expect(page).toMatch(/Index Scan (Backward )?using tasks_by_title/)
     expect(page).not.toMatch(/Sort/)
   }
-  // A search reads the texts of one user, whichever way Postgres finds cheaper.
-  expect(searched).toMatch(/Index Cond: \(user_id = 'user-500'/)
+  // These read the rows of one user, in whichever way Postgres finds cheaper.
+  for (const page of [searched, passedOver]) {
+    expect(page).toMatch(/Index Cond: \(user_id = 'user-500'/)
+  }
   expect(searched).toMatch(/Filter: .*title.* ~ .*description.* ~ /)
-  expect(passedOver).toMatch(/Index Scan using tasks_newest_first/)
-  expect(passedOver).not.toMatch(/Sort/)
   // It begins where the page before ended, and does not read what comes before.
   for (const page of [backwards, forwards]) {
     expect(page).toMatch(/Index Cond: .*ROW\(\(title\)::text, created_at, id\) [<>] ROW/)
