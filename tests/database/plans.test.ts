@@ -1,3 +1,4 @@
+import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import type { Statement, Transport } from '#db/transports/transport'
@@ -22,19 +23,27 @@ beforeAll(async () => {
 })
 afterAll(() => opened?.close())
 
+/** The plan of a statement, as the role and the user of a request. */
+async function planOf(bind: Statement, { sql, parameters }: Statement): Promise<string> {
+  const client = new Client({ connectionString: opened.url })
+  await client.connect()
+  try {
+    await client.query('begin')
+    await client.query(bind.sql, [...bind.parameters])
+    const { rows } = await client.query(`explain (costs off) ${sql}`, [...parameters])
+    return rows.map((row) => row['QUERY PLAN']).join('\n')
+  } finally {
+    await client.end()
+  }
+}
+
 /** Sends each statement as it is sent for a request, and keeps its plan. */
 function explaining({ transport }: TestDatabase['database']): Transport {
   return {
     ...transport,
     async transaction(statements, timeoutMs) {
       const [bind, statement] = statements as [Statement, Statement]
-      const explained = {
-        ...statement,
-        owner: undefined,
-        sql: `explain (costs off) ${statement.sql}`,
-      }
-      const [, rows = []] = await transport.transaction([bind, explained], timeoutMs)
-      plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'))
+      plans.push(await planOf(bind, statement))
       return await transport.transaction(statements, timeoutMs)
     },
   }

@@ -31,6 +31,8 @@ export interface TestDatabase {
   /** Runs statements as the administrator, past both walls, and returns the rows of the last. */
   asAdministrator(...statements: string[]): Promise<Record<string, unknown>[]>
   readonly standIn?: NeonStandIn
+  /** Where it is, as the administrator; PGlite is in the process. */
+  readonly url?: string
   close(): Promise<void>
 }
 
@@ -47,7 +49,7 @@ export async function openTestDatabase(
   if (name === 'postgres') {
     const url = server.url(databaseName)
     const database = await openDatabase({ ...options, url, ...overrides })
-    return { database, asAdministrator, close: () => database.close() }
+    return { database, asAdministrator, url, close: () => database.close() }
   }
   const standIn = await startNeonStandIn(server.port, password)
   const database = await openDatabase({
