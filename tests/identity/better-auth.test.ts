@@ -58,8 +58,9 @@ const configurations: Record<string, Configuration> = {
   'session tokens as Bearer': {
     ...{ tables: 'users', ids: 'text', first: 'issuer', credentials: sessionBearer },
   },
+  // With session tokens the service starts only where the sessions are.
   'session tokens as cookie': {
-    ...{ tables: 'user', ids: 'text', first: 'service', credentials: sessionCookie },
+    ...{ tables: 'user', ids: 'text', first: 'issuer', credentials: sessionCookie },
   },
 }
 

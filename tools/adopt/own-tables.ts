@@ -41,7 +41,7 @@ export async function dropOwnTables(
     select oid::regprocedure::text as "called" from pg_proc
     where pronamespace = ${tasks.schema}::regnamespace
       and proname in ('todo_owner', 'todo_service', 'todo_take_permit', 'todo_take_permits',
-        'todo_forget_permits')`.execute(db)
+        'todo_forget_permits', 'todo_move_tasks')`.execute(db)
   for (const { called } of functions) await sql`drop function ${sql.raw(called)}`.execute(db)
   return async () => {
     for (const { login } of logins) {
