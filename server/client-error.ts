@@ -1,8 +1,7 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { standingHeaders } from '#lib/http/answer'
-import { openToAll } from '#lib/http/cors'
-import { Problem, problemAnswer } from '#lib/http/errors'
+import { Problem } from '#lib/http/errors'
+import { answerToAll } from '#lib/http/last-resort'
 import { everyMethod } from '#lib/http/methods'
 
 /** How long a client has to read the refusal and close its side of the connection. */
@@ -63,17 +62,13 @@ function afterAnswer(response: ServerResponse, act: () => void): void {
 }
 
 function answerAndClose(problem: Problem, socket: Duplex): void {
-  const requestId = crypto.randomUUID()
-  const { status = 400, headers, body = '' } = problemAnswer(problem, requestId)
+  const { status, statusText, headers, body } = answerToAll(problem, crypto.randomUUID())
   const lines = Object.entries({
-    ...standingHeaders,
-    ...openToAll,
     ...headers,
-    'x-request-id': requestId,
     'content-length': Buffer.byteLength(body),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}`)
-  socket.write([`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, ...lines, '', body].join('\r\n'))
+  socket.write([`HTTP/1.1 ${status} ${statusText}`, ...lines, '', body].join('\r\n'))
   closeSoon(socket)
 }
 

@@ -6,7 +6,7 @@ import { noUrl, withRequest } from '#lib/http/with-request'
 const noRoute = { params: Promise.resolve({ path: [] }), url: noUrl }
 
 /** Makes a handler that answers with this error, for requests that no route file handles. */
-export function refuse(thrown: unknown): (request: Request) => Promise<Response> {
+function refuse(thrown: unknown): (request: Request) => Promise<Response> {
   const handler = withRequest(() => {
     throw thrown
   })

@@ -11,8 +11,15 @@ import { log } from '#lib/log'
 export function lastResort(thrown: unknown): Required<Answer> & { readonly statusText: string } {
   const requestId = crypto.randomUUID()
   log().error({ event: 'fault', code: 'internal_error', requestId, err: thrown })
-  const problem = new Problem('internal_error', 'Something went wrong on our side.')
-  const { status = 500, headers, body = '' } = problemAnswer(problem, requestId)
+  return answerToAll(new Problem('internal_error', 'Something went wrong on our side.'), requestId)
+}
+
+/** The answer with an error that every page can read, where the request cannot be read or asked. */
+export function answerToAll(
+  problem: Problem,
+  requestId: string,
+): Required<Answer> & { readonly statusText: string } {
+  const { status = problem.status, headers, body = '' } = problemAnswer(problem, requestId)
   const all = { ...standingHeaders, ...openToAll, ...headers, 'x-request-id': requestId }
   return { status, statusText: STATUS_CODES[status] ?? '', headers: all, body }
 }
