@@ -1,7 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
@@ -13,23 +9,13 @@ import {
   runSql,
   startPostgres,
 } from '#tests/support/postgres'
+import { hasOpenssl, turnOnTls } from '#tests/support/postgres-tls'
 import { statementsOf } from '#tests/support/statements'
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 let server: PostgresServer
 beforeAll(async () => {
   server = await startPostgres()
-  if (!hasOpenssl) return
-  const [key, certificate] = ['server.key', 'server.crt'].map((file) => join(server.folder, file))
-  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const files = ['-keyout', String(key), '-out', String(certificate), '-subj', '/CN=elsewhere.test']
-  execFileSync('openssl', ['req', ...kind, ...files], { stdio: 'ignore' })
-  const { uid, gid } = statSync(server.folder)
-  for (const file of [key, certificate]) chownSync(String(file), uid, gid)
-  await runSql(server.url('postgres'), 'alter system set ssl = on', 'select pg_reload_conf()')
-  const encrypted = `${server.url('postgres')}?sslmode=require&uselibpqcompat=true`
-  const isEncrypted = () => runSql(encrypted, 'select 1').then(() => true, String)
-  while ((await isEncrypted()) !== true) await sleep(50)
+  if (hasOpenssl) await turnOnTls(server)
 })
 afterAll(() => server?.remove())
 

@@ -1,5 +1,3 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultInConnectionUrl } from '#db/connection-url'
@@ -11,39 +9,14 @@ import {
   createDatabase,
   type PostgresServer,
   password,
-  runSql,
   startPostgres,
 } from '#tests/support/postgres'
+import { hasOpenssl, turnOnTls } from '#tests/support/postgres-tls'
 import { testSecret } from '#tests/support/secret'
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 const look = {
   sql: 'select ssl from pg_stat_ssl where pid = pg_backend_pid()',
   parameters: [],
-}
-
-/** A Postgres with a certificate that nobody signed, as a provider's own authority looks to Node. */
-async function startWithTls(): Promise<PostgresServer> {
-  const server = await startPostgres()
-  const files = [join(server.folder, 'server.key'), join(server.folder, 'server.crt')] as const
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=elsewhere.test']
-  const address = ['-addext', 'subjectAltName=IP:127.0.0.1']
-  execFileSync(
-    'openssl',
-    [...request, ...address, '-days', '2', '-keyout', files[0], '-out', files[1]],
-    {
-      stdio: 'ignore',
-    },
-  )
-  const { uid, gid } = statSync(server.folder)
-  for (const file of files) chownSync(file, uid, gid)
-  await runSql(
-    server.url('postgres'),
-    'alter system set ssl = on',
-    'select pg_reload_conf()',
-    'select pg_sleep(0.3)',
-  )
-  return server
 }
 
 describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
@@ -51,7 +24,8 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
   let standIn: NeonStandIn
 
   beforeAll(async () => {
-    server = await startWithTls()
+    server = await startPostgres()
+    await turnOnTls(server)
     standIn = await startNeonStandIn(server.port, password)
   })
   afterAll(async () => {
