@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { expect, inject, test } from 'vitest'
+import { logLines } from '#tests/failures/log-lines'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
@@ -9,12 +10,9 @@ import { newUser } from '#tests/support/tokens'
 const server = postgresAt(inject('postgresPort'))
 const planting = { NODE_OPTIONS: `--import ${resolve('tests/support/planted-faults.ts')}` }
 
-function faultsOf(service: Service): string[] {
-  return service
-    .output()
-    .split('\n')
-    .filter((line) => line.includes('"event":"fault"'))
-}
+/** A line may come after its answer, and in pieces. */
+const faultsOf = (service: Service) =>
+  logLines(service.output()).filter(({ event }) => event === 'fault')
 
 test('a request that cannot even be read is a 500 of the last resort, and the process lives', async () => {
   const url = server.url(await createDatabase(server))
@@ -26,12 +24,8 @@ test('a request that cannot even be read is a 500 of the last resort, and the pr
   const { code, instance }: Record<string, string> = await response.json()
   expect(code).toBe('internal_error')
   expect(response.headers.get('x-request-id')).toBe(instance)
-  const [fault = '', ...others] = faultsOf(service)
-  expect(others).toEqual([])
-  expect(JSON.parse(fault)).toMatchObject({
-    requestId: instance,
-    err: { message: 'planted: the headers cannot be read' },
-  })
+  const fault = { requestId: instance, err: { message: 'planted: the headers cannot be read' } }
+  await expect.poll(() => faultsOf(service)).toMatchObject([fault])
   expect((await send(service.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
 })
 
@@ -52,6 +46,6 @@ test.each(['exception', 'rejection'])(
       expect((await underWay).status).toBe(200)
     })
     expect(await service.ended).toBe(1)
-    expect(JSON.parse(faultsOf(service)[0] ?? '')).toMatchObject({ level: 'error', event: 'fault' })
+    expect(faultsOf(service)).toMatchObject([{ level: 'error' }])
   },
 )

@@ -15,7 +15,7 @@ export async function checkFailure(world: World, failure: Failure): Promise<void
     answers = await Promise.all(
       asked.map(async ({ name, person }): Promise<[RequestName, Seen]> => {
         if (person === undefined) throw new Error('Nobody asks.')
-        return [name, await ask(world, name, person, failure.mayPass)]
+        return [name, await ask(world, name, person)]
       }),
     )
   } finally {

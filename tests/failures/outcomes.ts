@@ -25,7 +25,6 @@ const credentials = {
 /** Every way in which a request of the suite may fail, by its code. */
 export const outcomes = {
   database_unavailable: { ...service, code: 'database_unavailable' },
-  overloaded: { ...service, code: 'overloaded' },
   keys_unavailable: { ...service, code: 'keys_unavailable' },
   not_ready: { ...service, code: 'not_ready' },
   internal_error: {

@@ -99,21 +99,13 @@ export interface Seen {
 export const origin = 'http://localhost:3000'
 
 /** Sends a request as a page of the frontend does. */
-export async function ask(
-  world: World,
-  name: RequestName,
-  person: Person,
-  mayPass = false,
-): Promise<Seen> {
-  // In a crowd a request may be served, or wait until its time is over, before one is refused.
-  const isMeant = ({ status, text }: Seen) =>
-    status >= 400 && !(mayPass && text.includes('database_unavailable'))
+export async function ask(world: World, name: RequestName, person: Person): Promise<Seen> {
   const answer = await askOnce(world, name, person)
   // Readiness may be remembered for a moment, so that asking often costs the database nothing.
-  if (!(name === 'ready' || mayPass) || isMeant(answer)) return answer
+  if (name !== 'ready' || answer.status >= 400) return answer
   for (const end = performance.now() + 20_000; performance.now() < end; await sleep(50)) {
     const later = await askOnce(world, name, person)
-    if (isMeant(later)) return later
+    if (later.status >= 400) return later
   }
   return answer
 }

@@ -94,7 +94,7 @@ export async function startLyingPostgres() {
   let hello: (messages: readonly Message[]) => Told = (messages) => messages
   let always: Lie | undefined
 
-  const server = createServer((socket) => {
+  const server = createServer({ noDelay: true }, (socket) => {
     connections += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
