@@ -14,8 +14,6 @@ const limits = {
   hookTimeout: hangMs,
   // What is polled for is there at once, or never.
   expect: { poll: { timeout: hangMs / 5 } },
-  // Where the machine is shared with others, one of four thousand may be late once.
-  retry: process.env['CI'] === undefined ? 0 : 1,
 }
 
 const inProcess = {
@@ -32,7 +30,7 @@ type Settings = Pick<
   'env' | 'include' | 'isolate' | 'provide' | 'runner'
 >
 
-/** The tests in a folder, or several. */
+/** The tests in a folder, or several; those of `*.long.test.ts` with `npm run test:all`. */
 function project(name: string, folders: string, settings: Settings = {}) {
   const include = [`tests/${folders}/**/*.test.ts`]
   return { test: { name, include, env: inProcess, ...limits, ...settings } }
@@ -51,37 +49,42 @@ function requestsTo(service: SharedName, settings: Settings = {}) {
  * the world around it.
  */
 function failuresOn(host: Host, settings: Settings = {}) {
-  return project(`failures on ${host}`, 'failures', { provide: { host }, ...settings })
+  return project(`failures on ${host}`, 'failures', {
+    provide: { host },
+    isolate: false,
+    ...settings,
+  })
 }
 
-/** The database, by Postgres over TCP alone, or by each of the three transports. */
-const database = (env: Record<string, string>) =>
-  project('database', 'database', { env: { ...inProcess, ...env } })
-
-/** What tells a contributor that a change is right: `npm test`, beside the database. */
+/** What tells a contributor that a change is right: `npm test`. */
 const quick = [
   project('unit', 'unit', { isolate: false }),
   // What a process has once, such as its environment: each file has a process of its own.
   project('process', 'process'),
+  project('database', 'database', { isolate: false }),
   requestsTo('node on postgres'),
   requestsTo('next on pglite', { include: ['tests/http/**/*.test.ts'] }),
   failuresOn('node'),
-  project('door', 'door'),
+  project('door', 'door', { isolate: false }),
   project('identity', 'identity'),
 ]
 
 /** What Neon or Vercel could change of the requests. */
 const onOthers = ['tests/http/{bad-input,cors,create,headers,idempotency,list,paths,text}.test.ts']
+const failuresOnVercel = [
+  'tests/failures/{answers.dev,late-writes,network,outage}.test.ts',
+  'tests/failures/{away-at-start,frontend-settings,traces}.long.test.ts',
+]
 const onVercel: Settings = hasVercel ? {} : { runner: './tests/support/skip-all.ts' }
 
 /** Every host and tool: `npm run test:all`. */
 const further = [
   requestsTo('node on neon', { include: onOthers }),
   requestsTo('vercel on postgres', { include: onOthers, ...onVercel }),
-  failuresOn('vercel', onVercel),
+  failuresOn('vercel', { include: failuresOnVercel, ...onVercel }),
   // What Next's two copies of a module could break (ADR 0041): Vercel's function has but one.
   failuresOn('next', {
-    include: ['tests/failures/{away-at-start,one-service,traces}.test.ts'],
+    include: ['tests/failures/{away-at-start,one-service,traces}.long.test.ts'],
   }),
   failuresOn('next dev', { include: ['tests/failures/**/*.dev.test.ts'] }),
   project('hosts', 'hosts'),
@@ -93,6 +96,19 @@ const further = [
   project('tools', 'tools'),
 ]
 
+/** A project as `npm test` has it: without the long files, and on Postgres over TCP alone. */
+function short({ test }: TestProjectInlineConfiguration): TestProjectInlineConfiguration {
+  return { test: { ...test, exclude: ['**/*.long.test.ts'] } }
+}
+
+/** A project as `npm run test:all` has it: on each of the three transports. */
+function whole({
+  test,
+  ...others
+}: TestProjectInlineConfiguration): TestProjectInlineConfiguration {
+  return { ...others, test: { ...test, env: { ...test?.env, EVERY_TRANSPORT: 'yes' } } }
+}
+
 export default defineConfig(({ mode }) => ({
   test: {
     reporters: ['default', './tests/support/closing-line.ts'],
@@ -100,9 +116,6 @@ export default defineConfig(({ mode }) => ({
     // Half of the time of most files is waiting for a server.
     maxWorkers: 2 * availableParallelism(),
     sequence: { sequencer: Order },
-    projects:
-      mode === 'all'
-        ? [database({ EVERY_TRANSPORT: 'yes' }), ...quick, ...further]
-        : [database({}), ...quick],
+    projects: mode === 'all' ? [...quick, ...further].map(whole) : quick.map(short),
   },
 }))

@@ -1,13 +1,13 @@
 import { expect } from 'vitest'
 import { logLines } from '#tests/failures/log-lines'
 import { type Outcome, outcomes } from '#tests/failures/outcomes'
-import { ask, newPerson, origin, type RequestName, type Seen } from '#tests/failures/requests'
+import { ask, newPeople, origin, type RequestName, type Seen } from '#tests/failures/requests'
 import type { Failure } from '#tests/failures/table'
 import { deadlineMs, slackMs, type World } from '#tests/failures/world'
 
 /** Makes a failure happen, asks, mends it, and compares every answer with the failure's outcome. */
 export async function checkFailure(world: World, failure: Failure): Promise<void> {
-  const people = await Promise.all(failure.requests.map(() => newPerson(world)))
+  const people = await newPeople(world, failure.requests.length)
   const asked = failure.requests.map((name, index) => ({ name, person: people[index] }))
   const mend = await failure.provoke(world, people)
   let answers: [RequestName, Seen][] = []

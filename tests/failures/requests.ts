@@ -68,20 +68,27 @@ export const requests = {
 
 export type RequestName = keyof typeof requests
 
-/** A session token of Better Auth's, signed as it signs them. The session is made by `newPerson`. */
+/** A session token of Better Auth's, signed as it signs them. The session is made by `newPeople`. */
 function sessionTokenOf(userId: string): string {
   const signature = createHmac('sha256', testSecret).update(userId).digest('base64')
   return `${userId}.${signature}`
 }
 
-/** Makes a person with an account, a session and a task. */
-export async function newPerson({ sql, url }: World): Promise<Person> {
-  const id = newUser()
+/** Makes people with an account, a session and a task each. */
+export async function newPeople({ sql, url }: World, count: number): Promise<Person[]> {
+  const ids = Array.from({ length: count }, newUser)
+  const each = `unnest('{${ids}}'::text[]) as id`
   await sql(
-    `insert into users values ('${id}', 'Anna', true)`,
-    `insert into session values ('${id}', '${id}', now() + interval '1 day')`,
+    `insert into users select id, 'Anna', true from ${each}`,
+    `insert into session select id, id, now() + interval '1 day' from ${each}`,
   )
-  return { id, taskId: await createBy(url, id) }
+  return await Promise.all(ids.map(async (id) => ({ id, taskId: await createBy(url, id) })))
+}
+
+export async function newPerson(world: World): Promise<Person> {
+  const [person] = await newPeople(world, 1)
+  if (person === undefined) throw new Error('Nobody was made.')
+  return person
 }
 
 /** The answer to a request, with how the service logged it. */

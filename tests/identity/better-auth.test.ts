@@ -1,56 +1,15 @@
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
-import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
-import { signUp, type Visitor } from '#tests/support/visitor'
+import {
+  jwtPlugin,
+  ownRoute,
+  sessionBearer,
+  sessionCookie,
+  testJourneys,
+} from '#tests/identity/journeys'
 
-const server = postgresAt(inject('postgresPort'))
-
-/** A session is remembered for 10 seconds. */
-const noticed = { timeout: 20_000, interval: 500 }
-
-type Credentials = (visitor: Visitor) => Promise<Record<string, string>>
-
-interface Configuration extends Omit<IssuerOptions, 'databaseUrl'> {
-  readonly tables: 'user' | 'users'
-  readonly ids: 'text' | 'uuid'
-  readonly first: 'issuer' | 'service'
-  readonly credentials: Credentials
-}
-
-const jwtPlugin: Credentials = async (visitor) => bearer(await visitor.token())
-const ownRoute: Credentials = async (visitor) => bearer(await visitor.token('/api/token'))
-const sessionBearer: Credentials = async (visitor) => bearer(visitor.sessionToken)
-const sessionCookie: Credentials = async (visitor) => ({
-  cookie: visitor.cookieHeader(),
-  origin: 'http://localhost:3000',
-})
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
-
-/** Every way to sign, and every way to lay out the database in either order. */
-const configurations: Record<string, Configuration> = {
+/** Every kind of credentials; see `signing-keys` for the other keys. */
+testJourneys({
   'the jwt plugin as it comes (EdDSA)': {
     ...{ tables: 'user', ids: 'text', first: 'issuer', credentials: jwtPlugin },
-  },
-  'RS256 keys': {
-    keys: { alg: 'RS256' },
-    ...{ tables: 'users', ids: 'text', first: 'service', credentials: jwtPlugin },
-  },
-  'ES256 keys': {
-    keys: { alg: 'ES256' },
-    ...{ tables: 'user', ids: 'uuid', first: 'issuer', credentials: jwtPlugin },
-  },
-  'ES512 keys': {
-    keys: { alg: 'ES512' },
-    ...{ tables: 'users', ids: 'uuid', first: 'service', credentials: jwtPlugin },
-  },
-  'PS256 keys': {
-    keys: { alg: 'PS256' },
-    ...{ tables: 'user', ids: 'text', first: 'service', credentials: jwtPlugin },
-  },
-  'HS256 by custom sign': {
-    keys: 'secret',
-    ...{ tables: 'users', ids: 'uuid', first: 'issuer', credentials: jwtPlugin },
   },
   'HS256 minted by a route': {
     ...{ tables: 'user', ids: 'uuid', first: 'service', credentials: ownRoute },
@@ -62,88 +21,4 @@ const configurations: Record<string, Configuration> = {
   'session tokens as cookie': {
     ...{ tables: 'user', ids: 'text', first: 'issuer', credentials: sessionCookie },
   },
-}
-
-test.each(
-  Object.entries(configurations).map(([name, configuration], index) => ({
-    name,
-    index,
-    ...configuration,
-    title: `${name}; ${configuration.tables}, ${configuration.ids} ids, ${configuration.first} first`,
-  })),
-)('from sign-up to deletion: $title', async ({ index, first, credentials, ...options }) => {
-  const databaseUrl = server.url(await createDatabase(server))
-  const issuer = await startIssuer({ databaseUrl, ...options })
-  onTestFinished(issuer.stop)
-  if (first === 'issuer') await issuer.migrate()
-  const service = await startService('node', {
-    DATABASE_URL: databaseUrl,
-    BETTER_AUTH_URL: issuer.url,
-    USERS_TABLE: options.tables === 'user' ? '"user"' : 'users',
-    USERS_ID_TYPE: options.ids,
-    SESSIONS_TABLE: options.tables === 'user' ? 'session' : 'sessions',
-    SESSION_TOKENS: String(options.name.startsWith('session')),
-    DATABASE_POOL_SIZE: '3',
-  })
-  onTestFinished(async () => void (await service.stop('SIGKILL')))
-  if (first === 'service') await issuer.migrate()
-  await liveThrough(service.url, issuer.url, credentials)
-  const { rows } = await issuer.pool.query('select title from tasks')
-  expect(rows).toEqual([{ title: "Bert's" }])
 })
-
-/** Two people use the service; the first leaves. */
-async function liveThrough(serviceUrl: string, issuerUrl: string, credentials: Credentials) {
-  const anna = await signUp(issuerUrl, 'anna')
-  const bert = await signUp(issuerUrl, 'bert')
-  const annas = client(serviceUrl, await credentials(anna))
-  const berts = client(serviceUrl, await credentials(bert))
-
-  const task = await annas('POST', '/api/tasks', 201, { title: 'Buy milk', description: 'Two' })
-  expect(task).toMatchObject({ user_id: anna.id, title: 'Buy milk', completed: false })
-  const path = `/api/tasks/${task.id}`
-  expect(await annas('GET', path, 200)).toEqual(task)
-  expect(await annas('GET', `/api/${anna.id}/tasks`, 200)).toEqual([task])
-  expect(await annas('PUT', path, 200, { title: 'Buy oat milk' })).toMatchObject({
-    title: 'Buy oat milk',
-    description: 'Two',
-  })
-  expect(await annas('PATCH', `${path}/complete`, 200)).toMatchObject({ completed: true })
-  expect(await annas('GET', '/api/tasks?status=pending', 200)).toEqual([])
-
-  expect(await berts('GET', '/api/tasks', 200)).toEqual([])
-  for (const [method, suffix] of [
-    ['GET', ''],
-    ['PUT', ''],
-    ['PATCH', '/complete'],
-    ['DELETE', ''],
-  ] as const) {
-    await berts(method, path + suffix, 404, method === 'PUT' ? { title: 'Mine' } : undefined)
-  }
-  await berts('GET', `/api/${anna.id}/tasks`, 403)
-  const other = await berts('POST', '/api/tasks', 201, { title: "Bert's" })
-  await annas('GET', `/api/tasks/${other.id}`, 404)
-
-  await annas('DELETE', path, 204)
-  await annas('GET', path, 404)
-  await annas('POST', '/api/tasks', 201, { title: 'Left behind' })
-  await anna.deleteAccount()
-  // A session ends with the account. A JWT lives on, for an account that has and gets no task.
-  const isSession = (await credentials(bert))['authorization']?.split('.').length !== 3
-  if (isSession) await vi.waitFor(() => annas('GET', '/api/tasks', 401), noticed)
-  else expect(await annas('GET', '/api/tasks', 200)).toEqual([])
-  await annas('POST', '/api/tasks', 401, { title: 'From the grave' })
-}
-
-function client(url: string, headers: Record<string, string>) {
-  return async (method: string, path: string, status: number, body?: unknown) => {
-    const response = await fetch(url + path, {
-      method,
-      headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    expect(response.status, `${method} ${path}: ${text}`).toBe(status)
-    return text === '' ? undefined : JSON.parse(text)
-  }
-}

@@ -1,17 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { aimsTable } from '#bench/aims'
-import { operations, readOne } from '#bench/operations'
+import { readOne } from '#bench/operations'
 import { targetsFor } from '#bench/servers'
 
 const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
-
-test('docs/performance.md names every server and operation that --only takes, and no other', () => {
-  const page = readFileSync('docs/performance.md', 'utf8')
-  const [, row = ''] = /^\| `--only a,b` \|(.*)\|$/m.exec(page) ?? []
-  const named = Array.from(row.matchAll(/`([\w-]+)`/g), ([, name]) => name)
-  expect(named).toEqual([...targets, ...operations].map(({ name }) => name))
-})
 
 test('an aim counts as met only where it is met with every number of connections', () => {
   const result = (name: string, connections: number, serverMs: number) => {

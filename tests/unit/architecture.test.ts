@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 
@@ -66,8 +65,6 @@ const importsOf = (source: string) =>
 const ours = (name: string) => name.startsWith('#') && `${name.slice(1)}.ts`
 const offenders = (isOffence: (file: string, source: string) => boolean) =>
   [...sources].filter(([file, source]) => isOffence(file, source)).map(([file]) => file)
-
-const asUtf8 = { encoding: 'utf8' } as const
 
 describe('the architecture', () => {
   test('is read from all of the sources', () => {
@@ -208,12 +205,6 @@ describe('the architecture', () => {
     expect(
       offenders((_, source) => /\bas any\b|: any\b(?! at)|\bTODO\b|\bFIXME\b/.test(source)),
     ).toEqual([])
-  })
-
-  test('has fewer than 25 files on the way of a PATCH on PGlite', () => {
-    const passed = execFileSync(process.execPath, ['tests/support/files-of-request.ts'], asUtf8)
-    expect(JSON.parse(passed).length).toBeGreaterThan(15)
-    expect(JSON.parse(passed).length).toBeLessThan(25)
   })
 
   test('has four levels of files in the transports', () => {
