@@ -74,7 +74,11 @@ export class Problem extends Error {
   readonly members: Readonly<Record<string, unknown>>
 
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    // A stack trace is a tenth of the work of a refusal, and nobody would read it.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(detail, { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.code = code
     this.status = problemTypes[code].status
     this.detail = detail
