@@ -88,16 +88,16 @@ export class Problem extends Error {
   }
 }
 
-const tryAgain = { 'retry-after': '2' }
+/** A 503 that passes. */
+function later(code: ProblemCode, detail: string, cause: DatabaseError): Problem {
+  return new Problem(code, detail, { cause, headers: { 'retry-after': '2' } })
+}
 
 const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Problem> = {
   unavailable: databaseUnavailable,
   misconfigured: databaseUnavailable,
   overloaded: (cause) =>
-    new Problem('overloaded', 'Too many requests at once. Try again shortly.', {
-      cause,
-      headers: tryAgain,
-    }),
+    later('overloaded', 'Too many requests at once. Try again shortly.', cause),
   abandoned: (cause) =>
     new Problem('request_timeout', 'The client went away before its turn came.', { cause }),
   unknown_user: (cause) =>
@@ -112,15 +112,14 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
 }
 
 function notServed(cause: DatabaseError, why: string): Problem {
-  const detail = `The database ${why}, so it is not served.`
-  return new Problem('not_ready', detail, { cause, headers: tryAgain })
+  return later('not_ready', `The database ${why}, so it is not served.`, cause)
 }
 
 function databaseUnavailable(cause: DatabaseError): Problem {
   const detail = cause.mayHaveRun
     ? 'The database did not say whether the change was made. Read before you repeat it.'
     : 'The database cannot be reached. Nothing was changed. Try again shortly.'
-  return new Problem('database_unavailable', detail, { cause, headers: tryAgain })
+  return later('database_unavailable', detail, cause)
 }
 
 /** A 429, with the policy that the request exceeds and the seconds to wait. */
@@ -176,7 +175,6 @@ export function problemAnswer(problem: Problem, requestId: string): Answer {
 }
 
 function internalError(cause: unknown): Problem {
-  return new Problem('internal_error', 'Something went wrong on our side. It has been logged.', {
-    cause,
-  })
+  const detail = 'Something went wrong on our side. It has been logged.'
+  return new Problem('internal_error', detail, { cause })
 }
