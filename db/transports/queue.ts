@@ -1,7 +1,8 @@
 import { type DatabaseError, unsent } from '#db/errors'
+import { startClock } from '#db/transports/time-limits'
 import type { Place, PoolLoad } from '#db/transports/transport'
 
-/** Who asks for a seat: a connection, or whatever else a transport has few of. */
+/** Who asks for a seat: on a connection, or of whatever else a transport has few. */
 export interface Entrant<Seat> {
   readonly place: Place
   /** Takes the seat at once. */
@@ -14,39 +15,36 @@ interface QueueOptions<Seat> {
   /** Of one user, transactions that have a seat or are next for one. */
   readonly userShare: number
   readonly queueLimit: number
-  /** One that owes an answer for so long is away, and not busy. */
+  /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
-  /** @returns undefined where there is none. @param underWay how many have a seat */
+  /** @param underWay how many have a seat. @returns undefined where there is none */
   readonly seat: (underWay: number) => Seat | undefined
-  readonly lastSeat?: () => Seat | undefined
 }
 
-/** One user has this part of the places to wait. */
-const userPlaces = 1 / 4
+/** The line of one user has this part of the places to wait. */
+const linePlaces = 1 / 4
 
 interface User<Seat> {
+  /** Those that have a seat or wait in the common queue. */
   admitted: number
-  waiting: number
   readonly line: Set<Waiting<Seat>>
 }
 
 interface Waiting<Seat> {
   readonly entrant: Entrant<Seat>
-  readonly user: User<Seat>
-  queue: Set<Waiting<Seat>>
-  readonly end: () => void
+  readonly until: number
 }
 
 /**
  * Gives seats to transactions, first come, first served. What goes beyond a user's share waits in
  * that user's own line, where it delays nobody else. Nobody has more than a share in the common
- * queue, so its order is fair. See ADR 0063.
+ * queue, so its order is fair. It owns the clock of those that wait. See ADR 0063.
  */
 export class Queue<Seat> {
   readonly #options: QueueOptions<Seat>
   readonly #users = new Map<string, User<Seat>>()
   readonly #common = new Set<Waiting<Seat>>()
-  readonly #last = new Set<Waiting<Seat>>()
+  #clock: NodeJS.Timeout | undefined
   #underWay = 0
   #waiting = 0
   #heardAt = 0
@@ -62,114 +60,106 @@ export class Queue<Seat> {
    * @param waitMs how long it may wait; with 0 or less it is refused
    */
   enter(entrant: Entrant<Seat>, waitMs: number): void {
-    const name = entrant.place.user
-    const user = this.#users.get(name) ?? { admitted: 0, waiting: 0, line: new Set() }
-    const isAdmitted = user.admitted < this.#options.userShare
-    const isNext = isAdmitted && this.#common.size === 0 && waitMs > 0
-    const seat = isNext ? this.#options.seat(this.#underWay) : undefined
-    const { queueLimit } = this.#options
-    const isFull = this.#waiting >= queueLimit || user.waiting >= queueLimit * userPlaces
-    if (seat === undefined && (waitMs <= 0 || isFull)) {
-      entrant.fail(this.#refusal(waitMs > 0 ? 'too many requests wait' : 'too little time is left'))
+    if (waitMs <= 0) {
+      entrant.fail(this.#refusal('too little time is left'))
       return
     }
-    if (isAdmitted) this.#users.set(name, user)
-    if (isAdmitted) user.admitted += 1
-    if (seat !== undefined) this.#give(seat, entrant)
-    else this.#wait(entrant, user, isAdmitted ? this.#common : user.line, waitMs)
-  }
-
-  /** Gives a seat behind which nobody is put, to who has another one. It fails like `enter`. */
-  enterLast(entrant: Entrant<Seat>, waitMs: number): void {
-    const user = this.#users.get(entrant.place.user)
-    if (waitMs <= 0 || user === undefined) entrant.fail(this.#refusal('too little time is left'))
-    else this.#wait(entrant, user, this.#last, waitMs)
+    const name = entrant.place.user
+    const user = this.#users.get(name) ?? { admitted: 0, line: new Set() }
+    const waiting = { entrant, until: performance.now() + waitMs }
+    this.#users.set(name, user)
+    user.line.add(waiting)
+    this.#waiting += 1
+    this.#admitNext(user)
+    this.admit()
+    if (!this.#common.has(waiting) && !user.line.has(waiting)) return
+    this.#clock ??= startClock(() => this.#look())
+    const { queueLimit } = this.#options
+    const isFull = this.#waiting > queueLimit || user.line.size > queueLimit * linePlaces
+    if (isFull) this.#giveUp(waiting, this.#refusal('too many requests wait'))
   }
 
   /** To be called once by each that had a seat. */
-  leave({ user }: Place): void {
+  leave({ user: name }: Place): void {
     this.#underWay -= 1
-    this.#admitNext(user)
+    this.#dismiss(name)
     this.admit()
   }
 
+  /** The database has answered. */
   heard(): void {
     this.#heardAt = performance.now()
   }
 
   /** To be called when there is new room: lets go who may. */
   admit(): void {
-    for (const waiting of this.#last) {
-      const seat = this.#options.lastSeat?.()
-      if (seat === undefined) break
-      this.#remove(waiting)
-      waiting.entrant.go(seat)
-    }
     for (const waiting of this.#common) {
       const seat = this.#options.seat(this.#underWay)
-      if (seat === undefined) break
-      this.#remove(waiting)
-      this.#give(seat, waiting.entrant)
+      if (seat === undefined) return
+      this.#common.delete(waiting)
+      this.#waiting -= 1
+      // Where somebody waits although nothing is under way, the database still owes an answer.
+      if (this.#underWay === 0 && this.#waiting === 0) this.heard()
+      this.#underWay += 1
+      waiting.entrant.go(seat)
     }
+  }
+
+  /** Fails those that have waited longest, because the room for so many did not come about. */
+  failNext(count: number, error: DatabaseError): void {
+    for (const waiting of [...this.#common].slice(0, count)) this.#giveUp(waiting, error)
   }
 
   load(): Pick<PoolLoad, 'inUse' | 'waiting'> {
     return { inUse: this.#underWay, waiting: this.#waiting }
   }
 
-  #give(seat: Seat, entrant: Entrant<Seat>): void {
-    // Where somebody waits although nothing is under way, the database still owes an answer.
-    if (this.#underWay === 0 && this.#waiting === 0) this.heard()
-    this.#underWay += 1
-    entrant.go(seat)
+  /** Fails those whose time is over, or whose client has gone. */
+  #look(): void {
+    const now = performance.now()
+    const lines = this.#users.values().map(({ line }) => line)
+    for (const waiting of [this.#common, ...lines].flatMap((queue) => [...queue])) {
+      // In all that time no connection came about, where nothing is under way.
+      const isAway = this.#underWay === 0
+      if (now >= waiting.until) this.#giveUp(waiting, this.#refusal('no seat in time', isAway))
+      else if (waiting.entrant.place.signal?.().aborted) {
+        this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
+      }
+    }
+    if (this.#waiting > 0) return
+    clearInterval(this.#clock)
+    this.#clock = undefined
   }
 
-  #wait(entrant: Entrant<Seat>, user: User<Seat>, queue: Set<Waiting<Seat>>, waitMs: number): void {
-    const giveUp = (error: DatabaseError) => {
-      this.#remove(waiting)
-      if (waiting.queue === this.#common) this.#admitNext(entrant.place.user)
-      entrant.fail(error)
-    }
-    const late = () => giveUp(this.#refusal('no connection came free in time'))
-    const abandon = () => giveUp(unsent('the client has gone', 'abandoned'))
-    const timer = setTimeout(late, waitMs)
-    const signal = entrant.place.signal?.()
-    signal?.addEventListener('abort', abandon)
-    const end = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abandon)
-    }
-    const waiting = { entrant, user, queue, end }
-    queue.add(waiting)
-    user.waiting += 1
-    this.#waiting += 1
-    if (signal?.aborted) abandon()
-    else this.admit()
-  }
-
-  #remove(waiting: Waiting<Seat>): void {
-    waiting.queue.delete(waiting)
-    waiting.end()
-    waiting.user.waiting -= 1
+  #giveUp(waiting: Waiting<Seat>, error: DatabaseError): void {
+    const name = waiting.entrant.place.user
     this.#waiting -= 1
+    if (this.#common.delete(waiting)) this.#dismiss(name)
+    else this.#users.get(name)?.line.delete(waiting)
+    waiting.entrant.fail(error)
   }
 
-  /** One of the user's is over: the first of the line goes into the common queue. */
-  #admitNext(name: string): void {
+  /** One that was admitted is over, so that another may be. */
+  #dismiss(name: string): void {
     const user = this.#users.get(name)
     if (user === undefined) return
-    const [next] = user.line
-    if (next === undefined) user.admitted -= 1
+    user.admitted -= 1
+    this.#admitNext(user)
     if (user.admitted === 0) this.#users.delete(name)
-    if (next === undefined) return
-    user.line.delete(next)
-    next.queue = this.#common
-    this.#common.add(next)
   }
 
-  #refusal(message: string): DatabaseError {
-    const isSilent = performance.now() - this.#heardAt > this.#options.silentAfterMs
-    return isSilent
+  /** The first of a user's line goes into the common queue, where the user has less than a share. */
+  #admitNext(user: User<Seat>): void {
+    const [next] = user.line
+    if (next === undefined || user.admitted >= this.#options.userShare) return
+    user.line.delete(next)
+    this.#common.add(next)
+    user.admitted += 1
+  }
+
+  #refusal(message: string, isAway = false): DatabaseError {
+    const silentMs = performance.now() - this.#heardAt
+    return isAway || silentMs > this.#options.silentAfterMs
       ? unsent('the database does not answer', 'unavailable')
       : unsent(message, 'overloaded')
   }

@@ -19,18 +19,16 @@ export const goneMs = 1.5 * noticeMs
 /** How long a connection without transactions stays open. */
 export const idleMs = 10_000
 
-/** A transaction on a connection that carries others too. */
-export interface Shared {
-  /** Returned as the last column of the first statement: it tells whose answer this is. */
-  readonly number: string
-  /** Whether nobody is behind it, so that it may wait for a lock as long as it has time. */
-  readonly isLast: boolean
+/** Lets Postgres 14 and up look, while it works, whether its connection is still there. */
+export const checkSetting = 'client_connection_check_interval'
+
+/** How a transaction is sent on a connection that carries others too. */
+export interface Sharing {
+  /** Whether nobody is sent behind it, so that it may wait for a lock as long as it has time. */
+  readonly isAlone: boolean
   /** Whether this server can look after its connections. */
   readonly isChecked: boolean
 }
-
-/** The text of each first statement, by what it sets besides; there are only so many. */
-const texts = new Map<string, Map<string, string>>()
 
 /**
  * The statements with their time limits in front. Postgres starts the clock of a statement when its
@@ -38,25 +36,24 @@ const texts = new Map<string, Map<string, string>>()
  * the first statement that can wait for a lock. They end with the transaction. See ADR 0048.
  *
  * @param timeoutMs how long the service waits for the answer
- * @param shared where others use the connection too
+ * @param number returned as the last column of the first statement; see ADR 0063
  * @returns as many statements where the first of them sets the limits too, else one more in front
  */
 export function withTimeLimits(
   statements: readonly Statement[],
   timeoutMs: number,
-  shared?: Shared,
+  sharing?: Sharing,
+  ...number: string[]
 ): readonly Statement[] {
   const [first, ...others] = statements
   const isBound = first?.onlySets === true
-  const sql = isBound ? `${first.sql},` : 'select'
-  const parameters = isBound ? first.parameters : []
+  const { sql, parameters } = isBound ? first : nothing
   const rest = isBound ? others : statements
   const count = isBound ? Math.max(statementsOfRequest, rest.length) : rest.length
   const limits = [limit((timeoutMs * statementsShare) / count), limit(timeoutMs * transactionShare)]
-  const number = shared === undefined ? [] : [shared.number]
   return [
     {
-      sql: textOf(sql, parameters.length, shared === undefined ? '' : besides(shared)),
+      sql: textOf(sql, parameters.length, sharing),
       parameters: [...parameters, ...limits, ...number],
       onlySets: true,
     },
@@ -64,29 +61,32 @@ export function withTimeLimits(
   ]
 }
 
-/** Lets Postgres 14 and up look, while it works, whether its connection is still there. */
-export const checkSetting = 'client_connection_check_interval'
+const nothing = { sql: 'select null', parameters: [] }
 
-/** What the first statement returns and sets besides, on a connection that others use too. */
-function besides({ isLast, isChecked }: Shared): string {
-  const lock = isLast ? '' : `, set_config('lock_timeout', '${noticeMs}', true)`
-  const check = isChecked ? `, set_config('${checkSetting}', '${noticeMs}', true)` : ''
-  return `${lock}${check}, $number::text`
+/** The texts of each first statement, by what they set besides. */
+const texts = new Map<string, string[]>()
+
+function textOf(first: string, parameters: number, sharing: Sharing | undefined): string {
+  const known = texts.get(first) ?? []
+  texts.set(first, known)
+  const { isAlone = false, isChecked = false } = sharing ?? {}
+  const kind = (sharing === undefined ? 0 : 1) + (isAlone ? 2 : 0) + (isChecked ? 4 : 0)
+  known[kind] ??= write(first, parameters, sharing)
+  return known[kind]
 }
 
-function textOf(first: string, parameters: number, last: string): string {
-  const known = texts.get(last) ?? new Map<string, string>()
-  texts.set(last, known)
-  const text = known.get(first) ?? write(first, parameters, last)
-  known.set(first, text)
-  return text
-}
-
-function write(first: string, parameters: number, last: string): string {
-  const [statement, transaction, number] = [1, 2, 3].map((next) => `$${parameters + next}`)
-  return `${first} set_config('statement_timeout', ${statement}, true),
-    case when current_setting('server_version_num')::integer >= 170000
-      then set_config('transaction_timeout', ${transaction}, true) end${last.replace('$number', String(number))}`
+function write(first: string, parameters: number, sharing: Sharing | undefined): string {
+  const parts = [
+    first,
+    `set_config('statement_timeout', $${parameters + 1}, true)`,
+    `case when current_setting('server_version_num')::integer >= 170000
+      then set_config('transaction_timeout', $${parameters + 2}, true) end`,
+  ]
+  const setToNotice = (name: string) => parts.push(`set_config('${name}', '${noticeMs}', true)`)
+  if (sharing?.isAlone === false) setToNotice('lock_timeout')
+  if (sharing?.isChecked === true) setToNotice(checkSetting)
+  if (sharing !== undefined) parts.push(`$${parameters + 3}::text`)
+  return parts.join(', ')
 }
 
 /** 0 would mean that there is no limit. */
@@ -94,30 +94,10 @@ function limit(ms: number): string {
   return String(Math.max(1, Math.floor(ms)))
 }
 
-/** Calls back at the earliest of the instants that it is given, and then has to be given the next. */
-export class Alarm {
-  readonly #ring: () => void
-  #timer: NodeJS.Timeout | undefined
-  #at = Number.POSITIVE_INFINITY
+/** How often somebody looks whether time is over. */
+const lookMs = 50
 
-  constructor(ring: () => void) {
-    this.#ring = ring
-  }
-
-  /** @param at by `performance.now()` */
-  setAt(at: number): void {
-    if (at >= this.#at) return
-    this.stop()
-    this.#at = at
-    const ring = () => {
-      this.#at = Number.POSITIVE_INFINITY
-      this.#ring()
-    }
-    // Answers that are there already are read before.
-    this.#timer = setTimeout(() => setImmediate(ring), at - performance.now())
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer)
-  }
+/** Lets somebody look, each time once what has arrived already is read. */
+export function startClock(look: () => void): NodeJS.Timeout {
+  return setInterval(() => setImmediate(look), lookMs)
 }

@@ -55,7 +55,7 @@ test('a statement that sleeps holds up those behind it on its connection; the ot
   const readsBefore = others.reads()
   await napping
   await others.end()
-  // Each of the forty has one under way, and the connection of the sleeper takes 32.
+  // Each of the forty has one under way, and the connection of the sleeper takes 16.
   expect(readsMeanwhile).toBeGreaterThan(40)
 })
 

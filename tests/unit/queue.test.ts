@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { unsent } from '#db/errors'
 import { Queue } from '#db/transports/queue'
 
 /** Room for so many. */
@@ -25,7 +26,7 @@ function enterAll(queue: Queue<true>, users: string[]) {
     const place = { user }
     const go = () => {
       turns.push(user)
-      leaves.push(() => queue.leave(place))
+      leaves.push(() => queue.leave({ user }))
     }
     queue.enter({ place, go, fail: (error) => failures.push(error) }, 5000)
   }
@@ -49,9 +50,9 @@ test('what waits goes first come, first served; beyond a user’s share it waits
 
 test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', () => {
   const queue = new Queue({ ...options, seat: roomFor(1) })
-  const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'b'])
+  const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'a', 'b'])
   expect(failures).toMatchObject([overloaded])
-  expect(queue.load()).toEqual({ inUse: 1, waiting: 3 })
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 4 })
 })
 
 test('who waits too long is refused; where the database owes every answer, it is called away', async () => {
@@ -121,17 +122,12 @@ test('room that comes about by itself goes to those who wait already, not to who
   expect([turns, later]).toEqual([['a', 'b'], []])
 })
 
-test('a last seat goes to who had another one, ahead of those who wait', () => {
-  const room = { left: 1 }
-  const last = { left: 0 }
-  const queue = new Queue({ ...options, seat: seatIn(room), lastSeat: seatIn(last) })
-  const { turns } = enterAll(queue, ['a', 'b'])
-  queue.enterLast({ place: { user: 'a' }, go: () => turns.push('a, last'), fail: () => {} }, 1000)
-  expect(turns).toEqual(['a'])
+test('where the room that so many wait for does not come about, they are told why, and others go on', async () => {
+  const room = { left: 0 }
+  const queue = new Queue({ ...options, seat: seatIn(room) })
+  const { turns, failures } = enterAll(queue, ['a', 'b', 'c'])
+  queue.failNext(2, unsent('no connection', 'unavailable'))
   room.left = 1
-  last.left = 1
   queue.admit()
-  expect(turns).toEqual(['a', 'a, last', 'b'])
-  queue.leave({ user: 'a' })
-  expect(queue.load()).toEqual({ inUse: 1, waiting: 0 })
+  expect([turns, failures]).toMatchObject([['c'], [{ message: 'no connection' }, {}]])
 })

@@ -1,54 +1,65 @@
 import type { ClientConfig } from 'pg'
-import { isDatabaseError, unsent } from '#db/errors'
+import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
 import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
-import { Alarm, goneMs, idleMs, patienceShare, withTimeLimits } from '#db/transports/time-limits'
+import { goneMs, idleMs, startClock } from '#db/transports/time-limits'
 import type { TransportOptions } from '#db/transports/transport'
 
-/** What a connection needs to know of its pool and settings, and tells it. */
-export interface Surroundings {
+/** How a server is reached, and what was found out about it. */
+export interface Server {
   readonly options: TransportOptions
   readonly client: ClientConfig
-  /** Transactions that may be under way at once. */
-  room: number
-  /** A transaction that has less time left is not sent. */
-  readonly leastMs: number
+  /** Whether it can look after its connections while it works. */
   isChecked: boolean
-  /** An answer has come. @param wasFull whether there was no room for another transaction */
-  answered(isSlow: boolean, wasFull: boolean): void
-  idle(): void
-  gone(connection: Connection): void
 }
 
-const abandoned = () => unsent('the client has gone', 'abandoned')
+/** The pool of a connection, which hears what becomes of it. */
+export interface Owner {
+  readonly server: Server
+  /** Transactions that may be under way on a connection. */
+  readonly depth: number
+  opened(): void
+  /** A transaction is answered. */
+  heard(): void
+  /** A transaction is answered or has failed: there is room for another. */
+  over(transaction: Transaction): void
+  /** It is closed, or could not be opened. */
+  gone(connection: Connection, error: unknown): void
+}
+
 const terminated = (cause?: unknown) => new Error('connection terminated', { cause })
 
 /**
  * A connection that carries transactions, each behind a Sync of its own: Postgres runs and answers
- * them one after the other. It owns the timers of all of them. See ADR 0063.
+ * them one after the other. It tells each of them what became of it, and owns the clock by which
+ * those that are late end with it. See ADR 0063.
  */
 export class Connection implements Listener {
-  readonly #pool: Surroundings
+  readonly #owner: Owner
   readonly #client: Client
   readonly #names: Names | undefined
   /** Postgres works on the first. */
   readonly #sent: Transaction[] = []
+  /** What this turn of the event loop brings is one write. */
   readonly #unsent: Transaction[] = []
+  #writing: NodeJS.Immediate | undefined
+  readonly #clock = startClock(() => this.#look())
   #isOpen = false
-  #isClosing = false
   #isOver = false
-  #idleSince = performance.now()
-  #flushing: NodeJS.Immediate | undefined
-  readonly #alarm = new Alarm(() => this.#look())
+  #idleSince = Number.POSITIVE_INFINITY
+  /** When it must be closed, once it is to be. */
+  #closeBy: number | undefined
   readonly #gone = Promise.withResolvers<void>()
-  /** Whether nobody is put behind what is on it. */
-  hasLast = false
 
-  constructor(pool: Surroundings) {
-    this.#pool = pool
-    this.#names = pool.options.namedStatements ? new Map() : undefined
-    this.#client = new Client(pool.client, this)
+  constructor(owner: Owner) {
+    this.#owner = owner
+    this.#names = owner.server.options.namedStatements ? new Map() : undefined
+    this.#client = new Client(owner.server.client, this)
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   get underWay(): number {
@@ -56,55 +67,35 @@ export class Connection implements Listener {
   }
 
   get hasRoom(): boolean {
-    const isUsable = !this.#isOver && !this.#isClosing && !this.hasLast
-    return isUsable && this.underWay < this.#pool.room
+    const isUsable = this.#isOpen && !this.#isOver && this.#closeBy === undefined
+    return isUsable && this.underWay < this.#owner.depth
   }
 
-  /** Sends a transaction, with the others of this turn of the event loop. */
   send(transaction: Transaction): void {
-    this.hasLast ||= transaction.isLast
     this.#unsent.push(transaction)
-    if (this.#isOpen) this.#flushing ??= setImmediate(() => this.opened())
-    else this.#alarm.setAt(transaction.end - this.#pool.leastMs)
+    this.#writing ??= setImmediate(() => this.#write())
   }
 
   /** Closes it behind its transactions, which have as long as a connection may take to open. */
   close(): Promise<void> {
-    this.#isClosing = true
+    this.#closeBy ??= performance.now() + this.#owner.server.options.connectTimeoutMs
     if (this.underWay === 0) this.#client.end()
-    const timer = setTimeout(() => this.ended(terminated()), this.#pool.options.connectTimeoutMs)
-    return this.#gone.promise.finally(() => clearTimeout(timer))
+    return this.#gone.promise
   }
 
-  /** Writes at once what is not sent yet. */
   opened(): void {
-    const hasWaited = !this.#isOpen
     this.#isOpen = true
-    this.#flushing = undefined
-    const now = performance.now()
-    const messages: Buffer[] = []
-    for (const transaction of this.#unsent.splice(0)) {
-      const timeLeftMs = transaction.end - now
-      if (timeLeftMs < this.#pool.leastMs) this.#refuse(transaction)
-      else if (hasWaited && transaction.isAbandoned()) this.#refuse(transaction, abandoned())
-      else {
-        const { statements, number, isLast } = transaction
-        const shared = { number, isLast, isChecked: this.#pool.isChecked }
-        const limited = withTimeLimits(statements, timeLeftMs, shared)
-        messages.push(...transaction.write(limited, this.#names))
-        transaction.slowAt = now + timeLeftMs / 2
-        transaction.cutAt = now + timeLeftMs * patienceShare
-        this.#sent.push(transaction)
-        this.#alarm.setAt(transaction.cutAt)
-      }
-    }
-    if (messages.length > 0) this.#client.write(messages)
-    this.#restIfIdle()
+    this.#idleSince = performance.now()
+    this.#owner.opened()
   }
 
-  #refuse(transaction: Transaction, error = new Error('timeout expired')): void {
-    this.hasLast &&= !transaction.isLast
-    transaction.fail(error, false)
+  #write(): void {
+    this.#writing = undefined
+    const { depth, server } = this.#owner
+    const sharing = { isAlone: depth === 1, isChecked: server.isChecked }
+    const messages = this.#unsent.flatMap((each) => each.write(sharing, this.#names))
+    this.#sent.push(...this.#unsent.splice(0))
+    this.#client.write(messages)
   }
 
   read(type: string, bytes: Buffer, start: number, end: number): void {
@@ -117,63 +108,57 @@ export class Connection implements Listener {
       this.ended(isLost ? terminated(error) : error, [isLost || first?.isAnswered === true, isLost])
     } else if (first === undefined) throw unexpected(type)
     else if (error !== undefined) first.failed(error)
-    else if (first.read(type, bytes, start, end)) {
-      this.#pool.answered(performance.now() > first.slowAt, !this.hasRoom)
-      this.#sent.shift()
-      this.hasLast &&= !first.isLast
-      this.#restIfIdle()
-    }
+    else if (first.read(type, bytes, start, end)) this.#shift()
+  }
+
+  /** The first is answered. */
+  #shift(): void {
+    const [first] = this.#sent.splice(0, 1)
+    if (this.underWay === 0) this.#idleSince = performance.now()
+    if (this.underWay === 0 && this.#closeBy !== undefined) this.#client.end()
+    this.#owner.heard()
+    if (first !== undefined) this.#owner.over(first)
   }
 
   mistrusted(error: unknown): void {
-    this.#isClosing = true
+    this.#closeBy ??= performance.now()
     this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
-    if (!isDatabaseError(error)) this.#pool.options.onMismatch?.(error)
+    if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
   }
 
   /** @param doubt whether the first of those that were sent may have run, and whether the others */
   ended(error: unknown, doubt: readonly [boolean, boolean] = [true, true]): void {
     if (this.#isOver) return
-    const isFault = this.underWay === 0 && this.#isOpen && !this.#isClosing
     this.#isOver = true
-    this.#alarm.stop()
-    clearImmediate(this.#flushing)
+    clearInterval(this.#clock)
+    clearImmediate(this.#writing)
     this.#client.cut()
-    const lost = this.#isOpen ? terminated(error) : error
-    for (const transaction of this.#unsent.splice(0)) transaction.fail(lost, false)
+    if (this.underWay === 0 && this.#isOpen && this.#closeBy === undefined) {
+      this.#owner.server.options.onFault(error)
+    }
+    const fail = (transaction: Transaction, reason: unknown, mayHaveRun: boolean) => {
+      transaction.fail(reason, mayHaveRun)
+      this.#owner.over(transaction)
+    }
+    for (const transaction of this.#unsent.splice(0)) fail(transaction, terminated(error), false)
     const settle = () => {
-      this.#sent.shift()?.fail(error, doubt[0])
-      for (const transaction of this.#sent.splice(0)) transaction.fail(lost, doubt[1])
-      this.#pool.gone(this)
+      const [first, ...others] = this.#sent.splice(0)
+      if (first !== undefined) fail(first, error, doubt[0])
+      for (const transaction of others) fail(transaction, terminated(error), doubt[1])
+      this.#owner.gone(this, error)
       this.#gone.resolve()
     }
     // Who is told that a write may have run must find what it did: it ends before.
     if (this.#sent.length > 0 && doubt.includes(true)) setTimeout(settle, goneMs)
     else settle()
-    if (isFault) this.#pool.options.onFault(error)
-  }
-
-  #restIfIdle(): void {
-    if (this.underWay > 0 || this.#isOver) return
-    if (this.#isClosing) this.#client.end()
-    this.#idleSince = performance.now()
-    this.#alarm.setAt(this.#idleSince + idleMs)
-    this.#pool.idle()
   }
 
   #look(): void {
     const now = performance.now()
     const isLate = this.#sent.some(({ cutAt }) => now >= cutAt)
     if (isLate) this.ended(new Error('query read timeout'))
-    if (this.#isOver) return
-    for (const transaction of this.#unsent.splice(0)) {
-      if (now < transaction.end - this.#pool.leastMs) this.send(transaction)
-      else this.#refuse(transaction)
-    }
-    for (const { cutAt } of this.#sent) this.#alarm.setAt(cutAt)
-    if (this.underWay > 0 || this.#isClosing) return
-    if (now < this.#idleSince + idleMs) this.#alarm.setAt(this.#idleSince + idleMs)
-    else void this.close()
+    else if (now >= (this.#closeBy ?? Number.POSITIVE_INFINITY)) this.ended(terminated())
+    else if (this.underWay === 0 && now >= this.#idleSince + idleMs) void this.close()
   }
 }

@@ -11,7 +11,9 @@ import {
   unexpected,
   writeStatement,
 } from '#db/transports/postgres/wire'
-import type { Row, Statement } from '#db/transports/transport'
+import type { Entrant } from '#db/transports/queue'
+import { patienceShare, type Sharing, withTimeLimits } from '#db/transports/time-limits'
+import type { Place, Row, Statement } from '#db/transports/transport'
 
 /** The statements that a connection knows by name, with the columns of their answers. */
 export type Names = Map<string, readonly Column[]>
@@ -43,17 +45,14 @@ const staleNames = ['0A000', '26000']
  * It believes an answer only if each message of it is the one that comes next, and the first
  * statement has returned the number of this transaction (ADR 0063).
  */
-export class Transaction {
-  readonly number = crypto.randomUUID()
-  readonly statements: readonly Statement[]
-  readonly end: number
-  readonly isLast: boolean
-  /** Asked where it had to wait for its connection. @returns whether its client has gone */
-  isAbandoned = (): boolean => false
-  /** By `performance.now()`: when half of its time is over, and when its connection is closed. */
-  slowAt = Number.POSITIVE_INFINITY
+export class Transaction implements Entrant<{ send(transaction: Transaction): void }> {
+  readonly place: Place
+  readonly outcome = Promise.withResolvers<Row[][]>()
+  /** When its connection is closed, by `performance.now()`. */
   cutAt = Number.POSITIVE_INFINITY
-  readonly #outcome: PromiseWithResolvers<Row[][]>
+  readonly #statements: readonly Statement[]
+  readonly #end: number
+  readonly #number = crypto.randomUUID()
   #names: Names | undefined
   #sent: readonly Sent[] = []
   /** The types of the messages that are due. */
@@ -63,18 +62,12 @@ export class Transaction {
   #isMatched = false
   #error: PgError | undefined
 
-  /** @throws DatabaseError where a parameter cannot be sent. @param isLast nobody is sent behind it */
-  constructor(
-    statements: readonly Statement[],
-    end: number,
-    isLast: boolean,
-    outcome: PromiseWithResolvers<Row[][]>,
-  ) {
+  /** @throws DatabaseError where a parameter cannot be sent. @param end when it is given up */
+  constructor(statements: readonly Statement[], end: number, place: Place) {
     const asTexts = (each: Statement) => ({ ...each, parameters: each.parameters.map(toText) })
-    this.statements = statements.map(asTexts)
-    this.end = end
-    this.isLast = isLast
-    this.#outcome = outcome
+    this.#statements = statements.map(asTexts)
+    this.#end = end
+    this.place = place
   }
 
   /** Whether every statement was answered; what they did is kept only by the commit after all. */
@@ -82,13 +75,22 @@ export class Transaction {
     return this.#sent.length > 0 && this.#answered === this.#sent.length
   }
 
-  /** @returns the messages to be sent. @param statements with one in front that returns `number` */
-  write(statements: readonly Statement[], names: Names | undefined): Buffer[] {
+  go(connection: { send(transaction: Transaction): void }): void {
+    connection.send(this)
+  }
+
+  /** @returns the messages to be sent. Its time begins here: it is called as late as can be */
+  write(sharing: Sharing, names: Names | undefined): Buffer[] {
+    const now = performance.now()
+    const timeLeftMs = this.#end - now
+    this.cutAt = now + timeLeftMs * patienceShare
     this.#names = names
     const messages: Buffer[] = []
-    this.#sent = statements.map((statement) => this.#write(messages, statement))
+    const limited = withTimeLimits(this.#statements, timeLeftMs, sharing, this.#number)
+    this.#sent = limited.map((statement) => this.#write(messages, statement))
     this.#expected += 'Z'
-    return [...messages, serialize.sync()]
+    messages.push(serialize.sync())
+    return messages
   }
 
   #write(messages: Buffer[], statement: Statement): Sent {
@@ -128,7 +130,7 @@ export class Transaction {
 
   #readRow({ columns, rows, owner }: Sent, bytes: Buffer, start: number, end: number): void {
     if (this.#answered === 0) {
-      const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.number)
+      const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.#number)
       if (!isOwn) throw new Error('an answer to another transaction')
       this.#isMatched = true
     } else if (columns !== undefined) {
@@ -159,8 +161,8 @@ export class Transaction {
       for (const { name, isNew, columns = noColumns } of this.#sent) {
         if (isNew) this.#names?.set(name, columns)
       }
-      const asked = this.#sent.slice(-this.statements.length)
-      this.#outcome.resolve(asked.map(({ rows }) => rows))
+      const asked = this.#sent.slice(-this.#statements.length)
+      this.outcome.resolve(asked.map(({ rows }) => rows))
       return
     }
     const { code: sqlState = '' } = cause
@@ -174,7 +176,7 @@ export class Transaction {
   }
 
   /** To be called where no answer comes. @param mayHaveRun whether it may be committed all the same */
-  fail(error: unknown, mayHaveRun: boolean): void {
-    this.#outcome.reject(toDatabaseError(error, mayHaveRun))
+  fail(error: unknown, mayHaveRun = false): void {
+    this.outcome.reject(toDatabaseError(error, mayHaveRun))
   }
 }
