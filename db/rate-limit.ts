@@ -24,35 +24,24 @@ export interface RateLimit {
  * How long a user counts as active, how long spare permits are kept, and how much of the window all
  * spare permits of a user stand for: what a process loses with them is back that soon.
  */
-const spareSeconds = 10
-
+const spareMs = 10_000
 /** Users that are remembered at most; the one that has been quiet longest goes first. */
 const rememberedUsers = 10_000
-
 /** Failures that a user can cause again and again; see ADR 0050. */
 const countedFailures: readonly DatabaseErrorKind[] = ['unknown_user', 'internal']
 
-/** A user who was let through. */
+/** A user who was let through, and the spare permits that are left. */
 interface Known {
-  /** Spare permits that are left. */
   spare: number
-  /** Whether a request under way brings more. */
-  isAsking: boolean
-  readonly asked: Instant
+  readonly at: number
   /** How long after that the share of the last spare permit has passed. */
   readonly untilPassedMs: number
 }
 
-/** An instant by both clocks. */
-interface Instant {
-  readonly at: number
-  readonly on: number
-}
+/** Stands for a user while a request brings spare permits: others take one each. */
+const asking: Known = { spare: 0, at: Number.POSITIVE_INFINITY, untilPassedMs: 0 }
 
-/**
- * Sends a request's transaction, or an empty one. Its first statement binds it to the user. Its
- * second takes so many permits at most, and is left out for none.
- */
+/** Sends a request's transaction, or an empty one, that takes so many permits at most. */
 type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 
 /**
@@ -62,50 +51,37 @@ type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 export class Permits {
   readonly #users = new Map<string, Known>()
 
-  /**
-   * Sends a user's request with a spare permit, where there is one, else with one that the
-   * transaction takes.
-   *
-   * @throws DatabaseError also where the limit is reached
-   */
-  count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
+  /** Sends a request with a spare permit, else with one that it takes. @throws DatabaseError */
+  async count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
     const spare = this.#spend(user, limit.quota)
-    return spare === undefined
-      ? this.#takeAndSend(user, limit, send)
-      : this.#sendWith(spare, user, limit, send)
-  }
-
-  async #takeAndSend(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
+    if (spare !== undefined) return await this.#sendWith(spare, user, limit, send)
     try {
       return await this.#take(user, limit, send)
     } catch (error) {
-      if (!isDatabaseError(error)) throw error
       // The rollback gave the permit back. A failure that the user can cause must still cost one.
       if (isCounted(error)) await this.#take(user, limit, (permits) => send(permits, true))
       // Another request may have brought spare permits meanwhile.
-      const brought = error.kind === 'rate_limited' ? this.#spend(user, limit.quota) : undefined
+      const isRefused = isDatabaseError(error) && error.kind === 'rate_limited'
+      const brought = isRefused ? this.#spend(user, limit.quota) : undefined
       if (brought === undefined) throw error
       return await this.#sendWith(brought, user, limit, send)
     }
   }
 
-  #spend(user: string, quota: Quota): Permit | undefined {
+  #spend(user: string, { requests, seconds }: Quota): Permit | undefined {
     const known = this.#users.get(user)
     if (known === undefined || known.spare === 0) return undefined
-    const windowMs = quota.seconds * 1000
-    const shareMs = windowMs / quota.requests
-    const passedMs = sinceInstant(known.asked)
-    const untilPassedMs = known.untilPassedMs - passedMs
+    const shareMs = (seconds * 1000) / requests
+    const passedMs = since(known.at)
+    const leftMs = known.untilPassedMs - passedMs
     // Once its share begins to pass, the database gives a permit back to the user by itself.
-    const usable = passedMs > spareSeconds * 1000 ? 0 : Math.floor(untilPassedMs / shareMs)
+    const usable = passedMs > spareMs ? 0 : Math.floor(leftMs / shareMs)
     known.spare = Math.max(0, Math.min(known.spare, usable))
     if (known.spare === 0) return undefined
     known.spare -= 1
-    const resetMs = untilPassedMs - known.spare * shareMs
-    return {
-      remaining: Math.floor((windowMs - resetMs) / shareMs + 0.000001),
-      resetSeconds: Math.ceil(resetMs / 1000),
-    }
+    const resetMs = leftMs - known.spare * shareMs
+    const remaining = Math.floor(requests - resetMs / shareMs + 0.000001)
+    return { remaining, resetSeconds: Math.ceil(resetMs / 1000) }
   }
 
   async #sendWith(permit: Permit, user: string, { onPermit }: RateLimit, send: Send) {
@@ -115,7 +91,7 @@ export class Permits {
       onPermit(permit)
       return results
     } catch (error) {
-      if (isDatabaseError(error) && isCounted(error)) onPermit(permit)
+      if (isCounted(error)) onPermit(permit)
       else if (isDatabaseError(error) && !error.mayHaveRun && known !== undefined) known.spare += 1
       throw error
     }
@@ -124,41 +100,38 @@ export class Permits {
   /** Spare permits come only for a user who was let through of late, and with one request at a time. */
   async #take(user: string, { quota, onPermit }: RateLimit, send: Send) {
     const known = this.#users.get(user)
-    const asked = { at: performance.now(), on: Date.now() }
-    const isActive = known !== undefined && sinceInstant(known.asked) <= spareSeconds * 1000
-    const most = isActive && !known.isAsking ? mostSpare(quota) : 0
-    if (known !== undefined && most > 0) known.isAsking = true
+    const at = Date.now()
+    const most = known !== undefined && since(known.at) <= spareMs ? mostSpare(quota) : 0
+    if (most > 0) this.#users.set(user, asking)
     try {
       const results = await send(1 + most)
       const answer = String(results[1]?.[0]?.['permit']).split(' ').map(Number)
       const [remaining = 0, resetSeconds = 0, spare = 0, untilPassedMs = 0] = answer
       const latest = this.#users.get(user)
       // What another request brings, or has brought meanwhile, stays.
-      if (most > 0 || latest === undefined || !(latest.isAsking || latest.spare > 0)) {
-        const brought = { spare, isAsking: false, asked, untilPassedMs }
-        setLatest(this.#users, user, brought, rememberedUsers)
+      if (most > 0 || latest === undefined || (latest !== asking && latest.spare === 0)) {
+        setLatest(this.#users, user, { spare, at, untilPassedMs }, rememberedUsers)
       }
       onPermit({ remaining, resetSeconds })
       return results
-    } finally {
-      if (known !== undefined && most > 0) known.isAsking = false
+    } catch (error) {
+      if (known !== undefined && most > 0) this.#users.set(user, known)
+      throw error
     }
   }
 }
 
 /** None where a single permit stands for more time: so strict a limit leaves nothing to save. */
 function mostSpare({ requests, seconds }: Quota): number {
-  return Math.min(requests, Math.floor((requests * spareSeconds) / seconds))
+  return Math.min(requests, Math.floor((requests * spareMs) / (seconds * 1000)))
 }
 
-/**
- * Milliseconds since an instant. While a function is frozen one clock may stand still, and the other
- * can be set back, so the one that says more is right.
- */
-function sinceInstant({ at, on }: Instant): number {
-  return Math.max(performance.now() - at, Date.now() - on)
+/** Milliseconds since an instant. A clock that was set back does not tell, so all time is over. */
+function since(at: number): number {
+  const passedMs = Date.now() - at
+  return passedMs < 0 ? Number.POSITIVE_INFINITY : passedMs
 }
 
-function isCounted({ kind }: { kind: DatabaseErrorKind }): boolean {
-  return countedFailures.includes(kind)
+function isCounted(error: unknown): boolean {
+  return isDatabaseError(error) && countedFailures.includes(error.kind)
 }

@@ -21,6 +21,9 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
     release()
     throw error
   })
+  const close = pglite.close.bind(pglite)
+  // Kysely closes what it was given when it is destroyed, and the transport outlives its sessions.
+  pglite.close = async () => {}
 
   return {
     name: 'pglite',
@@ -37,23 +40,12 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
         throw toDatabaseError(error, false)
       }
     },
-    sessions: () => new PGliteDialect({ pglite: keptOpen(pglite) }),
+    sessions: () => new PGliteDialect({ pglite }),
     async close() {
-      await pglite.close()
+      await close()
       release()
     },
   }
-}
-
-/** Kysely closes what it was given when it is destroyed; the transport outlives its sessions. */
-function keptOpen(pglite: PGlite): PGlite {
-  return new Proxy(pglite, {
-    get(target, property) {
-      if (property === 'close') return async () => {}
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
 }
 
 /**
