@@ -94,6 +94,11 @@ export class Queue<Seat> {
   /** To be called when there is new room: lets go who may. */
   admit(): void {
     for (const waiting of this.#common) {
+      // Where the process was busy, nobody has looked yet.
+      if (performance.now() >= waiting.until) {
+        this.#refuse(waiting)
+        continue
+      }
       const seat = this.#options.seat(this.#underWay)
       if (seat === undefined) return
       this.#common.delete(waiting)
@@ -119,9 +124,7 @@ export class Queue<Seat> {
     const now = performance.now()
     const lines = this.#users.values().map(({ line }) => line)
     for (const waiting of [this.#common, ...lines].flatMap((queue) => [...queue])) {
-      // In all that time no connection came about, where nothing is under way.
-      const isAway = this.#underWay === 0
-      if (now >= waiting.until) this.#giveUp(waiting, this.#refusal('no seat in time', isAway))
+      if (now >= waiting.until) this.#refuse(waiting)
       else if (waiting.entrant.place.signal?.().aborted) {
         this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
       }
@@ -129,6 +132,12 @@ export class Queue<Seat> {
     if (this.#waiting > 0) return
     clearInterval(this.#clock)
     this.#clock = undefined
+  }
+
+  #refuse(waiting: Waiting<Seat>): void {
+    // In all that time no connection came about, where nothing is under way.
+    const isAway = this.#underWay === 0
+    this.#giveUp(waiting, this.#refusal('no connection came free in time', isAway))
   }
 
   #giveUp(waiting: Waiting<Seat>, error: DatabaseError): void {

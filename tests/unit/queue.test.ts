@@ -131,3 +131,16 @@ test('where the room that so many wait for does not come about, they are told wh
   queue.admit()
   expect([turns, failures]).toMatchObject([['c'], [{ message: 'no connection' }, {}]])
 })
+
+test('whose time was over while the process was busy gets no seat that has come free meanwhile', async () => {
+  const room = { left: 0 }
+  const queue = new Queue({ ...options, seat: seatIn(room) })
+  queue.heard()
+  const late = expect(enter(queue, 10, 'a')).rejects.toMatchObject({ mayHaveRun: false })
+  const until = performance.now() + 20
+  while (performance.now() < until);
+  room.left = 1
+  queue.admit()
+  await late
+  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
+})

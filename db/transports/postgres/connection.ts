@@ -20,10 +20,8 @@ export interface Owner {
   /** Transactions that may be under way on a connection. */
   readonly depth: number
   opened(): void
-  /** A transaction is answered. */
-  heard(): void
-  /** A transaction is answered or has failed: there is room for another. */
-  over(transaction: Transaction): void
+  /** A transaction is answered, or has failed: there is room for another. */
+  over(transaction: Transaction, isAnswered: boolean): void
   /** It is closed, or could not be opened. */
   gone(connection: Connection, error: unknown): void
 }
@@ -116,8 +114,7 @@ export class Connection implements Listener {
     const [first] = this.#sent.splice(0, 1)
     if (this.underWay === 0) this.#idleSince = performance.now()
     if (this.underWay === 0 && this.#closeBy !== undefined) this.#client.end()
-    this.#owner.heard()
-    if (first !== undefined) this.#owner.over(first)
+    if (first !== undefined) this.#owner.over(first, true)
   }
 
   mistrusted(error: unknown): void {
@@ -139,7 +136,7 @@ export class Connection implements Listener {
     }
     const fail = (transaction: Transaction, reason: unknown, mayHaveRun: boolean) => {
       transaction.fail(reason, mayHaveRun)
-      this.#owner.over(transaction)
+      this.#owner.over(transaction, false)
     }
     for (const transaction of this.#unsent.splice(0)) fail(transaction, terminated(error), false)
     const settle = () => {

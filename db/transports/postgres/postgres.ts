@@ -63,11 +63,8 @@ class Pool implements Owner {
     this.#queue.admit()
   }
 
-  heard(): void {
-    this.#queue.heard()
-  }
-
-  over({ place }: Transaction): void {
+  over({ place }: Transaction, isAnswered: boolean): void {
+    if (isAnswered) this.#queue.heard()
     this.#queue.leave(place)
     this.events.emit('release')
   }
