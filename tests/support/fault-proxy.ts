@@ -20,6 +20,8 @@ export interface FaultProxy {
   mode: ProxyMode
   /** Added to each direction. */
   delayMs: number
+  /** Added to what the server answers. */
+  lagMs: number
   /** Answers that were lost by `cut answers` so far. */
   readonly lostAnswers: number
   /** Request-response exchanges so far: how often the client spoke after having listened. */
@@ -41,12 +43,14 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     let isListening = true
-    forward(client, upstream, () => {
+    const none = () => 0
+    forward(client, upstream, none, () => {
       if (isListening) exchanges += 1
       isListening = false
       return true
     })
-    forward(upstream, client, () => {
+    const lag = () => proxy.lagMs
+    forward(upstream, client, lag, () => {
       isListening = true
       if (proxy.mode === 'cut answers') {
         // An answer may arrive in several pieces.
@@ -58,7 +62,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     return undefined
   })
 
-  function forward(from: Socket, to: Socket, mayPass: () => boolean): void {
+  function forward(from: Socket, to: Socket, lagMs: () => number, mayPass: () => boolean): void {
     open.add(from)
     from.setNoDelay(true)
     from.on('data', (data) => {
@@ -71,8 +75,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         to.write(withoutEnd(data))
         return
       }
-      if (proxy.delayMs === 0) to.write(data)
-      else setTimeout(() => to.write(data), proxy.delayMs)
+      const delayMs = proxy.delayMs + lagMs()
+      if (delayMs === 0) to.write(data)
+      else setTimeout(() => to.write(data), delayMs)
     })
     // On a dead network nobody learns that the other side has ended.
     from.on('end', () => {
@@ -102,6 +107,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       return lostAnswers
     },
     delayMs: 0,
+    lagMs: 0,
     get exchanges() {
       return exchanges
     },
