@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
 
 describe.each([false, true])('with named statements: %s', (namedStatements) => {
   let opened: TestDatabase
@@ -65,6 +66,14 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     expect((await read()).rows).toEqual([{ value: 7 }])
     await opened.asAdministrator('alter table numbers alter value type text')
     expect((await read()).rows).toEqual([{ value: '7' }])
+  })
+
+  test('names that the server has forgotten fail no read', async () => {
+    const alice = statementsOf(opened.database.forUser('alice'), 'alice')
+    const read = () => alice.find(crypto.randomUUID())
+    await read()
+    await opened.database.transport.transaction([{ sql: 'deallocate all', parameters: [] }], 8000)
+    expect(await read()).toBeUndefined()
   })
 
   test('a connection that has had an error serves the same statement again', async () => {
