@@ -3,7 +3,13 @@ import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
 import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
-import { goneMs, idleMs, startClock } from '#db/transports/time-limits'
+import {
+  goneMs,
+  idleMs,
+  patienceShare,
+  startClock,
+  withTimeLimits,
+} from '#db/transports/time-limits'
 import type { TransportOptions } from '#db/transports/transport'
 
 /** How a server is reached, and what was found out about it. */
@@ -91,8 +97,16 @@ export class Connection implements Listener {
     this.#writing = undefined
     const { depth, server } = this.#owner
     const sharing = { isAlone: depth === 1, isChecked: server.isChecked }
-    const messages = this.#unsent.flatMap((each) => each.write(sharing, this.#names))
-    this.#sent.push(...this.#unsent.splice(0))
+    const now = performance.now()
+    const messages: Buffer[] = []
+    for (const transaction of this.#unsent.splice(0)) {
+      const timeLeftMs = transaction.end - now
+      const { statements, number } = transaction
+      const limited = withTimeLimits(statements, timeLeftMs, sharing, number)
+      messages.push(...transaction.write(limited, this.#names))
+      transaction.cutAt = now + timeLeftMs * patienceShare
+      this.#sent.push(transaction)
+    }
     this.#client.write(messages)
   }
 

@@ -11,8 +11,6 @@ import {
   unexpected,
   writeStatement,
 } from '#db/transports/postgres/wire'
-import type { Entrant } from '#db/transports/queue'
-import { patienceShare, type Sharing, withTimeLimits } from '#db/transports/time-limits'
 import type { Place, Row, Statement } from '#db/transports/transport'
 
 /** The statements that a connection knows by name, with the columns of their answers. */
@@ -45,14 +43,15 @@ const staleNames = ['0A000', '26000']
  * It believes an answer only if each message of it is the one that comes next, and the first
  * statement has returned the number of this transaction (ADR 0063).
  */
-export class Transaction implements Entrant<{ send(transaction: Transaction): void }> {
+export class Transaction {
+  readonly statements: readonly Statement[]
+  readonly number = crypto.randomUUID()
+  /** When it is given up, by `performance.now()`. */
+  readonly end: number
   readonly place: Place
   readonly outcome = Promise.withResolvers<Row[][]>()
-  /** When its connection is closed, by `performance.now()`. */
+  /** When its connection is closed. */
   cutAt = Number.POSITIVE_INFINITY
-  readonly #statements: readonly Statement[]
-  readonly #end: number
-  readonly #number = crypto.randomUUID()
   #names: Names | undefined
   #sent: readonly Sent[] = []
   /** The types of the messages that are due. */
@@ -62,11 +61,11 @@ export class Transaction implements Entrant<{ send(transaction: Transaction): vo
   #isMatched = false
   #error: PgError | undefined
 
-  /** @throws DatabaseError where a parameter cannot be sent. @param end when it is given up */
+  /** @throws DatabaseError where a parameter cannot be sent */
   constructor(statements: readonly Statement[], end: number, place: Place) {
     const asTexts = (each: Statement) => ({ ...each, parameters: each.parameters.map(toText) })
-    this.#statements = statements.map(asTexts)
-    this.#end = end
+    this.statements = statements.map(asTexts)
+    this.end = end
     this.place = place
   }
 
@@ -79,15 +78,11 @@ export class Transaction implements Entrant<{ send(transaction: Transaction): vo
     connection.send(this)
   }
 
-  /** @returns the messages to be sent. Its time begins here: it is called as late as can be */
-  write(sharing: Sharing, names: Names | undefined): Buffer[] {
-    const now = performance.now()
-    const timeLeftMs = this.#end - now
-    this.cutAt = now + timeLeftMs * patienceShare
+  /** @returns the messages to be sent. @param statements with one in front that returns `number` */
+  write(statements: readonly Statement[], names: Names | undefined): Buffer[] {
     this.#names = names
     const messages: Buffer[] = []
-    const limited = withTimeLimits(this.#statements, timeLeftMs, sharing, this.#number)
-    this.#sent = limited.map((statement) => this.#write(messages, statement))
+    this.#sent = statements.map((statement) => this.#write(messages, statement))
     this.#expected += 'Z'
     messages.push(serialize.sync())
     return messages
@@ -130,7 +125,7 @@ export class Transaction implements Entrant<{ send(transaction: Transaction): vo
 
   #readRow({ columns, rows, owner }: Sent, bytes: Buffer, start: number, end: number): void {
     if (this.#answered === 0) {
-      const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.#number)
+      const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.number)
       if (!isOwn) throw new Error('an answer to another transaction')
       this.#isMatched = true
     } else if (columns !== undefined) {
@@ -161,7 +156,7 @@ export class Transaction implements Entrant<{ send(transaction: Transaction): vo
       for (const { name, isNew, columns = noColumns } of this.#sent) {
         if (isNew) this.#names?.set(name, columns)
       }
-      const asked = this.#sent.slice(-this.#statements.length)
+      const asked = this.#sent.slice(-this.statements.length)
       this.outcome.resolve(asked.map(({ rows }) => rows))
       return
     }
