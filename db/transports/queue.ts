@@ -67,6 +67,8 @@ export class Queue<Seat> {
     const name = entrant.place.user
     const user = this.#users.get(name) ?? { admitted: 0, line: new Set() }
     const waiting = { entrant, until: performance.now() + waitMs }
+    // The database owes nothing yet.
+    if (this.#underWay === 0 && this.#waiting === 0) this.heard()
     this.#users.set(name, user)
     user.line.add(waiting)
     this.#waiting += 1
@@ -103,8 +105,6 @@ export class Queue<Seat> {
       if (seat === undefined) return
       this.#common.delete(waiting)
       this.#waiting -= 1
-      // Where somebody waits although nothing is under way, the database still owes an answer.
-      if (this.#underWay === 0 && this.#waiting === 0) this.heard()
       this.#underWay += 1
       waiting.entrant.go(seat)
     }
