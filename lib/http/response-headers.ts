@@ -47,6 +47,12 @@ export const headerComponents = {
 
 export type HeaderName = keyof typeof headerComponents
 
+/** What any answer may have. The reference page says it once, before the operations. */
+export const commonHeaders = [
+  ...(['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const),
+  'Server-Timing',
+] as const satisfies readonly HeaderName[]
+
 /** References to the components of these headers. */
 export function headerReferences(names: readonly HeaderName[]): Record<string, object> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))

@@ -1,6 +1,11 @@
 import { type ProblemCode, type ProblemType, problemTypes } from '#lib/http/errors'
 import { problemTexts } from '#lib/http/problem-texts'
-import { type HeaderName, headerComponents, headerReferences } from '#lib/http/response-headers'
+import {
+  commonHeaders,
+  type HeaderName,
+  headerComponents,
+  headerReferences,
+} from '#lib/http/response-headers'
 
 /** References to the errors that these codes stand for, one for each status. */
 export function problemReferences(codes: readonly ProblemCode[]): Record<string, object> {
@@ -37,13 +42,11 @@ function problemOf(status: number, codes: readonly ProblemCode[]) {
     503: 'Retry-After',
   }
   const named = extra[status]
+  // A description is Markdown, which would take `<token>` for a tag.
+  const textOf = (code: ProblemCode) => problemTexts[code].replaceAll(/<\w+>/g, '`$&`')
   return {
-    description: codes.map((code) => `\`${code}\`: ${problemTexts[code]}`).join('\n\n'),
-    headers: headerReferences([
-      ...(['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const),
-      'Server-Timing',
-      ...(named === undefined ? [] : [named]),
-    ]),
+    description: codes.map((code) => `\`${code}\`: ${textOf(code)}`).join('\n\n'),
+    headers: headerReferences([...commonHeaders, ...(named === undefined ? [] : [named])]),
     content: {
       'application/problem+json': {
         schema: {

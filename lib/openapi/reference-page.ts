@@ -1,3 +1,4 @@
+import { commonHeaders } from '#lib/http/response-headers'
 import { swaggerUiFile } from '#lib/openapi/swagger-ui'
 import { families } from '#lib/openapi/texts'
 
@@ -5,6 +6,12 @@ const folded = families.map(({ tag }) => tag)
 
 const script = `// Beside the folder of this script, under whatever prefix a proxy serves it.
 const documentUrl = new URL('../openapi.json', document.currentScript.src)
+const common = new Set(${JSON.stringify(commonHeaders)})
+// The description of the document says these headers once, not every answer again.
+const ownHeaders = (Headers, { React }) => (props) => {
+  const headers = props.headers.filterNot((_, name) => common.has(name))
+  return headers.size === 0 ? null : React.createElement(Headers, { ...props, headers })
+}
 window.onload = () => {
   window.ui = SwaggerUIBundle({
     url: documentUrl.href,
@@ -13,6 +20,7 @@ window.onload = () => {
     displayRequestDuration: true,
     persistAuthorization: false,
     validatorUrl: null,
+    plugins: [{ wrapComponents: { headers: ownHeaders } }],
     // The same operations under other paths: a reader opens them when they use them.
     onComplete: () => {
       for (const tag of ${JSON.stringify(folded)}) {

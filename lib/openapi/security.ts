@@ -1,14 +1,16 @@
+const howToTry = 'To try, `npm run token -- --user alice` in the service’s folder prints one.'
+
 const bearer = {
   type: 'http',
   scheme: 'bearer',
   bearerFormat: 'JWT',
-  description: 'The token that Better Auth issued to your user.',
+  description: `The token that Better Auth issued to your user. ${howToTry}`,
 }
 
 const bearerOrSession = {
   type: 'http',
   scheme: 'bearer',
-  description: 'The JWT that Better Auth issued to your user, or its session token.',
+  description: `The JWT that Better Auth issued to your user, or its session token. ${howToTry}`,
 }
 
 const cookie = (name: string, when: string) => ({

@@ -1,3 +1,7 @@
+import { commonHeaders, headerComponents } from '#lib/http/response-headers'
+
+const headers = commonHeaders.map((name) => `- \`${name}\`: ${headerComponents[name].description}`)
+
 /** What a reader must know before the first call. */
 export const description = `Tasks of many users, each of whom sees their own.
 
@@ -11,7 +15,11 @@ export const description = `Tasks of many users, each of whom sees their own.
 
 **Do not download twice.** Send the \`ETag\` of what you have as \`If-None-Match\`, and get an empty 304 while it is the latest.
 
-Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has \`X-Request-Id\`, security headers, and CORS headers for the origins that the service allows.`
+Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has security headers, and CORS headers for the origins that the service allows.
+
+**Headers.** Answers have these, and those that stand at the operation:
+
+${headers.join('\n')}`
 
 /**
  * Paths that name a user repeat the operations of `/api/tasks`. They get another tag, and a suffix
