@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import Order from './tests/support/order.ts'
 import type { SharedName } from './tests/support/run.ts'
@@ -88,11 +87,7 @@ const further = [
   }),
   failuresOn('next dev', { include: ['tests/failures/**/*.dev.test.ts'] }),
   project('hosts', 'hosts'),
-  {
-    ...project('frontend', 'frontend'),
-    // The guide's own code, as `tests/support/guide.ts` writes it.
-    resolve: { alias: { '@': resolve('.data/guide/plain') } },
-  },
+  project('frontend', 'frontend'),
   project('tools', 'tools'),
 ]
 

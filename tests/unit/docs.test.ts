@@ -1,5 +1,6 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import example from '../../examples/frontend/package.json' with { type: 'json' }
 import packageJson from '../../package.json' with { type: 'json' }
 
 const pages = ['README.md', ...globSync('{docs,bench}/**/*.md')].filter(existsSync)
@@ -25,14 +26,12 @@ test('every npm script that a page names exists', () => {
   expect(unknown).toEqual([])
 })
 
-/** Of the frontend that the pages speak to. */
-const frontendFiles = ['lib/api.ts', 'lib/token.ts']
-
 test('every file that a page names exists', () => {
   const file = /`((?:app|lib|db|server|scripts|tools|bench|tests|docs)\/[^`\s*{<]+\.\w+)`/g
   const missing = pages.flatMap((path) =>
     Array.from(read(path).matchAll(file), ([, name = '']) => name).filter(
-      (name) => !existsSync(name) && !frontendFiles.includes(name),
+      // The guide speaks of those of the example.
+      (name) => !existsSync(name) && !existsSync(`examples/frontend/${name}`),
     ),
   )
   expect(missing).toEqual([])
@@ -76,4 +75,10 @@ test('the index of decisions has every one, and no other', () => {
   )
   const files = listed.map((line) => /\(([^)]+)\)/.exec(line)?.[1])
   expect(files).toEqual(globSync('[0-9]*.md', { cwd: 'docs/adr' }).sort())
+})
+
+test('the example has the versions of packages that are tested here, and no package besides', () => {
+  const { dependencies, devDependencies } = packageJson
+  const installed = { ...dependencies, ...devDependencies }
+  expect(installed).toMatchObject({ ...example.dependencies, ...example.devDependencies })
 })

@@ -22,9 +22,18 @@ export interface TaskInput {
 }
 
 export interface TaskFilter {
+  search?: string
   status?: 'all' | 'pending' | 'completed'
   sort?: 'created' | 'title'
   order?: 'asc' | 'desc'
+  /** How many tasks a page has at most: 1 to 1,000. */
+  limit?: number
+}
+
+export interface TaskPage {
+  tasks: Task[]
+  /** Give it to `listTasks` for the page after this one. Undefined on the last. */
+  next?: string
 }
 
 interface Problem {
@@ -53,9 +62,20 @@ export class ApiError extends Error {
   }
 }
 
-export async function listTasks(filter: TaskFilter = {}): Promise<Task[]> {
-  const response = await send('GET', `/api/tasks?${new URLSearchParams(Object.entries(filter))}`)
-  return await response.json()
+/** @param query a filter, or the `next` of the page before */
+export async function listTasks(query: TaskFilter | string = {}): Promise<TaskPage> {
+  const parameters = new URLSearchParams(
+    typeof query === 'string'
+      ? query
+      : Object.entries(query).map(([name, value]) => [name, String(value)]),
+  )
+  const response = await send('GET', `/api/tasks?${parameters}`)
+  const [, link] = /<([^>]*)>; rel="next"/.exec(response.headers.get('link') ?? '') ?? []
+  return {
+    tasks: await response.json(),
+    // The link is relative to the request.
+    ...(link !== undefined && { next: new URL(link, response.url).search }),
+  }
 }
 
 /** Creates one task, however often the request is sent on the way. */
