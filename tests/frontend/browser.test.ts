@@ -11,8 +11,11 @@ const server = postgresAt(inject('postgresPort'))
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
-const password = 'correct horse battery'
-const newAccount = () => ({ name: 'Anna', email: `${crypto.randomUUID()}@example.com`, password })
+const newAccount = () => ({
+  name: 'Anna',
+  email: `${crypto.randomUUID()}@example.com`,
+  password: 'correct horse battery',
+})
 
 describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chromium)', () => {
   let browser: Browser
@@ -82,22 +85,25 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   }
 
   /** A page of the example, of somebody who has signed up by hand. */
-  async function signedUpByHand(at: string, way = 0): Promise<Page> {
+  async function signedUpByHand(at: string, way = 0, account = newAccount()): Promise<Page> {
     const page = await (await browser.newContext()).newPage()
     // Next compiles the page for the first of them.
     page.setDefaultTimeout(120_000)
     page.on('dialog', (dialog) => dialog.accept())
     await page.addInitScript((chosen) => localStorage.setItem('way', String(chosen)), way)
     await page.goto(at)
-    const { name, email } = newAccount()
     await page.getByRole('button', { name: 'Create an account' }).click()
-    await page.getByLabel('Name').fill(name)
+    await page.getByLabel('Name').fill(account.name)
+    await signIn(page, account.email, account.password)
+    await page.getByText('There are no tasks here.').waitFor()
+    return page
+  }
+
+  async function signIn(page: Page, email: string, password: string) {
     await page.getByLabel('Email').fill(email)
     await page.getByLabel('Password').fill(password)
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Tasks' }).waitFor()
-    await page.getByText('There are no tasks here.').waitFor()
-    return page
   }
 
   async function add(page: Page, title: string) {
@@ -130,7 +136,8 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
       .evaluateAll((boxes) => boxes.map((box) => box.parentElement?.innerText))
 
   test('the example, as it is, has all that a person does with tasks, and a second one sees none', async () => {
-    const page = await signedUpByHand(plainOrigin)
+    const account = newAccount()
+    const page = await signedUpByHand(plainOrigin, 0, account)
     await createTen(page)
     await add(page, 'Task 11')
     await page.getByRole('button', { name: 'Next', exact: true }).click()
@@ -153,6 +160,8 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     expect(await titles(other)).toEqual([])
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
+    await signIn(page, account.email, account.password)
+    await expect.poll(() => titles(page)).toHaveLength(10)
   })
 
   test.each(tokenWays.map((name, way) => ({ name, way })))(
@@ -197,7 +206,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   })
 
   test('whoever is signed out is sent to sign-in, and the service not asked again and again', async () => {
-    const page = await signedUpByHand(origin, 2)
+    const page = await signedUpByHand(origin, 1)
     const refused: string[] = []
     page.on('response', (response) => {
       if (response.status() === 401) refused.push(response.request().method())

@@ -4,11 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { killGroup, startChild } from '#tests/support/child'
 import { guideBlock, patched } from '#tests/support/guide'
 
-export const tokenWays = [
-  'with the jwt plugin',
-  'with a route of your own',
-  'with the session cookie',
-]
+/** The guide's ways to get a token beside the one of the example. */
+export const tokenWays = ['with a route of your own', 'with the session cookie']
 const example = resolve('examples/frontend')
 const read = (path: string) => readFileSync(join(example, path), 'utf8')
 
@@ -20,10 +17,9 @@ export function guideFiles(apiUrl: string): Record<string, string> {
     'next.config.ts': config.replace('http://localhost:8000', apiUrl),
     'lib/auth.ts': patched(read('lib/auth.ts'), guideBlock('lib/auth.ts')),
     'app/api/token/route.ts': guideBlock('app/api/token/route.ts'),
-    'lib/token-0.ts': read('lib/token.ts'),
-    'lib/token-1.ts': guideBlock('lib/token.ts, with a route of your own'),
-    'lib/token-2.ts': guideBlock('lib/token.ts, with the session cookie'),
-    'lib/token.ts': `const ways = [import('./token-0'), import('./token-1'), import('./token-2')]
+    'lib/token-0.ts': guideBlock('lib/token.ts, with a route of your own'),
+    'lib/token-1.ts': guideBlock('lib/token.ts, with the session cookie'),
+    'lib/token.ts': `const ways = [import('./token-0'), import('./token-1')]
 export async function fetchToken() {
   return await (await ways[Number(localStorage.getItem('way'))])?.fetchToken()
 }
