@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
 import Order from './tests/support/order.ts'
 import type { SharedName } from './tests/support/run.ts'
@@ -87,7 +88,11 @@ const further = [
   }),
   failuresOn('next dev', { include: ['tests/failures/**/*.dev.test.ts'] }),
   project('hosts', 'hosts'),
-  project('frontend', 'frontend'),
+  {
+    ...project('frontend', 'frontend'),
+    // The example as the guide changes it, which `tests/support/frontend.ts` writes.
+    resolve: { alias: { '@': resolve('.data/example-0') } },
+  },
   project('tools', 'tools'),
 ]
 

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { copyExample, guideFiles, startExample, tokenWays } from '#tests/support/frontend'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/support/frontend'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { freePort, portOrFree, startService } from '#tests/support/service'
@@ -17,81 +16,77 @@ const newAccount = () => ({
   password: 'correct horse battery',
 })
 
+/** What the pages of `serveShared` have of `lib/api.ts`. */
+declare const api: {
+  listTasks(filter?: object): Promise<{ tasks: Task[] }>
+  createTask(input: object): Promise<Task>
+  readTask(id: string): Promise<{ task: Task; etag: string | null }>
+  updateTask(id: string, changes: object, etag: string | null): Promise<Task>
+  setCompleted(id: string, completed: boolean): Promise<Task>
+  deleteTask(id: string): Promise<void>
+}
+type Task = { id: string; title: string; completed: boolean; user_id: string }
+
 describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chromium)', () => {
   let browser: Browser
-  /** The example as it is, with nothing set where the ports are free. */
-  let plainOrigin: string
-  let plainApiUrl: string
-  /** The example as the guide changes it for a database that it shares with the service. */
+  /** The example, with nothing set where the ports are free, and its service. */
+  let exampleOrigin: string
+  let exampleApiUrl: string
+  /** A frontend that shares its database with the service, and that service. */
   let origin: string
   let apiUrl: string
   let foreignOrigin: string
   const stops: (() => unknown)[] = []
 
   beforeAll(async () => {
-    const [plain, api] = [await portOrFree(3000), await portOrFree(8000)]
+    const [page, api] = [await portOrFree(3000), await portOrFree(8000)]
     const [shared, sharedApi, foreign] = [await freePort(), await freePort(), await freePort()]
-    plainOrigin = `http://localhost:${plain}`
-    plainApiUrl = `http://localhost:${api}`
+    exampleOrigin = `http://localhost:${page}`
+    exampleApiUrl = `http://localhost:${api}`
     origin = `http://localhost:${shared}`
     apiUrl = `http://localhost:${sharedApi}`
     foreignOrigin = `http://localhost:${foreign}`
-    const foreignPage = createServer((_, response) => response.end('')).listen(foreign)
-    stops.push(() => foreignPage.close())
-    await Promise.all([
-      startPlain(plain, api),
-      startShared(shared, sharedApi),
-      chromium.launch({ executablePath: executablePath ?? '', args: flags }).then((launched) => {
-        browser = launched
-        stops.push(() => launched.close())
-      }),
-    ])
-  })
-  afterAll(() => Promise.all(stops.map((stop) => stop())))
-
-  async function startPlain(port: number, apiPort: number) {
+    const databaseUrl = server.url(await createDatabase(server))
+    vi.stubEnv('DATABASE_URL', databaseUrl)
+    vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
+    vi.stubEnv('BETTER_AUTH_URL', origin)
+    vi.stubEnv('NEXT_RUNTIME', 'nodejs')
     const settings = {
-      ...(port !== 3000 && { BETTER_AUTH_URL: plainOrigin }),
-      ...(apiPort !== 8000 && { NEXT_PUBLIC_API_URL: plainApiUrl }),
+      ...(page !== 3000 && { BETTER_AUTH_URL: exampleOrigin }),
+      ...(api !== 8000 && { NEXT_PUBLIC_API_URL: exampleApiUrl }),
     }
-    stops.push(await startExample(copyExample('example'), port, settings))
-    const service = await startService('node', {
-      PORT: String(apiPort),
-      DATABASE_URL: server.url(await createDatabase(server)),
-      BETTER_AUTH_URL: plainOrigin,
-      CORS_ORIGINS: plainOrigin,
-    })
-    stops.push(() => service.stop('SIGKILL'))
-  }
-
-  async function startShared(port: number, apiPort: number) {
-    const settings = {
-      DATABASE_URL: server.url(await createDatabase(server)),
-      BETTER_AUTH_SECRET: testSecret,
-      BETTER_AUTH_URL: origin,
-    }
-    const folder = copyExample('shared-example', guideFiles(apiUrl))
+    stops.push(await startExample(rewritingExample(apiUrl), page, settings))
     // It makes the table of sessions, without which the service does not start.
-    const env = { ...settings, NEXT_PUBLIC_API_URL: apiUrl }
-    stops.push(await startExample(folder, port, env))
-    const service = await startService('node', {
-      ...settings,
-      PORT: String(apiPort),
-      CORS_ORIGINS: origin,
+    stops.push(await serveShared(apiUrl, [shared, foreign]))
+    await serve(api, {
+      DATABASE_URL: server.url(await createDatabase(server)),
+      BETTER_AUTH_URL: exampleOrigin,
+      CORS_ORIGINS: exampleOrigin,
+    })
+    await serve(sharedApi, {
+      DATABASE_URL: databaseUrl,
+      BETTER_AUTH_URL: origin,
+      CORS_ORIGINS: `${origin},${exampleOrigin}`,
       USERS_TABLE: 'user',
       SESSION_TOKENS: 'true',
     })
+    browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags })
+    stops.push(() => browser.close())
+  })
+  afterAll(() => Promise.all(stops.map((stop) => stop())))
+
+  async function serve(port: number, settings: Record<string, string>) {
+    const service = await startService('node', { PORT: String(port), ...settings })
     stops.push(() => service.stop('SIGKILL'))
   }
 
   /** A page of the example, of somebody who has signed up by hand. */
-  async function signedUpByHand(at: string, way = 0, account = newAccount()): Promise<Page> {
+  async function signedUpByHand(account = newAccount()): Promise<Page> {
     const page = await (await browser.newContext()).newPage()
     // Next compiles the page for the first of them.
     page.setDefaultTimeout(120_000)
     page.on('dialog', (dialog) => dialog.accept())
-    await page.addInitScript((chosen) => localStorage.setItem('way', String(chosen)), way)
-    await page.goto(at)
+    await page.goto(exampleOrigin)
     await page.getByRole('button', { name: 'Create an account' }).click()
     await page.getByLabel('Name').fill(account.name)
     await signIn(page, account.email, account.password)
@@ -120,9 +115,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   }
 
   async function createTen(page: Page) {
-    const { token } = await (await page.request.get(`${plainOrigin}/api/auth/token`)).json()
+    const { token } = await (await page.request.get(`${exampleOrigin}/api/auth/token`)).json()
     for (let number = 1; number <= 10; number += 1) {
-      await page.request.post(`${plainApiUrl}/api/tasks`, {
+      await page.request.post(`${exampleApiUrl}/api/tasks`, {
         data: { title: `Task ${number}` },
         headers: { authorization: `Bearer ${token}` },
       })
@@ -135,9 +130,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
       .getByRole('checkbox')
       .evaluateAll((boxes) => boxes.map((box) => box.parentElement?.innerText))
 
-  test('the example, as it is, has all that a person does with tasks, and a second one sees none', async () => {
+  test('the example has all that a person does with tasks, and a second one sees none', async () => {
     const account = newAccount()
-    const page = await signedUpByHand(plainOrigin, 0, account)
+    const page = await signedUpByHand(account)
     await createTen(page)
     await add(page, 'Task 11')
     await page.getByRole('button', { name: 'Next', exact: true }).click()
@@ -156,7 +151,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Edit Task 7' }).and(page.locator(':focus')).waitFor()
 
-    const other = await signedUpByHand(plainOrigin)
+    const other = await signedUpByHand()
     expect(await titles(other)).toEqual([])
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByRole('heading', { name: 'Sign in' }).waitFor()
@@ -165,9 +160,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   })
 
   test.each(tokenWays.map((name, way) => ({ name, way })))(
-    'the example of the guide lists, creates, edits, completes and deletes $name',
+    'lib/api.ts lists, creates, edits, completes and deletes $name',
     async ({ way }) => {
-      const page = await signedUpByHand(origin, way)
+      const { page, userId } = await signedUp(way)
       const devTools = await page.context().newCDPSession(page)
       await devTools.send('Network.enable')
       let preflights = 0
@@ -175,25 +170,35 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
         if (request.method === 'OPTIONS') preflights += 1
       })
 
-      await add(page, 'Buy milk')
-      await edit(page, 'Buy milk', 'Buy oat milk')
-      await page.getByText('“Buy oat milk” is saved.').waitFor()
-      await page.getByRole('checkbox', { name: 'Buy oat milk' }).check()
-      await page.getByLabel('Show').selectOption('open')
-      await page.getByText('There are no tasks here.').waitFor()
-      await page.getByLabel('Show').selectOption('done')
-      await expect.poll(() => titles(page)).toEqual(['Buy oat milk'])
-      await page.getByRole('button', { name: 'Delete Buy oat milk' }).click()
-      await page.getByText('There are no tasks here.').waitFor()
+      const lived = await page.evaluate(async () => {
+        const before = await api.listTasks()
+        const created = await api.createTask({ title: 'Buy milk' })
+        const { task, etag } = await api.readTask(created.id)
+        const edited = await api.updateTask(task.id, { title: 'Buy oat milk' }, etag)
+        await api.setCompleted(task.id, true)
+        const completed = await api.listTasks({ status: 'completed' })
+        await api.deleteTask(task.id)
+        await api.deleteTask(task.id)
+        return { before, created, edited, completed, after: await api.listTasks() }
+      })
+      expect(lived.before).toEqual({ tasks: [] })
+      expect(lived.created).toMatchObject({ title: 'Buy milk', user_id: userId })
+      expect(lived.edited).toMatchObject({ title: 'Buy oat milk' })
+      expect(lived.completed.tasks).toMatchObject([{ title: 'Buy oat milk', completed: true }])
+      expect(lived.after).toEqual({ tasks: [] })
       expect(preflights).toBeGreaterThan(0)
+
+      const other = await signedUp(way)
+      await page.evaluate(() => api.createTask({ title: "Anna's" }))
+      expect(await other.page.evaluate(() => api.listTasks())).toEqual({ tasks: [] })
     },
   )
 
   test('a change that somebody else was faster with is told, and made only if they insist', async () => {
-    const page = await signedUpByHand(plainOrigin)
+    const page = await signedUpByHand()
     await add(page, 'Buy milk')
     const late = await page.context().newPage()
-    await late.goto(plainOrigin)
+    await late.goto(exampleOrigin)
     await late.getByRole('button', { name: 'Edit Buy milk' }).click()
     await late.getByLabel('Title').fill('Buy tea')
     await edit(page, 'Buy milk', 'Buy oat milk')
@@ -205,29 +210,34 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     await expect.poll(() => titles(late)).toEqual(['Buy tea'])
   })
 
-  test('whoever is signed out is sent to sign-in, and the service not asked again and again', async () => {
-    const page = await signedUpByHand(origin, 1)
-    const refused: string[] = []
-    page.on('response', (response) => {
-      if (response.status() === 401) refused.push(response.request().method())
-    })
-    await page.context().clearCookies()
-    await page.getByLabel('New task').fill('Buy milk')
-    await page.keyboard.press('Enter')
-    await page.getByRole('heading', { name: 'Sign in' }).waitFor()
-    expect(refused).toEqual(['POST', 'POST'])
+  test('whoever is signed out is told so, and not asked again and again', async () => {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(origin)
+    await page.waitForFunction(() => 'api' in window)
+    const error = await page.evaluate(() =>
+      api.listTasks().catch(({ name, status, code }) => ({ name, status, code })),
+    )
+    expect(error).toEqual({ name: 'ApiError', status: 401, code: 'credentials_missing' })
   })
 
-  /** A page without scripts, of somebody who has signed up by a request. */
-  async function signedUp(): Promise<{ page: Page; userId: string }> {
+  /** A page of the shared frontend, of somebody who has signed up. */
+  async function signedUp(way = 0): Promise<{ page: Page; userId: string }> {
     const context = await browser.newContext()
     const answer = await context.request.post(`${origin}/api/auth/sign-up/email`, {
       data: newAccount(),
       headers: { origin },
     })
     const page = await context.newPage()
-    await page.goto(`${origin}/api/auth/ok`)
+    await page.goto(`${origin}/?way=${way}`)
+    await page.waitForFunction(() => 'api' in window)
     return { page, userId: (await answer.json()).user.id }
+  }
+
+  /** The same on a page of the example, whose rewrite leads to the shared service. */
+  async function beforeRewrite() {
+    const user = await signedUp()
+    await user.page.goto(`${exampleOrigin}/api/auth/ok`)
+    return user
   }
 
   /** Calls the service through the rewrite of the page's own origin, with nothing but the cookie. */
@@ -245,7 +255,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
   }
 
   test('a rewrite of a Next frontend passes the session cookie on, and no token is in the browser', async () => {
-    const { page, userId } = await signedUp()
+    const { page, userId } = await beforeRewrite()
     expect(await page.evaluate(() => document.cookie)).toBe('')
     const devTools = await page.context().newCDPSession(page)
     await devTools.send('Network.enable')
@@ -268,22 +278,16 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     const { body: kept } = await throughRewrite(page, 'GET', '/tasks')
     expect(kept).toMatchObject([{ title: 'Buy oat milk', completed: true }])
 
-    const other = await signedUp()
+    const other = await beforeRewrite()
     expect(await throughRewrite(other.page, 'GET', '/tasks')).toEqual({ status: 200, body: [] })
     expect((await throughRewrite(other.page, 'GET', task)).status).toBe(404)
     expect((await throughRewrite(page, 'DELETE', task)).status).toBe(204)
-    await page.evaluate(() =>
-      fetch('/api/auth/sign-out', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{}',
-      }),
-    )
+    await page.request.post(`${origin}/api/auth/sign-out`, { data: {}, headers: { origin } })
     expect((await throughRewrite(page, 'GET', '/tasks')).status).toBe(401)
   })
 
   test('a page of a foreign origin gets and does nothing through the rewrite', async () => {
-    const { page } = await signedUp()
+    const { page } = await beforeRewrite()
     await throughRewrite(page, 'POST', '/tasks', { title: 'Secret' })
     await page.goto(foreignOrigin)
     const outcomes = await page.evaluate(async (url) => {
@@ -302,9 +306,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
           ),
         ),
       )
-    }, `${origin}/api/proxy/tasks`)
+    }, `${exampleOrigin}/api/proxy/tasks`)
     expect(outcomes).toEqual(['TypeError', 'opaque ', 'TypeError', 'opaque '])
-    await page.goto(`${origin}/api/auth/ok`)
+    await page.goto(`${exampleOrigin}/api/auth/ok`)
     const { body: tasks } = await throughRewrite(page, 'GET', '/tasks')
     expect(tasks).toMatchObject([{ title: 'Secret' }])
   })
@@ -352,7 +356,7 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
 
   test('a page of a foreign origin gets nothing, though the browser sends it the cookie', async () => {
     const { page } = await signedUp()
-    await throughRewrite(page, 'POST', '/tasks', { title: 'Secret' })
+    await page.evaluate(() => api.createTask({ title: 'Secret' }))
     const token = await page.evaluate(async () => (await fetch('/api/auth/token')).json())
     await page.goto(foreignOrigin)
     const outcomes = await page.evaluate(
@@ -381,8 +385,9 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     )
     const nothing = 'TypeError'
     expect(outcomes).toEqual([nothing, nothing, nothing, nothing, 'opaque ', nothing])
-    await page.goto(`${origin}/api/auth/ok`)
-    const { body: tasks } = await throughRewrite(page, 'GET', '/tasks')
+    await page.goto(origin)
+    await page.waitForFunction(() => 'api' in window)
+    const { tasks } = await page.evaluate(() => api.listTasks())
     expect(tasks).toMatchObject([{ title: 'Secret' }])
   })
 })

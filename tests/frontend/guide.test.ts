@@ -1,19 +1,21 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { copyExample, guideFiles } from '#tests/support/frontend'
+import { rewritingExample, sharedExample, tokenWays } from '#tests/support/frontend'
 
 const guide = readFileSync('docs/frontend.md', 'utf8')
 
 test.each([
-  ['as it is', {}],
-  ['as the guide changes it', guideFiles('http://localhost:8000')],
-])('the example compiles %s', (name, changed) => {
-  const folder = copyExample(`types ${name}`, changed)
+  {
+    how: 'with the rewrite of the guide',
+    folder: rewritingExample('http://localhost:8000', 'types'),
+  },
+  ...tokenWays.map((how, way) => ({ how, folder: sharedExample(way, 'types') })),
+])('the example compiles $how', ({ folder }) => {
   const compiler = ['node_modules/typescript/bin/tsc', '-p', folder, '--listFiles']
   const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' })
   expect(status, stdout).toBe(0)
-  for (const path of ['app/page.tsx', 'lib/api.ts', ...Object.keys(changed)]) {
+  for (const path of ['app/page.tsx', 'lib/auth.ts', 'lib/token.ts', 'next.config.ts']) {
     expect(stdout).toContain(`${folder}/${path}`)
   }
 })

@@ -1,30 +1,35 @@
+import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type RequestListener } from 'node:http'
+import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { toNodeHandler } from 'srvx/node'
 import { killGroup, startChild } from '#tests/support/child'
 import { guideBlock, patched } from '#tests/support/guide'
 
-/** The guide's ways to get a token beside the one of the example. */
-export const tokenWays = ['with a route of your own', 'with the session cookie']
 const example = resolve('examples/frontend')
 const read = (path: string) => readFileSync(join(example, path), 'utf8')
 
-/** What makes `examples/frontend` the frontend of the guide that shares the service's database. */
-export function guideFiles(apiUrl: string): Record<string, string> {
-  const root = 'turbopack: { root: import.meta.dirname },'
+/** The guide's ways to get a token beside the one of the example. */
+export const tokenWays = ['with a route of your own', 'with the session cookie']
+
+/** The example, which also has the guide's rewrite to a service. */
+export function rewritingExample(apiUrl: string, name = 'example'): string {
+  const root = 'turbopack: { root: import.meta.dirname }, agentRules: false,'
   const config = guideBlock('next.config.ts').replace('export default {', `$& ${root}`)
-  return {
+  return copyExample(name, {
     'next.config.ts': config.replace('http://localhost:8000', apiUrl),
+  })
+}
+
+/** The example as the guide changes it for a database that it shares with the service. */
+export function sharedExample(way: number, name = 'example'): string {
+  return copyExample(`${name}-${way}`, {
     'lib/auth.ts': patched(read('lib/auth.ts'), guideBlock('lib/auth.ts')),
     'app/api/token/route.ts': guideBlock('app/api/token/route.ts'),
-    'lib/token-0.ts': guideBlock('lib/token.ts, with a route of your own'),
-    'lib/token-1.ts': guideBlock('lib/token.ts, with the session cookie'),
-    'lib/token.ts': `const ways = [import('./token-0'), import('./token-1')]
-export async function fetchToken() {
-  return await (await ways[Number(localStorage.getItem('way'))])?.fetchToken()
-}
-`,
-  }
+    'lib/token.ts': guideBlock(`lib/token.ts, ${tokenWays[way]}`),
+  })
 }
 
 /**
@@ -32,7 +37,7 @@ export async function fetchToken() {
  *
  * @param changed files that are written over those of the example
  */
-export function copyExample(name: string, changed: Record<string, string> = {}): string {
+function copyExample(name: string, changed: Record<string, string> = {}): string {
   const folder = resolve('.data', name)
   rmSync(folder, { recursive: true, force: true })
   cpSync(example, folder, {
@@ -78,4 +83,44 @@ export async function startExample(folder: string, port: number, env: Record<str
   }
   killGroup(child)
   throw new Error(`The example did not come up:\n${printed}`)
+}
+
+/**
+ * Serves Better Auth of the shared database, and a page for each of the guide's other ways to get a
+ * token, which has `lib/api.ts` as `api`. What its environment needs must be set before.
+ */
+export async function serveShared(apiUrl: string, ports: number[]) {
+  const folders = tokenWays.map((_, way) => sharedExample(way))
+  const load = (path: string) => import(join(folders[0] ?? '', path))
+  await (await load('instrumentation.ts')).register()
+  const { auth } = await load('lib/auth.ts')
+  const token = await load('app/api/token/route.ts')
+  const scriptOf = (path: string) =>
+    stripTypeScriptTypes(readFileSync(path, 'utf8')).replace(
+      'process.env.NEXT_PUBLIC_API_URL',
+      JSON.stringify(apiUrl),
+    )
+
+  async function answer(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/api/token') return await token.GET(request)
+    if (pathname.startsWith('/api/auth/')) return await auth.handler(request)
+    if (pathname.endsWith('.ts')) {
+      const headers = { 'content-type': 'text/javascript' }
+      return new Response(scriptOf(join(resolve('.data'), pathname)), { headers })
+    }
+    const lib = `/example-${searchParams.get('way') ?? 0}/lib`
+    const imports = { '@/lib/token': `${lib}/token.ts` }
+    const page = `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
+<script type="module">import * as api from '${lib}/api.ts'; window.api = api</script>`
+    return new Response(page, { headers: { 'content-type': 'text/html' } })
+  }
+
+  const servers = ports.map((port) =>
+    createServer(toNodeHandler(answer) as RequestListener).listen(port, '127.0.0.1'),
+  )
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  return () => {
+    for (const server of servers) server.close().closeAllConnections()
+  }
 }
