@@ -16,8 +16,9 @@ export const tokenWays = ['with a route of your own', 'with the session cookie']
 
 /** The example, which also has the guide's rewrite to a service. */
 export function rewritingExample(apiUrl: string, name = 'example'): string {
-  const root = 'turbopack: { root: import.meta.dirname }, agentRules: false,'
-  const config = guideBlock('next.config.ts').replace('export default {', `$& ${root}`)
+  const [, rewrites = ''] =
+    /^export default \{\n(.*)^\}$/ms.exec(guideBlock('next.config.ts')) ?? []
+  const config = read('next.config.ts').replace('  agentRules: false,\n', `$&${rewrites}`)
   return copyExample(name, {
     'next.config.ts': config.replace('http://localhost:8000', apiUrl),
   })
