@@ -30,6 +30,7 @@ beforeAll(() => {
     ...globSync(sources),
     ...globSync('*.{ts,json}'),
     'docs/architecture.md',
+    'examples/frontend/package.json',
     'redocly.yaml',
   ]) {
     cpSync(path, join(folder, path), { recursive: true })
@@ -62,8 +63,7 @@ test.concurrent('what CONTRIBUTING.md adds compiles, and lint has nothing to say
 })
 
 test.concurrent('it keeps to the architecture, and its document to its route files', async () => {
-  const unchanged = '^(?!.*way of a PATCH)'
-  const suites = ['--project', 'unit', 'architecture', 'openapi', '-t', unchanged]
+  const suites = ['--project', 'unit', 'architecture', 'openapi']
   await run('node_modules/vitest/vitest.mjs', 'run', ...suites)
 })
 
