@@ -129,7 +129,14 @@ export function openPostgres(options: TransportOptions): Transport {
       sessions.on('connect', (session) => session.on('error', () => {}))
       return new PostgresDialect({ pool: sessions })
     },
-    poolLoad: () => shared.load(),
+    poolLoad() {
+      const [one, other] = [shared.load(), alone.load()]
+      return {
+        inUse: one.inUse + other.inUse,
+        idle: one.idle + other.idle,
+        waiting: one.waiting + other.waiting,
+      }
+    },
     async close() {
       await Promise.all(pools.map((pool) => pool.close()))
     },
