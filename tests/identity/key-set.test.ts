@@ -135,11 +135,11 @@ test('a key set that is small on the wire and grows without an end is given up w
 test('an issuer that fails is asked once in a cooldown, and nobody waits for it', async () => {
   issuer.state.status = 500
   const token = await first.sign(user)
-  const startedAt = Date.now()
+  // The cooldown lasts as long as the test.
+  travel(0)
   for (let tries = 0; tries < 50; tries += 1) {
     expect(await codeOf(verifyJwt(token))).toBe('keys_unavailable')
   }
-  expect(Date.now() - startedAt).toBeLessThan(900)
   expect(issuer.requests).toHaveLength(1)
 })
 
