@@ -115,5 +115,7 @@ test('with secondaryStorage there are no sessions to read, and the start ends wi
     PORT: '0',
   })
   expect(await service.ended).toBe(1)
-  expect(service.output()).toMatch(/no table "session".*storeSessionInDatabase: true/)
+  await expect
+    .poll(() => service.output())
+    .toMatch(/no table "session".*storeSessionInDatabase: true/)
 })

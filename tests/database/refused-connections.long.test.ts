@@ -90,8 +90,8 @@ describe('a start that cannot connect says why and what to do, and nothing secre
       DATABASE_URL: `postgres://postgres:${secret}@${host}/postgres`,
     })
     await service.stop()
-    expect(service.output()).toContain('database_away_at_start')
-    expect(service.output()).toMatch(reason)
+    await expect.poll(() => service.output()).toContain('database_away_at_start')
+    await expect.poll(() => service.output()).toMatch(reason)
     expect(service.output()).not.toContain(secret)
   })
 })

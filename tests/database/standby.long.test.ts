@@ -44,7 +44,9 @@ test('on a standby the service is not ready and says so, also where it starts th
   }
   const events = logLines(during.output()).map(({ event }) => event)
   expect(events).toContain('database_away_at_start')
-  expect(during.output()).toMatch(/^postgres:\/\/….*read-only: it is a standby\. Name the primary/m)
+  await expect
+    .poll(() => during.output())
+    .toMatch(/^postgres:\/\/….*read-only: it is a standby\. Name the primary/m)
   await runSql(url, 'select pg_promote()')
   for (const service of [before, during]) {
     await expect

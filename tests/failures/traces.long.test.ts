@@ -74,9 +74,11 @@ test('a request is one span, continues the trace it came with, and has its state
   for (const secret of ['private words', user, id]) {
     expect(collector.received()).not.toContain(secret)
   }
-  expect(service.output()).toMatch(
-    new RegExp(`"event":"request".*"trace_id":"${traceId}","span_id":"${request?.spanId}"`),
-  )
+  await expect
+    .poll(() => service.output())
+    .toMatch(
+      new RegExp(`"event":"request".*"trace_id":"${traceId}","span_id":"${request?.spanId}"`),
+    )
 })
 
 test('a receiver that is away costs no request, is in the log, and gets spans once it is back', async () => {
@@ -90,7 +92,9 @@ test('a receiver that is away costs no request, is in the log, and gets spans on
   })
   await list(service.url)
   await until(() => service.output().includes('spans_not_exported'))
-  expect(service.output()).toMatch(/"level":"warn".*"event":"spans_not_exported","err":\{/)
+  await expect
+    .poll(() => service.output())
+    .toMatch(/"level":"warn".*"event":"spans_not_exported","err":\{/)
   expect(service.output()).not.toMatch(/key-of-the-receiver|unhandled/i)
 
   await using collector = await startCollector({ port })
@@ -124,7 +128,7 @@ ended('SIGTERM sends the spans that are left, of the requests that were sampled'
   expect(collector.spans()).toEqual([])
   expect(await service.stop('SIGTERM')).toBe(0)
   // A line of the log can be found by its trace all the same.
-  expect(service.output()).toContain(unsampledId)
+  await expect.poll(() => service.output()).toContain(unsampledId)
   const spans = collector.spans().map((span) => `${span.traceId} ${span.name}`)
   expect(spans.sort()).toEqual([`${traceId} GET /api/tasks`, `${traceId} SELECT`])
 })

@@ -14,7 +14,9 @@ test('on Vercel, the function is kept awake until idle connections are closed', 
   })
   await service.stop('SIGKILL')
   // Vercel's own words where a connection is given back and there is no function to keep awake.
-  expect(service.output()).toContain('Pool release event triggered outside of request scope')
+  await expect
+    .poll(() => service.output())
+    .toContain('Pool release event triggered outside of request scope')
 })
 
 describe('a build on Vercel ends before it replaces what runs', () => {

@@ -169,7 +169,7 @@ test('the start on tasks of another backend names the command, which names the t
   const before = await everythingIn(url)
   const service = launch('node', { DATABASE_URL: url, PORT: '0' })
   expect(await endOf(service)).toBe(1)
-  expect(service.output()).toContain('npm run db:adopt -- --yes')
+  await expect.poll(() => service.output()).toContain('npm run db:adopt -- --yes')
   expect(service.output()).not.toContain('already exists')
   expect(await everythingIn(url)).toEqual(before)
   const { code, output } = await runAdopt(url)

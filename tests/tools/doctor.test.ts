@@ -330,7 +330,9 @@ test('a sub that the ids of users cannot be is named by the doctor, and by the l
   const headers = { authorization: `Bearer ${await ownRoute()}` }
   const answer = await fetch(`${service.url}/api/tasks`, { headers })
   expect(await answer.json()).toMatchObject({ code: 'account_unknown' })
-  expect(logLines(service.output())).toContainEqual(
+  // A line of the log may come after its answer.
+  const lines = () => logLines(service.output())
+  await expect.poll(lines).toContainEqual(
     expect.objectContaining({
       ...{ event: 'refused', code: 'account_unknown' },
       because: "The ids of users are of the type integer, and the token's sub is none.",
