@@ -49,7 +49,10 @@ export type HeaderName = keyof typeof headerComponents
 
 /** What any answer may have. The reference page says it once, before the operations. */
 export const commonHeaders = [
-  ...(['X-Request-Id', 'Cache-Control', 'RateLimit', 'RateLimit-Policy'] as const),
+  'X-Request-Id',
+  'Cache-Control',
+  'RateLimit',
+  'RateLimit-Policy',
   'Server-Timing',
 ] as const satisfies readonly HeaderName[]
 

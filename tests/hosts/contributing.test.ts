@@ -15,6 +15,7 @@ import { dirname, join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { patched } from '#tests/support/guide'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
@@ -41,20 +42,10 @@ beforeAll(() => {
   )) {
     const file = join(folder, path)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, kind === 'ts' ? code : patch(path, readFileSync(file, 'utf8'), code))
+    writeFileSync(file, kind === 'ts' ? code : patched(readFileSync(file, 'utf8'), code))
   }
 })
 afterAll(() => rmSync(folder, { recursive: true }))
-
-/** Replaces what a block shows without its added lines by what it shows without its removed ones. */
-function patch(path: string, source: string, block: string): string {
-  const lines = block.match(/.*\n/g) ?? []
-  const side = (sign: string) =>
-    lines.filter((line) => line[0] !== sign).map((line) => line.slice(1))
-  const [before, after] = [side('+').join(''), side('-').join('')]
-  expect(source.split(before), `${path} has this once:\n${before}`).toHaveLength(2)
-  return source.replace(before, () => after)
-}
 
 test.concurrent('what CONTRIBUTING.md adds compiles, and lint has nothing to say', async () => {
   await run('node_modules/typescript/bin/tsc', '--noEmit')

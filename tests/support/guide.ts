@@ -11,7 +11,7 @@ export function guideBlock(having: string): string {
   throw new Error(`The guide has no code with ${having}.`)
 }
 
-/** A file after the change that a diff of the guide describes, each part of which must fit. */
+/** A file after the change that a diff of a page describes, each part of which must fit in one place. */
 export function patched(file: string, diff: string): string {
   const linesOf = (part: string, sign: string) =>
     part
@@ -21,7 +21,7 @@ export function patched(file: string, diff: string): string {
       .join('')
   return diff.split(/^@@\n/m).reduce((text, part) => {
     const before = linesOf(part, '-')
-    if (!text.includes(before)) throw new Error(`The guide changes what is not there:\n${before}`)
+    if (text.split(before).length !== 2) throw new Error(`This is not there once:\n${before}`)
     return text.replace(before, () => linesOf(part, '+'))
   }, file)
 }

@@ -125,7 +125,7 @@ export class Connection implements Listener {
 
   /** The first is answered. */
   #shift(): void {
-    const [first] = this.#sent.splice(0, 1)
+    const first = this.#sent.shift()
     if (this.underWay === 0) this.#idleSince = performance.now()
     if (this.underWay === 0 && this.#closeBy !== undefined) this.#client.end()
     if (first !== undefined) this.#owner.over(first, true)
