@@ -43,10 +43,6 @@ async function countDuring({ url }: Service, run: Run, status: number, count: ()
   return Math.min(...counts)
 }
 
-function median(values: number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0
-}
-
 describe('on Postgres over TCP', () => {
   let proxy: FaultProxy
   let service: Service
@@ -89,37 +85,6 @@ describe('on Postgres over TCP', () => {
     const second = await startService('node', { DATABASE_URL: url })
     expect(proxy.exchanges - before).toBe(expected)
     await second.stop('SIGKILL')
-  })
-
-  test('over a network of 10 ms each way, the median request stays under 1.2 round trips', {
-    timeout: 90_000,
-  }, async () => {
-    const bare = new Client({ connectionString: postgresAt(proxy.port).url(database) })
-    await bare.connect()
-    const path = `/api/tasks/${await createBy(service.url, user)}/complete`
-    const request = async () => (await send(service.url, 'PATCH', path, user)).durationMs
-    for (let round = 0; round < 300; round += 1) await request()
-    proxy.delayMs = 10
-    let ratio = 2
-    // What else the machine does comes on top, so a quiet moment is waited for. A request of two
-    // round trips would not find one.
-    for (let batch = 0; batch < 25 && ratio >= 1.2; batch += 1) {
-      const roundTrips: number[] = []
-      const requests: number[] = []
-      for (let round = 0; round < 15; round += 1) {
-        const startedAt = performance.now()
-        await bare.query('select 1')
-        roundTrips.push(performance.now() - startedAt)
-        requests.push(await request())
-      }
-      ratio = median(requests) / median(roundTrips)
-      console.info(
-        `a round trip ${median(roundTrips).toFixed(1)} ms, a request ${median(requests).toFixed(1)} ms: ${ratio.toFixed(2)}`,
-      )
-    }
-    proxy.delayMs = 0
-    await bare.end()
-    expect(ratio).toBeLessThan(1.2)
   })
 })
 

@@ -41,7 +41,6 @@ describe(`on ${host}`, () => {
         const times = answers.map(({ durationMs }) => Math.round(durationMs))
         console.info(`${host}: 503 after ${Math.min(...times)} to ${Math.max(...times)} ms`)
         expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
-        expect(Math.max(...times)).toBeLessThan(lockedMs)
         await over
       })
       await sleep(1000)

@@ -58,7 +58,6 @@ describe(`on ${host}`, () => {
     await sleep(300)
     const ready = await askReady()
     expect(ready.status, ready.text).toBe(200)
-    expect(ready.durationMs).toBeLessThan(1500)
     await holder.query('rollback')
     await holder.end()
     const answers = await Promise.all(flips)
