@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { check, timeoutMs } from '#tests/fuzz/runs'
 import { type Mistake, methodsOf, type Trial, targets, trials } from '#tests/fuzz/trials'
-import { type Answer, call, createTask } from '#tests/support/api'
+import { type CheckedAnswer, call, createTask } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
 const refusals: Record<Mistake, number> = {
@@ -42,7 +42,7 @@ async function run(trial: Trial, as: string): Promise<void> {
   }
 }
 
-function checkRefusal(wrong: Mistake, answer: Answer, template: string): void {
+function checkRefusal(wrong: Mistake, answer: CheckedAnswer, template: string): void {
   expect(answer.status, answer.text).toBe(refusals[wrong])
   if (wrong !== 'method') return
   const described = methodsOf(template)

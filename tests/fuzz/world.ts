@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { type Fields, UserModel } from '#tests/fuzz/model'
 import type { Step } from '#tests/fuzz/steps'
-import { type Answer, call, type Task } from '#tests/support/api'
+import { type CheckedAnswer, call, type Task } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
 /** Three users, each with the model of what they should see. */
@@ -102,7 +102,7 @@ export class World {
   }
 
   #written(
-    answer: Answer,
+    answer: CheckedAnswer,
     model: UserModel,
     id: string,
     ifMatch: string | undefined,
@@ -135,6 +135,6 @@ export class World {
   }
 }
 
-function etagOf({ headers }: Answer): string {
+function etagOf({ headers }: CheckedAnswer): string {
   return headers.get('etag') ?? 'none'
 }

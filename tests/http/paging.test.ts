@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { type Answer, call, createTask, listTasks, type Task } from '#tests/support/api'
+import { type CheckedAnswer, call, createTask, listTasks, type Task } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
 /** Where the next page is, resolved as a client does it. */
-function nextOf({ headers }: Answer, path: string): string | undefined {
+function nextOf({ headers }: CheckedAnswer, path: string): string | undefined {
   const link = headers.get('link')
   if (link === null) return undefined
   const target = /^<([^>]*)>; rel="next"$/.exec(link)?.[1]

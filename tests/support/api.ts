@@ -1,17 +1,7 @@
 import { expect, inject } from 'vitest'
 import { checkAgainstDocument } from '#tests/support/check-document'
+import { type Answer, type CallOptions, request } from '#tests/support/send'
 import { shared } from '#tests/support/shared'
-import { tokenFor } from '#tests/support/tokens'
-
-export interface CallOptions {
-  /** The user whose token is sent. */
-  readonly as?: string
-  /** Sent as JSON. */
-  readonly body?: unknown
-  /** Sent as it is. */
-  readonly raw?: BodyInit
-  readonly headers?: Record<string, string>
-}
 
 export interface Task {
   id: string
@@ -35,36 +25,28 @@ export interface ProblemDocument {
   errors?: { pointer?: string; parameter?: string; header?: string; code: string; detail: string }[]
 }
 
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  readonly text: string
-  /** The body as what the test expects it to be; `problem` checks for an error. */
-  json<T = Task>(): T
+/** An answer of the service under test; `problem` also checks that it is an error. */
+export interface CheckedAnswer extends Answer<Task> {
   readonly problem: ProblemDocument
 }
 
 /** Sends a request to the service under test and checks what every response must have. */
-export async function call(method: string, path: string, options: CallOptions = {}) {
-  const headers = new Headers(options.headers)
-  if (options.as !== undefined) headers.set('authorization', `Bearer ${await tokenFor(options.as)}`)
-  let body = options.raw
-  if ('body' in options) {
-    body = JSON.stringify(options.body)
-    if (!headers.has('content-type')) headers.set('content-type', 'application/json')
-  }
-  const init: RequestInit & { duplex: 'half' } = {
-    method,
-    headers,
-    redirect: 'manual',
-    duplex: 'half',
-  }
+export async function call(
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<CheckedAnswer> {
   const url = (process.env['API_URL'] ?? (await shared(inject('service')))) + path
-  const response = await fetch(url, body === undefined ? init : { ...init, body })
-  const answer = toAnswer(response, await response.text())
+  const answer = await request<Task>(url, method, options)
   checkEveryResponse(answer)
   checkAgainstDocument(method, path, answer)
-  return answer
+  return {
+    ...answer,
+    get problem() {
+      expect(answer.headers.get('content-type')).toBe('application/problem+json')
+      return answer.json<ProblemDocument>()
+    },
+  }
 }
 
 /** Creates a task and returns it. */
@@ -79,19 +61,6 @@ export async function listTasks(as: string, query = ''): Promise<Task[]> {
   const answer = await call('GET', `/api/tasks${query}`, { as })
   expect(answer.status, answer.text).toBe(200)
   return answer.json<Task[]>()
-}
-
-function toAnswer(response: Response, text: string): Answer {
-  return {
-    status: response.status,
-    headers: response.headers,
-    text,
-    json: () => JSON.parse(text),
-    get problem() {
-      expect(response.headers.get('content-type')).toBe('application/problem+json')
-      return JSON.parse(text)
-    },
-  }
 }
 
 function checkEveryResponse({ status, headers, text }: Answer): void {

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { runSql } from '#tests/support/postgres'
-import { createAtOne, createBy, type Sent, send } from '#tests/support/send'
+import { type Answer, createAtOne, createBy, send } from '#tests/support/send'
 import { newUser } from '#tests/support/tokens'
 
 /** What a client was told, and what it was left in doubt of. */
@@ -12,7 +12,7 @@ export interface Ledger {
   readonly doubtfulTitles: string[]
   readonly deleted: Set<string>
   readonly doubtfulDeletes: Set<string>
-  readonly answers: Sent[]
+  readonly answers: Answer[]
 }
 
 /** Creates a user with a task to flip and one to rename. */

@@ -1,36 +1,57 @@
 import { runSql } from '#tests/support/postgres'
 import { tokenFor } from '#tests/support/tokens'
 
-export interface Sent {
+export interface Answer<Body = Record<string, unknown>> {
   readonly status: number
-  readonly text: string
   readonly headers: Headers
+  readonly text: string
   readonly durationMs: number
-  json(): Record<string, unknown>
+  /** The body as what the test expects it to be. */
+  json<T = Body>(): T
+}
+
+export interface CallOptions {
+  /** The user whose token is sent. */
+  readonly as?: string
+  /** Sent as JSON. */
+  readonly body?: unknown
+  /** Sent as it is. */
+  readonly raw?: BodyInit
+  readonly headers?: Record<string, string>
+}
+
+/** Sends a request as a client does, without following a redirect. */
+export async function request<Body>(
+  url: string,
+  method: string,
+  options: CallOptions,
+): Promise<Answer<Body>> {
+  const headers = new Headers(options.headers)
+  if (options.as !== undefined) headers.set('authorization', `Bearer ${await tokenFor(options.as)}`)
+  let body = options.raw
+  if (options.body !== undefined) {
+    body = JSON.stringify(options.body)
+    if (!headers.has('content-type')) headers.set('content-type', 'application/json')
+  }
+  const init = { method, headers, redirect: 'manual', duplex: 'half' } as const
+  const startedAt = performance.now()
+  const response = await fetch(url, body === undefined ? init : { ...init, body })
+  const text = await response.text()
+  const durationMs = performance.now() - startedAt
+  const { status, headers: answered } = response
+  return { status, headers: answered, text, durationMs, json: () => JSON.parse(text) }
 }
 
 /** Sends a request to a service that a test has started itself. */
-export async function send(
+export function send(
   url: string,
   method: string,
   path: string,
   as?: string,
   body?: unknown,
-  further: Record<string, string> = {},
-): Promise<Sent> {
-  const headers: Record<string, string> = { 'content-type': 'application/json', ...further }
-  if (as !== undefined) headers['authorization'] = `Bearer ${await tokenFor(as)}`
-  const startedAt = performance.now()
-  const init = { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) }
-  const response = await fetch(url + path, init)
-  const text = await response.text()
-  return {
-    status: response.status,
-    text,
-    headers: response.headers,
-    durationMs: performance.now() - startedAt,
-    json: () => JSON.parse(text),
-  }
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return request(url + path, method, { ...(as !== undefined && { as }), body, headers })
 }
 
 /** Creates a task by a service that a test has started itself, and returns its id. */
