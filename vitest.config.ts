@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
-import Order from './tests/support/order.ts'
 import type { SharedName } from './tests/support/run.ts'
-import { testSecret } from './tests/support/secret.ts'
 import type { Host } from './tests/support/service.ts'
+import { testSecret } from './tests/support/tokens.ts'
 import { hasVercel } from './tests/support/vercel-build.ts'
+import { ClosingLine, Order } from './tests/support/vitest.ts'
 
 /** Nothing of ours takes as long, on a machine however busy: what does has stopped. */
 const hangMs = 300_000
@@ -90,7 +90,7 @@ const further = [
   project('hosts', 'hosts'),
   {
     ...project('frontend', 'frontend'),
-    // The example as the guide changes it, which `tests/support/frontend.ts` writes.
+    // The example as the guide changes it, which `tests/frontend/frontend.ts` writes.
     resolve: { alias: { '@': resolve('.data/example-0') } },
   },
   project('tools', 'tools'),
@@ -111,7 +111,7 @@ function whole({
 
 export default defineConfig(({ mode }) => ({
   test: {
-    reporters: ['default', './tests/support/closing-line.ts'],
+    reporters: ['default', new ClosingLine()],
     globalSetup: ['tests/support/run.ts'],
     // Half of the time of most files is waiting for a server.
     maxWorkers: 2 * availableParallelism(),

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { BenchPostgres } from '#bench/postgres'
-import { testSecret } from '#tests/support/secret'
+import { testSecret } from '#tests/support/tokens'
 
 export const secret = testSecret
 

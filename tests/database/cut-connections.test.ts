@@ -1,6 +1,7 @@
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
+import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { options } from '#tests/support/databases'
 import {
   createDatabase,
@@ -9,7 +10,6 @@ import {
   runSql,
   startPostgres,
 } from '#tests/support/postgres'
-import { hasOpenssl, turnOnTls } from '#tests/support/postgres-tls'
 import { statementsOf } from '#tests/support/statements'
 
 let server: PostgresServer

@@ -6,7 +6,7 @@ import { createDatabase, postgresAt } from '#tests/support/postgres'
 test('one PATCH on Postgres passes at most 30 files, and the picture of the architecture shows them all', async () => {
   const server = postgresAt(inject('postgresPort'))
   const env = { ...process.env, DATABASE_URL: server.url(await createDatabase(server)) }
-  const printed = execFileSync(process.execPath, ['tests/support/files-of-request.ts'], {
+  const printed = execFileSync(process.execPath, ['tests/database/files-of-request.ts'], {
     encoding: 'utf8',
     env,
   })

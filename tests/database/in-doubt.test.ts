@@ -4,7 +4,6 @@ import { openCallerDatabase } from '#db/scoped'
 import { completeTaskRow, deleteTaskRow } from '#db/tasks/tasks'
 import { openPostgres } from '#db/transports/postgres/postgres'
 import type { Transport } from '#db/transports/transport'
-import { options } from '#tests/support/databases'
 import {
   errorMessage,
   type Lie,
@@ -12,7 +11,8 @@ import {
   message,
   ready,
   startLyingPostgres,
-} from '#tests/support/lying-postgres'
+} from '#tests/database/lying-postgres'
+import { options } from '#tests/support/databases'
 
 /** What its client is told of a write: that it ran, that it did not, or to look first. */
 type Fate = 'served' | 'rolled back' | 'in doubt'

@@ -6,7 +6,6 @@ import { listTaskRows } from '#db/tasks/list-tasks'
 import { completeTaskRow, findTaskRow } from '#db/tasks/tasks'
 import { openPostgres } from '#db/transports/postgres/postgres'
 import type { Transport } from '#db/transports/transport'
-import { options } from '#tests/support/databases'
 import {
   dataRow,
   description,
@@ -19,7 +18,8 @@ import {
   secretOf,
   startLyingPostgres,
   toBytes,
-} from '#tests/support/lying-postgres'
+} from '#tests/database/lying-postgres'
+import { options } from '#tests/support/databases'
 
 const users = Array.from({ length: 40 }, (_, index) => `user-${index}`)
 const id = crypto.randomUUID()

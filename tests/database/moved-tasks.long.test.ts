@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
+import { partitioningSql } from '#tests/database/partitions'
 import { options } from '#tests/support/databases'
 import { createOwnedDatabase } from '#tests/support/earlier-migrations'
-import { partitioningSql } from '#tests/support/partitions'
 import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
 const server = postgresAt(inject('postgresPort'))

@@ -1,9 +1,9 @@
 import { expect, inject, test } from 'vitest'
 import { runScript } from '#tests/support/doctor'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { send } from '#tests/support/send'
 import { freePort, startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const name = await createDatabase(server)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultInConnectionUrl } from '#db/connection-url'
 import { openDatabase } from '#db/database'
+import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { options } from '#tests/support/databases'
 import { runScript } from '#tests/support/doctor'
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
@@ -11,8 +12,7 @@ import {
   password,
   startPostgres,
 } from '#tests/support/postgres'
-import { hasOpenssl, turnOnTls } from '#tests/support/postgres-tls'
-import { testSecret } from '#tests/support/secret'
+import { testSecret } from '#tests/support/tokens'
 
 const look = {
   sql: 'select ssl from pg_stat_ssl where pid = pg_backend_pid()',

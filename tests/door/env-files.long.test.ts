@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { freePort, launch } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const folder = mkdtempSync(join(tmpdir(), 'todo-'))

@@ -8,7 +8,7 @@ import { type Service, startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
-const planting = { NODE_OPTIONS: `--import ${resolve('tests/support/planted-faults.ts')}` }
+const planting = { NODE_OPTIONS: `--import ${resolve('tests/door/planted-faults.ts')}` }
 
 /** A line may come after its answer, and in pieces. */
 const faultsOf = (service: Service) =>

@@ -8,7 +8,7 @@ import {
   bytesBeforeClose,
   longListBytes,
   userWithLongList,
-} from '#tests/support/long-list'
+} from '#tests/door/long-list'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket } from '#tests/support/raw'
 import { send } from '#tests/support/send'

@@ -12,7 +12,7 @@ let child: ChildProcess
 let url = ''
 
 beforeEach(async () => {
-  const parameters = ['tests/support/busy-server.ts']
+  const parameters = ['tests/door/busy-server.ts']
   child = startChild(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
   const [port] = await once(child.stdout ?? child, 'data')
   url = `http://127.0.0.1:${Number(port)}`

@@ -6,9 +6,8 @@ import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { endWaitingSession, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { type Metrics, metricsToken, readMetrics } from '#tests/support/metrics'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { type Service, startService } from '#tests/support/service'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
 // Vercel watches its functions itself, and Prometheus could not ask one of them.
 const test = base.skipIf(host === 'vercel')

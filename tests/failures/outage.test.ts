@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkLedger, openLedger, work } from '#tests/failures/ledger'
 import { host } from '#tests/failures/world'
-import { checkLedger, openLedger, work } from '#tests/support/ledger'
 import { createDatabase, type PostgresServer, startPostgres } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'

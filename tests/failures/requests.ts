@@ -1,9 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { World } from '#tests/failures/world'
-import { testSecret } from '#tests/support/secret'
 import { createBy } from '#tests/support/send'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
 /** Somebody with an account and a task of their own, so that no request limits another. */
 export interface Person {

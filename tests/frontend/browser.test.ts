@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
-import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/support/frontend'
+import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { freePort, portOrFree, startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 

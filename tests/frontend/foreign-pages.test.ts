@@ -1,10 +1,9 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { createBy } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
-import { newUser } from '#tests/support/tokens'
+import { newUser, testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const own = 'http://localhost:3000'

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { rewritingExample, sharedExample, tokenWays } from '#tests/support/frontend'
+import { rewritingExample, sharedExample, tokenWays } from '#tests/frontend/frontend'
 
 const guide = readFileSync('docs/frontend.md', 'utf8')
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { type Service, startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 const readme = readFileSync('README.md', 'utf8')
 const server = postgresAt(inject('postgresPort'))

@@ -34,7 +34,7 @@ test('the client that the guide generates compiles, and does what its example sa
   try {
     const [types, program] = [join(folder, 'api.d.ts'), join(folder, 'program.ts')]
     run(process.execPath, [
-      ...['--import', './tests/support/typescript-5.ts'],
+      ...['--import', './tests/frontend/typescript-5.ts'],
       ...['node_modules/openapi-typescript/bin/cli.js', `${service.url}/openapi.json`],
       ...['--output', types],
     ])

@@ -5,7 +5,7 @@ import {
   invalidQuery,
   validBody,
   validQuery,
-} from '#tests/support/arbitraries'
+} from '#tests/fuzz/arbitraries'
 import {
   document,
   type OperationObject,

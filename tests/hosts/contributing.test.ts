@@ -17,8 +17,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { patched } from '#tests/support/guide'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 const execute = promisify(execFile)
 const page = readFileSync('CONTRIBUTING.md', 'utf8')

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 test('on Vercel, the function is kept awake until idle connections are closed', async () => {
   const server = postgresAt(inject('postgresPort'))

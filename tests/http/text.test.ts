@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { naughty, unseen } from '#tests/http/naughty'
 import { call, createTask, listTasks } from '#tests/support/api'
-import { naughty, unseen } from '#tests/support/naughty'
 import { newUser } from '#tests/support/tokens'
 
 test(`${naughty.length} naughty strings come back as they were sent`, async () => {

@@ -11,8 +11,8 @@ import { createOwnedDatabase } from '#tests/support/earlier-migrations'
 import { guideBlock } from '#tests/support/guide'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { type Service, startService } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))

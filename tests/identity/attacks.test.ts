@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { startSilentDatabase } from '#tests/identity/silent-database'
 import {
   asymmetric,
   base64url,
@@ -18,10 +19,8 @@ import { startIssuer } from '#tests/support/issuer'
 import { startKeyServer } from '#tests/support/key-server'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { readRaw } from '#tests/support/raw'
-import { testSecret } from '#tests/support/secret'
 import { startService } from '#tests/support/service'
-import { startSilentDatabase } from '#tests/support/silent-database'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))

@@ -9,11 +9,10 @@ import {
   test,
   vi,
 } from 'vitest'
-import { countFlights } from '#tests/support/flights'
+import { countFlights } from '#tests/identity/flights'
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
-import { tokenFor } from '#tests/support/tokens'
+import { testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))

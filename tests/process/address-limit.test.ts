@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { testSecret } from '#tests/support/secret'
+import { testSecret } from '#tests/support/tokens'
 
 beforeEach(() => {
   vi.resetModules()

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 test.each(['SIGKILL', 'SIGINT', 'SIGTERM'] as const)(
   'whatever a run has started ends with it, when it is ended by %s',
   async (signal) => {
-    const run = spawn(process.execPath, ['tests/support/child-of-a-run.ts'], {
+    const run = spawn(process.execPath, ['tests/process/child-of-a-run.ts'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [line] = await once(run.stdout, 'data')

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { testSecret } from '#tests/support/secret'
+import { testSecret } from '#tests/support/tokens'
 
 const complete = { DATABASE_URL: 'postgres://db/todo', BETTER_AUTH_SECRET: testSecret }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { BlockList } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import { testSecret } from '#tests/support/secret'
+import { testSecret } from '#tests/support/tokens'
 
 type Mode = 'development' | 'production'
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { resolve } from 'node:path'
 
 /**
  * What keeps watch over a child: its input ends when this process does, even by SIGKILL, and then
@@ -39,3 +40,9 @@ export function killGroup({ pid }: ChildProcess): void {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }
+
+/**
+ * Where the processes that tests start keep the code that Node has compiled, which is almost half of
+ * the work of a start. Node compares the source, and only a process that ends by itself adds to it.
+ */
+export const compileCache = { NODE_COMPILE_CACHE: resolve('.data/compile-cache') }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { vi } from 'vitest'
-import { compileCache } from '#tests/support/compile-cache'
+import { compileCache } from '#tests/support/child'
 import { runSql } from '#tests/support/postgres'
 import type { Question } from '#tools/doctor/examine'
 import packageJson from '../../package.json' with { type: 'json' }

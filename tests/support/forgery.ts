@@ -1,7 +1,6 @@
 import { createHmac, createPrivateKey, type JsonWebKey, sign as signBytes } from 'node:crypto'
 import { exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose'
-import { testSecret } from '#tests/support/secret'
-import { newUser } from '#tests/support/tokens'
+import { newUser, testSecret } from '#tests/support/tokens'
 
 /** The keys of an issuer, by the algorithm that is their id too. */
 async function newSigner(alg: string) {

@@ -6,8 +6,8 @@ import { toNodeHandler } from 'better-auth/node'
 import { bearer, jwt } from 'better-auth/plugins'
 import { type JWTPayload, SignJWT } from 'jose'
 import { Pool } from 'pg'
-import { testSecret } from '#tests/support/secret'
 import { freePort } from '#tests/support/service'
+import { testSecret } from '#tests/support/tokens'
 
 type DefinePayload = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwt']>['definePayload']
 type KeyPair = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwks']>['keyPairConfig']

@@ -1,10 +1,11 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocketServer } from 'ws'
 import { BatchRunner, faultOf } from '#tests/support/neon-batch'
 import { redirectToStandIn, standInHost } from '#tests/support/neon-redirect'
-import { tunnelToPostgres } from '#tests/support/websocket-tunnel'
 
 /** What the next fetches meet instead of an answer. */
 export type NeonFault =
@@ -99,4 +100,23 @@ function reply(response: ServerResponse, status: number, body: string): void {
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port
+}
+
+/** Passes the bytes of a WebSocket to a Postgres and back, as Neon's proxy does on `/v2`. */
+export function tunnelToPostgres(
+  server: WebSocketServer,
+  postgresPort: number,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  server.handleUpgrade(request, socket, head, (webSocket) => {
+    const upstream = connect(postgresPort, '127.0.0.1')
+    webSocket.on('message', (data: Buffer) => upstream.write(data))
+    webSocket.on('close', () => upstream.destroy())
+    webSocket.on('error', () => upstream.destroy())
+    upstream.on('data', (data) => webSocket.send(data))
+    upstream.on('close', () => webSocket.close())
+    upstream.on('error', () => webSocket.close())
+  })
 }

@@ -4,11 +4,9 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { killGroup, startChild } from '#tests/support/child'
-import { compileCache } from '#tests/support/compile-cache'
-import { testSecret } from '#tests/support/secret'
+import { compileCache, killGroup, startChild } from '#tests/support/child'
+import { testSecret } from '#tests/support/tokens'
 import { deployment } from '#tests/support/vercel-build'
-import { within } from '#tests/support/within'
 
 export type Host = 'next' | 'node' | 'next dev' | 'vercel'
 
@@ -150,4 +148,18 @@ export async function freePort(wanted = 0): Promise<number> {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('No port was given.')
   return address.port
+}
+
+/** What a promise gives, or an error where it is not settled by then. */
+export async function within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
+  const timer = new AbortController()
+  const late = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`${what} was not over within ${limitMs} ms.`)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    late.catch(() => {})
+    timer.abort()
+  }
 }

@@ -3,9 +3,9 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { inject } from 'vitest'
+import { copySources } from '#tests/support/build'
 import type { SharedName } from '#tests/support/run'
 import type { Host } from '#tests/support/service'
-import { copySources } from '#tests/support/sources'
 
 const known = new Map<SharedName, Promise<string>>()
 

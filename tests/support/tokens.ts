@@ -1,5 +1,7 @@
 import { SignJWT } from 'jose'
-import { testSecret } from '#tests/support/secret'
+
+/** The secret of every service that the tests start. It protects nothing. */
+export const testSecret = 'a-secret-for-tests-only-0123456789abcdef'
 
 const key = new TextEncoder().encode(process.env['API_SECRET'] ?? testSecret)
 

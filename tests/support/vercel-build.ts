@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { shortHash } from '#lib/tasks/short-hash'
-import { changedAt } from '#tests/support/sources'
+import { changedAt } from '#tests/support/build'
 import { layOut } from '#tests/support/vercel-output'
 
 const root = resolve(import.meta.dirname, '../..')

@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import { describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
-import { adoptIn, runAdopt } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
-import { everythingIn } from '#tests/support/everything-in'
 import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { endOf, launch, startService } from '#tests/support/service'
-import { hasSqlmodel, makeSqlmodelTables } from '#tests/support/sqlmodel'
 import { statementsOf } from '#tests/support/statements'
+import { adoptIn, runAdopt } from '#tests/tools/adopt'
+import { everythingIn } from '#tests/tools/everything-in'
+import { hasSqlmodel, makeSqlmodelTables } from '#tests/tools/sqlmodel'
 
 const server = postgresAt(inject('postgresPort'))
 

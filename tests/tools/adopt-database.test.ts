@@ -2,9 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
-import { adoptIn } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
-import { everythingIn } from '#tests/support/everything-in'
 import {
   createDatabase,
   createLogin,
@@ -13,6 +11,8 @@ import {
   startPostgres,
 } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
+import { adoptIn } from '#tests/tools/adopt'
+import { everythingIn } from '#tests/tools/everything-in'
 import { describeDone, describePlan } from '#tools/adopt/report'
 
 const server = postgresAt(inject('postgresPort'))

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { startAdopt } from '#tests/support/adopt'
-import { everythingIn } from '#tests/support/everything-in'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { startAdopt } from '#tests/tools/adopt'
+import { everythingIn } from '#tests/tools/everything-in'
 
 const server = postgresAt(inject('postgresPort'))
 const taskCount = 4000

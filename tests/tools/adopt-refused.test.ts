@@ -1,9 +1,9 @@
 import { expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { adoptIn, parseOptions } from '#tests/support/adopt'
 import { options } from '#tests/support/databases'
-import { everythingIn } from '#tests/support/everything-in'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { adoptIn, parseOptions } from '#tests/tools/adopt'
+import { everythingIn } from '#tests/tools/everything-in'
 import { describePlan } from '#tools/adopt/report'
 
 const server = postgresAt(inject('postgresPort'))

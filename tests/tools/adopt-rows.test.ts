@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { adoptIn } from '#tests/support/adopt'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
+import { adoptIn } from '#tests/tools/adopt'
 import { readAskedColumn } from '#tools/adopt/asked-columns'
 import { problemKinds, repairableKinds } from '#tools/adopt/problems'
 import { describePlan } from '#tools/adopt/report'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { quoteTableName } from '#db/table-name'
 import { type OldTables, oldTables } from '#tests/fixtures/old-tables'
-import { adoptIn, parseOptions } from '#tests/support/adopt'
 import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { adoptIn, parseOptions } from '#tests/tools/adopt'
 import { describePlan } from '#tools/adopt/report'
 
 /** What a look prints with these options, and whether `--yes` would carry it out. */

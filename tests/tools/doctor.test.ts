@@ -10,9 +10,8 @@ import { logLines } from '#tests/failures/log-lines'
 import { diagnose, type Environment, follow, runScript } from '#tests/support/doctor'
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
-import { testSecret } from '#tests/support/secret'
 import { freePort, startService } from '#tests/support/service'
-import { tokenFor } from '#tests/support/tokens'
+import { testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))
