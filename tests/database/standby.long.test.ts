@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { logLines } from '#tests/failures/log-lines'
+import { logLines } from '#tests/support/log-lines'
 import { createDatabase, type PostgresServer, runSql, startPostgres } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'

@@ -8,9 +8,9 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey } from '#tests/support/key-server'
 import { holdTasks, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
+import { linesAbout } from '#tests/support/log-lines'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { openSocket } from '#tests/support/raw'
-import { send } from '#tests/support/send'
+import { openSocket, send } from '#tests/support/send'
 import { launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -143,12 +143,7 @@ describe.concurrent('a connection', () => {
     // The service has seen the reset once it answers somebody who came later.
     await send(own.url, 'GET', '/health')
     answered.resolve()
-    const line = () =>
-      own
-        .output()
-        .split('\n')
-        .find((each) => each.includes(requestId))
-    await expect.poll(() => line()).toContain('"event":"request"')
+    await expect.poll(() => linesAbout(own, requestId)).toMatchObject([{ event: 'request' }])
     slowIssuer.close()
   })
 })

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { expect, inject, test } from 'vitest'
-import { logLines } from '#tests/failures/log-lines'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
+import { logLines } from '#tests/support/log-lines'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'

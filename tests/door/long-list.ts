@@ -1,8 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { runSql } from '#tests/support/postgres'
-import { openSocket } from '#tests/support/raw'
-import { createBy } from '#tests/support/send'
+import { createBy, openSocket } from '#tests/support/send'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 /** Of the list of `userWithLongList`: each character is six in JSON. */

@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { linesAbout } from '#tests/support/log-lines'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { openSocket, sendRaw } from '#tests/support/raw'
+import { openSocket, sendRaw } from '#tests/support/send'
 import { endOf, launch, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -209,13 +210,9 @@ describe('plain Node', () => {
     )
     await sleep(100)
     socket.destroy()
-    const ownLines = () =>
-      service
-        .output()
-        .split('\n')
-        .filter((line) => line.includes(requestId))
-    await expect.poll(() => ownLines()).toHaveLength(1)
-    expect(JSON.parse(ownLines()[0] ?? '')).toMatchObject({ event: 'request', status: 400 })
+    await expect
+      .poll(() => linesAbout(service, requestId))
+      .toMatchObject([{ event: 'request', status: 400 }])
   })
 
   test.skipIf(somaxconn < 1200)(

@@ -10,8 +10,7 @@ import {
   userWithLongList,
 } from '#tests/door/long-list'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { openSocket } from '#tests/support/raw'
-import { send } from '#tests/support/send'
+import { openSocket, send } from '#tests/support/send'
 import { type Host, type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 

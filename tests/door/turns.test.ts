@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
 import { killGroup, startChild } from '#tests/support/child'
-import { openSocket } from '#tests/support/raw'
+import { openSocket } from '#tests/support/send'
 
 let child: ChildProcess
 let url = ''

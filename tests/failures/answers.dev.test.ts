@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkFailure } from '#tests/failures/check'
-import { logLines } from '#tests/failures/log-lines'
 import { newPerson } from '#tests/failures/requests'
 import { attemptsAt, examples, failureWith, isInDoubt } from '#tests/failures/sql-states'
 import { failures, tableSettings } from '#tests/failures/table'
 import { host, openWorld, type World } from '#tests/failures/world'
+import { linesAbout } from '#tests/support/log-lines'
 import { answersTo, mutatedRequest, randomFrom } from '#tests/support/mutated-request'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -56,8 +56,7 @@ test('each request is one line of the log, without a token, a cookie or a body',
       'x-request-id': requestId,
     }
     await (await fetch(world.url + path, { ...init, headers })).text()
-    const own = () =>
-      logLines(world.service.output()).filter((line) => line['requestId'] === requestId)
+    const own = () => linesAbout(world.service, requestId)
     await expect.poll(() => own().map(({ event }) => event)).toContain('request')
     return own()
   }

@@ -1,9 +1,9 @@
 import { expect } from 'vitest'
-import { logLines } from '#tests/failures/log-lines'
 import { type Outcome, outcomes } from '#tests/failures/outcomes'
 import { ask, newPeople, origin, type RequestName, type Seen } from '#tests/failures/requests'
 import type { Failure } from '#tests/failures/table'
 import { deadlineMs, slackMs, type World } from '#tests/failures/world'
+import { linesAbout } from '#tests/support/log-lines'
 
 /** Makes a failure happen, asks, mends it, and compares every answer with the failure's outcome. */
 export async function checkFailure(world: World, failure: Failure): Promise<void> {
@@ -30,7 +30,9 @@ export async function checkFailure(world: World, failure: Failure): Promise<void
   for (const [name, answer] of answers) {
     expect(answer.durationMs, name).toBeLessThan(deadlineMs + slackMs)
     if (failure.says === undefined) continue
-    expect(JSON.stringify(linesAbout(world, answer)), name).toContain(failure.says)
+    expect(JSON.stringify(linesAbout(world.service, answer.requestId)), name).toContain(
+      failure.says,
+    )
     expect(answer.text).not.toContain(failure.says)
   }
 }
@@ -54,7 +56,7 @@ function toRow(world: World, request: RequestName, answer: Seen) {
       .includes('retry-after'),
     varies: headers.get('vary')?.includes('Origin'),
     requestId: headers.get('x-request-id') === answer.requestId,
-    log: linesAbout(world, answer).map(({ event, level, code, status }) => ({
+    log: linesAbout(world.service, answer.requestId).map(({ event, level, code, status }) => ({
       ...{ event, level, code, status },
     })),
   }
@@ -81,8 +83,4 @@ function expectedRow(request: RequestName, { status, reason, code, retryAfter, e
       { event: 'request', level: 'info', code: undefined, status },
     ],
   }
-}
-
-function linesAbout({ service }: World, { requestId }: Seen) {
-  return logLines(service.output()).filter((line) => line['requestId'] === requestId)
 }

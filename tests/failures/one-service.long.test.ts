@@ -4,9 +4,9 @@
  * the service is ending is in `end.test.ts`, the limit of addresses in `limits.test.ts`.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { logLines } from '#tests/failures/log-lines'
 import { ask, newPerson, type RequestName } from '#tests/failures/requests'
 import { openWorld, type World } from '#tests/failures/world'
+import { logLines } from '#tests/support/log-lines'
 
 let world: World
 

@@ -18,7 +18,7 @@ import {
 import { startIssuer } from '#tests/support/issuer'
 import { startKeyServer } from '#tests/support/key-server'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { readRaw } from '#tests/support/raw'
+import { readRaw } from '#tests/support/send'
 import { startService } from '#tests/support/service'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'

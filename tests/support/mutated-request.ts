@@ -1,6 +1,6 @@
 /** Requests that are almost HTTP, made at random from a seed. */
 import { once } from 'node:events'
-import { openSocket } from '#tests/support/raw'
+import { openSocket } from '#tests/support/send'
 
 export interface MutatedRequest {
   readonly bytes: Buffer
