@@ -83,7 +83,9 @@ test.skipIf(!existsSync(browserPath))(
       const id = /"id": "([^"]+)"/.exec(created.text)?.[1] ?? ''
       if (screenshotPath !== undefined) await page.screenshot({ path: screenshotPath })
       // What every answer has stands above the operations, and not at each of their answers.
-      await page.locator('.info').getByText('X-Request-Id').first().waitFor()
+      const said = page.locator('.info')
+      await said.getByText('X-Request-Id').first().waitFor()
+      expect(await said.innerText()).toMatch(/Cache-Control.*RateLimit.*Server-Timing/s)
       const tables = await page.locator('table.headers').allInnerTexts()
       expect(tables.join()).toMatch(/ETag.*Location.*WWW-Authenticate.*Retry-After/s)
       expect(tables.join()).not.toMatch(/X-Request-Id|Cache-Control|RateLimit|Server-Timing/)
