@@ -21,7 +21,7 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   connectTimeoutMs: 3000,
   requestTimeoutMs: 8000,
   namedStatements: false,
-  limits: { deadlineMs: 8000, attemptMs: 5000 },
+  limits: { deadlineMs: 60_000, attemptMs: 30_000 },
   onFault: () => {},
 }
 

@@ -77,7 +77,8 @@ export async function runSql(url: string, ...statements: string[]) {
 /** Makes an empty database and returns its name. */
 export async function createDatabase(server: PostgresAddress): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`
-  await runSql(server.url('postgres'), `create database ${name}`)
+  // Copying files takes a third of what writing the log of a copy does.
+  await runSql(server.url('postgres'), `create database ${name} strategy file_copy`)
   return name
 }
 
