@@ -72,13 +72,8 @@ export async function coldStart(rounds: number): Promise<{ measured: string; ver
           if (round > 0) starts[index]?.push(start)
         }
       }
-      tables.push(
-        startTable(
-          title,
-          cases.map(([name]) => name),
-          starts,
-        ),
-      )
+      const names = cases.map(([name]) => name)
+      tables.push(startTable(title, names, starts))
     }
     return {
       measured: [`Medians of ${rounds} new processes.`, ...tables, sizeTables()].join('\n\n'),

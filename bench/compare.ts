@@ -18,8 +18,9 @@ const users = 1000
 const tasksEach = 200
 
 /** What was done, for the reader of the tables. */
-export function describeRun({ rounds, seconds, connections }: Options): string {
-  return `${users} users with ${tasksEach} tasks each; ${connections.join(', ')} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each`
+export function describeRun({ rounds, seconds, connections, networkMs }: Options): string {
+  const network = networkMs ? `; round trips to Postgres of ${networkMs.join(' and then ')} ms` : ''
+  return `${users} users with ${tasksEach} tasks each; ${connections.join(', ')} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each${network}`
 }
 
 /** Measures every operation on every target, in alternating rounds. */
@@ -37,33 +38,20 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
   const results: Result[] = []
   for (const operation of chosen(operations, options.only)) {
     const targets = rig.targets.filter(({ constant }) => !constant || operation.name === 'read')
-    results.push(...(await measureOperation(rig, options, operation, targets, data)))
+    for (const connections of options.connections) {
+      results.push(...(await measureWith(rig, options, connections, operation, targets, data)))
+    }
   }
   return results
 }
 
 /** Lets V8 compile what is hot: what a server needs for a request goes down by half with it. */
-export async function warmUp(rig: Rig, options: Options, data: readonly BenchUser[]) {
+async function warmUp(rig: Rig, options: Options, data: readonly BenchUser[]) {
   const only = { ...options, rounds: 0, warmUpSeconds: options.firstWarmUpSeconds }
   await measureWith(rig, only, 64, readOne, rig.targets, data)
 }
 
-/** Measures one operation on these targets, with each number of connections. */
-export async function measureOperation(
-  rig: Rig,
-  options: Options,
-  operation: Operation,
-  targets: readonly Target[],
-  data: readonly BenchUser[],
-): Promise<Result[]> {
-  const results: Result[] = []
-  for (const connections of options.connections) {
-    results.push(...(await measureWith(rig, options, connections, operation, targets, data)))
-  }
-  return results
-}
-
-/** In alternating rounds, after a round to warm up. */
+/** Measures one operation on these targets, in alternating rounds, after a round to warm up. */
 async function measureWith(
   rig: Rig,
   options: Options,
@@ -80,11 +68,12 @@ async function measureWith(
     const start = round % Math.max(1, targets.length)
     for (const target of [...targets.slice(start), ...targets.slice(0, start)]) {
       const server = await rig.running(target)
+      const next = await operation.prepare(data, server.url)
+      const seconds = isWarmUp ? options.warmUpSeconds : options.seconds
+      rig.network?.begin(seconds)
       const measurement = await measure({
         ...{ server, postgresPid: postgres.pid, status: operation.status },
-        connections,
-        seconds: isWarmUp ? options.warmUpSeconds : options.seconds,
-        next: await operation.prepare(data, server.url),
+        ...{ connections, seconds, next },
       })
       if (!isWarmUp) rounds.get(target)?.push(measurement)
       if (!operation.writes) continue

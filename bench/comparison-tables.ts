@@ -52,8 +52,6 @@ const pairs = [
   { ours: 'node', theirs: 'fastapi', title: 'Node, FastAPI' },
   { ours: 'node', theirs: 'fastify', title: 'Node, Fastify' },
   { ours: 'node', theirs: 'fastify-postgresjs', title: 'Node, Fastify with `postgres`' },
-  { ours: 'node', theirs: 'go', title: 'Node, Go' },
-  { ours: 'node', theirs: 'bun', title: 'Node, Bun' },
   { ours: 'node-counting', theirs: 'node', title: '`RATE_LIMIT` on, off' },
   { ours: 'next', theirs: 'fastapi', title: 'Next, FastAPI' },
   { ours: 'node', theirs: 'base', title: 'Node, base' },

@@ -9,17 +9,8 @@ import { figure, percent, toTable, whole } from '#bench/tables'
 import { type Visit, visit } from '#bench/visitor'
 
 const columns = [
-  ...[
-    'server',
-    'users',
-    'pause s',
-    'requests',
-    'requests/s',
-    'p50 ms',
-    'p95 ms',
-    'p99 ms',
-    'errors',
-  ],
+  ...['server', 'users', 'pause s', 'requests', 'requests/s'],
+  ...['p50 ms', 'p95 ms', 'p99 ms', 'errors'],
   ...['CPU ms/request', 'in Postgres', 'core in use', 'tasks to be stored', 'lost or wrong'],
 ]
 
@@ -75,13 +66,8 @@ async function loadTarget(
   const { p50, p95, p99 } = percentilesOf(latencies)
   const { stored, wrong } = await countLost(postgres, name, visits)
   return [
-    ...[
-      target.title,
-      whole(users),
-      whole(pause),
-      whole(requests),
-      whole((requests / elapsedMs) * 1000),
-    ],
+    ...[target.title, whole(users), whole(pause)],
+    ...[whole(requests), whole((requests / elapsedMs) * 1000)],
     ...[figure(p50), figure(p95), figure(p99), whole(faults.length)],
     ...[(serverMs / requests).toFixed(3), (postgresMs / requests).toFixed(3)],
     ...[percent(serverMs / elapsedMs), whole(stored), whole(wrong)],

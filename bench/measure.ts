@@ -32,15 +32,13 @@ export interface Slot {
  * @throws for an answer with another status, or a broken connection
  */
 export async function measure(slot: Slot): Promise<Measurement> {
-  const connections = Array.from(
-    { length: slot.connections },
-    () => new Connection(slot.server.url),
-  )
+  const { url, pid } = slot.server
+  const connections = Array.from({ length: slot.connections }, () => new Connection(url))
   try {
     // The first answer on each is not counted: it includes opening the connection.
     await Promise.all(connections.map((connection) => sendChecked(connection, slot)))
     const latencies: number[] = []
-    const [server, postgres] = [cpuMsOf(slot.server.pid), cpuMsOf(slot.postgresPid)]
+    const [server, postgres] = [cpuMsOf(pid), cpuMsOf(slot.postgresPid)]
     const start = performance.now()
     const end = start + slot.seconds * 1000
     await Promise.all(
@@ -54,13 +52,13 @@ export async function measure(slot: Slot): Promise<Measurement> {
       }),
     )
     const elapsedMs = performance.now() - start
-    const serverMs = cpuMsOf(slot.server.pid) - server
+    const serverMs = cpuMsOf(pid) - server
     const postgresMs = cpuMsOf(slot.postgresPid) - postgres
     const count = latencies.length
     return {
       ...{ perSecond: count / (elapsedMs / 1000), ...percentilesOf(latencies) },
       ...{ serverMs: serverMs / count, postgresMs: postgresMs / count },
-      ...{ memoryMb: memoryMbOf(slot.server.pid), busy: serverMs / elapsedMs },
+      ...{ memoryMb: memoryMbOf(pid), busy: serverMs / elapsedMs },
     }
   } finally {
     await Promise.all(connections.map((connection) => connection.close()))

@@ -13,16 +13,9 @@ export interface Operation {
 export const createdTitle = 'Created by the benchmark'
 const newTask = JSON.stringify({ title: createdTitle, description: 'It is deleted again.' })
 
-const read = (user: BenchUser, taskId = pick(user.taskIds)): BenchRequest => ({
+const read = (user: BenchUser): BenchRequest => ({
   method: 'GET',
-  path: `/api/tasks/${taskId}`,
-  headers: bearer(user),
-})
-
-/** Completes a task, or opens it again. */
-const toggleOf = (user: BenchUser, taskId: string): BenchRequest => ({
-  method: 'PATCH',
-  path: `/api/tasks/${taskId}/complete`,
+  path: `/api/tasks/${pick(user.taskIds)}`,
   headers: bearer(user),
 })
 
@@ -42,7 +35,11 @@ export const operations: readonly Operation[] = [
     headers: { ...bearer(user), 'content-type': 'application/json' },
     body: newTask,
   })),
-  operation('toggle', 'toggle', 200, (user) => toggleOf(user, pick(user.taskIds))),
+  operation('toggle', 'toggle', 200, (user) => ({
+    method: 'PATCH',
+    path: `/api/tasks/${pick(user.taskIds)}/complete`,
+    headers: bearer(user),
+  })),
   { name: 'unchanged', title: 'read one, 304', status: 304, writes: false, prepare: readEtags },
   operation('refused', 'refused token', 401, (user) => ({
     ...read(user),

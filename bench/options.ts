@@ -20,6 +20,8 @@ export interface Options {
   readonly settings: Readonly<Record<string, string>>
   /** Another checkout of this repository, to be measured beside this one. */
   readonly base: string | undefined
+  /** Of a round trip to Postgres; where there are two, the second from half of each measurement on. */
+  readonly networkMs: readonly number[] | undefined
 }
 
 /** Reads the command line of `npm run bench -- …`. @throws for an option that there is not */
@@ -34,6 +36,7 @@ export function readOptions(): Options {
       seconds: { type: 'string' },
       connections: { type: 'string' },
       base: { type: 'string' },
+      'network-ms': { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
     },
   })
@@ -48,6 +51,7 @@ export function readOptions(): Options {
     warmUpSeconds: quick ? 0.4 : 1.5,
     firstWarmUpSeconds: quick ? 1 : 8,
     connections: connections ?? [64],
+    networkMs: values['network-ms']?.split('-').map(Number),
     load: {
       users: connections?.[0] ?? 1000,
       seconds: Number(values.seconds ?? (quick ? 10 : 60)),

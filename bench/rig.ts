@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { type CorePlan, moveToCores, planCores } from '#bench/machine'
+import { type Network, startNetwork } from '#bench/network'
 import type { Options } from '#bench/options'
 import { type BenchPostgres, startPostgres } from '#bench/postgres'
 import { type RunningServer, startServer } from '#bench/running'
@@ -10,10 +11,11 @@ export interface Rig {
   readonly postgres: BenchPostgres
   readonly cores: CorePlan | undefined
   readonly targets: readonly Target[]
+  readonly network: Network | undefined
   running(target: Target): Promise<RunningServer>
 }
 
-export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base'> {
+export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base' | 'networkMs'> {
   /** The targets where `only` names none; all where this does not either. */
   readonly standard?: readonly string[]
   /** Whether commits reach the disk. */
@@ -22,24 +24,25 @@ export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base'> 
 
 /** Sets a rig up for as long as `use` takes, for the targets that are chosen by their names. */
 export async function withRig(
-  { only, settings, base, standard, durable = false }: RigOptions,
+  { only, settings, base, networkMs, standard, durable = false }: RigOptions,
   use: (rig: Rig) => Promise<void>,
 ): Promise<void> {
   const cores = planCores()
   const postgres = await startPostgres(durable)
+  const network = networkMs && (await startNetwork(postgres.url, networkMs))
   const servers = new Map<string, Promise<RunningServer>>()
   try {
     execFileSync(process.execPath, ['scripts/migrate.ts'], {
       env: { ...process.env, DATABASE_URL: postgres.url, BETTER_AUTH_SECRET: 'x'.repeat(32) },
       stdio: ['ignore', 'ignore', 'inherit'],
     })
-    const all = targetsFor(postgres.url, settings, base)
+    const all = targetsFor(network?.url ?? postgres.url, settings, base)
     const targets = chosen(all, only, standard).filter(isPresent)
     for (const build of new Set(targets.map((target) => target.build))) await build?.()
     moveToCores(process.pid, cores?.generator)
     moveToCores(postgres.pid, cores?.postgres)
     await use({
-      ...{ postgres, cores, targets },
+      ...{ postgres, cores, targets, network },
       running(target) {
         const running = servers.get(target.name) ?? startServer(target, cores?.server)
         servers.set(target.name, running)
@@ -50,6 +53,7 @@ export async function withRig(
     for (const running of await Promise.allSettled(servers.values())) {
       if (running.status === 'fulfilled') await running.value.stop()
     }
+    await network?.close()
     await postgres.stop()
   }
 }

@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { aimsTable } from '#bench/aims'
+import { startNetwork } from '#bench/network'
 import { readOne } from '#bench/operations'
 import { targetsFor } from '#bench/servers'
+import { postgresAt, runSql } from '#tests/support/postgres'
 
 const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
 
@@ -23,4 +25,18 @@ test('an aim counts as met only where it is met with every number of connections
   const row = ['', 'Node host against Fastify with `pg`, read one', '≥ 1.15']
   expect(cells(met)).toEqual([...row, '1.20', 'yes', ''])
   expect(cells([...met, ...missed])).toEqual([...row, '1.20', '1.10', 'no', ''])
+})
+
+test('from half of a measurement on, a round trip takes what the network is told last', async () => {
+  const { url } = postgresAt(inject('postgresPort'))
+  const network = await startNetwork(url('postgres'), [0, 500])
+  const ask = async () => {
+    const startedAt = performance.now()
+    await runSql(network.url, 'select 1')
+    return performance.now() - startedAt
+  }
+  const atFirst = await ask()
+  network.begin(0.1)
+  await expect.poll(ask).toBeGreaterThan(atFirst + 500)
+  await network.close()
 })
