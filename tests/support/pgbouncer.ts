@@ -8,10 +8,18 @@ import { startChild } from '#tests/support/child'
 import { password } from '#tests/support/postgres'
 import { freePort } from '#tests/support/service'
 
-export const hasPgbouncer = spawnSync('pgbouncer', ['--version']).status === 0
+const { stdout } = spawnSync('pgbouncer', ['--version'], { encoding: 'utf8' })
+const [version, release = ''] = /^PgBouncer 1\.(\d+)/.exec(stdout ?? '') ?? []
+export const hasPgbouncer = version !== undefined
+/** Whether it can bring named statements to each connection behind it. */
+export const knowsNames = Number(release) >= 21
 
-/** Starts PgBouncer in transaction mode, with a few connections to the Postgres behind it. */
-export async function startPgbouncer(postgresPort: number, poolSize: number) {
+/**
+ * Starts PgBouncer in transaction mode, with a few connections to the Postgres behind it.
+ *
+ * @param names of how many statements each of those knows, where it `knowsNames`
+ */
+export async function startPgbouncer(postgresPort: number, poolSize: number, names = 0) {
   const folder = mkdtempSync(join(tmpdir(), 'todo-pgbouncer-'))
   chmodSync(folder, 0o755)
   const port = await freePort()
@@ -26,6 +34,7 @@ pool_mode = transaction
 default_pool_size = ${poolSize}
 max_client_conn = 300
 server_login_retry = 1
+${knowsNames ? `max_prepared_statements = ${names}` : ''}
 `
   const file = join(folder, 'pgbouncer.ini')
   writeFileSync(file, settings)

@@ -13,8 +13,8 @@ import {
 } from '#db/transports/postgres/wire'
 import type { Place, Row, Statement } from '#db/transports/transport'
 
-/** The statements that a connection knows by name, with the columns of their answers. */
-export type Names = Map<string, readonly Column[]>
+/** What a connection knows by name, with the columns of the answers; null for what gets no name. */
+export type Names = Map<string, readonly Column[] | null>
 
 const noColumns: readonly Column[] = []
 
@@ -89,13 +89,14 @@ export class Transaction {
   }
 
   #write(messages: Buffer[], statement: Statement): Sent {
-    const name = this.#names === undefined ? '' : nameOf(statement.sql)
-    const columns = this.#names?.get(name)
-    const isNew = columns === undefined
+    const key = this.#names === undefined ? '' : nameOf(statement.sql)
+    const known = this.#names?.get(key)
+    const name = known === null ? '' : key
+    const isNew = !known
     const written = writeStatement(statement, name, isNew, isNew && statement.onlySets !== true)
     messages.push(...written.messages)
     this.#expected += written.answers
-    return { ...statement, name, isNew, columns, rows: [] }
+    return { ...statement, name, isNew, columns: known ?? undefined, rows: [] }
   }
 
   /**
@@ -154,7 +155,7 @@ export class Transaction {
     const cause = this.#error
     if (cause === undefined) {
       for (const { name, isNew, columns = noColumns } of this.#sent) {
-        if (isNew) this.#names?.set(name, columns)
+        if (isNew && name !== '') this.#names?.set(name, columns)
       }
       const asked = this.#sent.slice(-this.statements.length)
       this.outcome.resolve(asked.map(({ rows }) => rows))
@@ -162,8 +163,10 @@ export class Transaction {
     }
     const { code: sqlState = '' } = cause
     const isStale = this.#names !== undefined && staleNames.includes(sqlState)
-    // With the names forgotten, the next attempt gives them anew.
-    if (isStale) this.#names?.clear()
+    // The next attempt gives the names anew. What has changed gets none: under it, PgBouncer would
+    // still have the old one.
+    if (sqlState === '26000') this.#names?.clear()
+    if (sqlState === '0A000') this.#names?.set(this.#sent[this.#answered]?.name ?? '', null)
     // Without the number nobody knows whether it is the error of this transaction.
     const meaning = { kind: 'internal', transient: true, mayHaveRun: !this.#isMatched } as const
     const stale = new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause })
