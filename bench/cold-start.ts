@@ -8,7 +8,7 @@ import { median } from '#bench/measure'
 import { startPostgres } from '#bench/postgres'
 import { versionOf } from '#bench/servers'
 import { figure, ratio, toTable } from '#bench/tables'
-import { buildFunctions, sizeTables } from '#bench/vercel-functions'
+import { buildFunctions, sizeTable } from '#bench/vercel-functions'
 
 /** Serves the function in its folder by its own launcher, and tells when it got how far. */
 const launcher = `const now = () => performance.timeOrigin + performance.now()
@@ -76,7 +76,7 @@ export async function coldStart(rounds: number): Promise<{ measured: string; ver
       tables.push(startTable(title, names, starts))
     }
     return {
-      measured: [`Medians of ${rounds} new processes.`, ...tables, sizeTables()].join('\n\n'),
+      measured: [`Medians of ${rounds} new processes.`, ...tables, sizeTable()].join('\n\n'),
       versions: `Node ${process.versions.node}, Next ${versionOf('next')}, Postgres ${postgres.version}`,
     }
   } finally {

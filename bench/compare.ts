@@ -37,7 +37,10 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
   await warmUp(rig, options, data)
   const results: Result[] = []
   for (const operation of chosen(operations, options.only)) {
-    const targets = rig.targets.filter(({ constant }) => !constant || operation.name === 'read')
+    const targets = rig.targets.filter(
+      ({ constant, isOurs = false }) =>
+        (isOurs || !operation.isOurs) && (!constant || operation.name === 'read'),
+    )
     for (const connections of options.connections) {
       results.push(...(await measureWith(rig, options, connections, operation, targets, data)))
     }

@@ -6,6 +6,8 @@ export interface Operation {
   readonly title: string
   readonly status: number
   readonly writes: boolean
+  /** The peers do not have it, or answer it with another status. */
+  readonly isOurs?: boolean
   /** Makes what makes the requests, each for another user and task. */
   prepare(users: readonly BenchUser[], url: string): Promise<() => BenchRequest>
 }
@@ -19,6 +21,13 @@ const read = (user: BenchUser): BenchRequest => ({
   headers: bearer(user),
 })
 
+const create = (user: BenchUser): BenchRequest => ({
+  method: 'POST',
+  path: '/api/tasks',
+  headers: { ...bearer(user), 'content-type': 'application/json' },
+  body: newTask,
+})
+
 export const readOne = operation('read', 'read one', 200, (user) => read(user))
 const listOf50 = operation('list', 'list of 50', 200, (user) => ({
   method: 'GET',
@@ -29,12 +38,7 @@ const listOf50 = operation('list', 'list of 50', 200, (user) => ({
 /** Every operation that is measured, by its name on the command line. */
 export const operations: readonly Operation[] = [
   ...[readOne, listOf50],
-  operation('create', 'create', 201, (user) => ({
-    method: 'POST',
-    path: '/api/tasks',
-    headers: { ...bearer(user), 'content-type': 'application/json' },
-    body: newTask,
-  })),
+  operation('create', 'create', 201, (user) => create(user)),
   operation('toggle', 'toggle', 200, (user) => ({
     method: 'PATCH',
     path: `/api/tasks/${pick(user.taskIds)}/complete`,
@@ -45,6 +49,16 @@ export const operations: readonly Operation[] = [
     ...read(user),
     headers: { authorization: `Bearer ${forgeToken(user)}` },
   })),
+  operation('missing', 'a task that is not there', 404, (user) => ({
+    ...read(user),
+    path: `/api/tasks/${crypto.randomUUID()}`,
+  })),
+  ofOurs('stale', 'a version that is over', 412, (user) => ({
+    ...read(user),
+    method: 'PATCH',
+    headers: { ...bearer(user), 'if-match': '"0"' },
+  })),
+  ofOurs('invalid', 'create without a title', 422, (user) => ({ ...create(user), body: '{}' })),
 ]
 
 function operation(
@@ -55,6 +69,10 @@ function operation(
 ): Operation {
   const writes = name === 'create' || name === 'toggle'
   return { name, title, status, writes, prepare: async (users) => () => make(pick(users)) }
+}
+
+function ofOurs(...parts: Parameters<typeof operation>): Operation {
+  return { ...operation(...parts), isOurs: true }
 }
 
 /** Reads some tasks, so that they can be asked for again with the tag that they have now. */

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { secret } from '#bench/data'
 import { fastapi } from '#bench/fastapi'
-import { buildNext } from '#tests/support/build'
+import { buildNext, modifiedAt } from '#tests/support/build'
 
 /** One row of the tables: a program to measure. */
 export interface Target {
@@ -14,6 +14,7 @@ export interface Target {
   readonly folder?: string
   /** Answers the same to everybody, so only `read` is asked of it. */
   readonly constant?: boolean
+  readonly isOurs?: boolean
   readonly build?: () => void | Promise<void>
   /** What to install where something is missing; the target is left out then. */
   readonly missing?: () => string | undefined
@@ -47,13 +48,13 @@ export function targetsFor(
     ...{ DATABASE_URL: databaseUrl, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
     ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
-  const onNode = { command: [node, 'server/main.js'], env }
+  const onNode = { command: [node, 'server/main.js'], env, isOurs: true }
   // Before version 0.2.0 the program had another name.
   const ofBase = ['server/main.js', 'server/main.ts'].find((file) =>
     existsSync(join(`${base}`, file)),
   )
   const onNext = {
-    ...{ command: [node, nextBin, 'start'], env },
+    ...{ command: [node, nextBin, 'start'], env, isOurs: true },
     ...{ build: async () => void (await buildNext(nextBuild)), folder: nextBuild },
     versions: () => [`Next ${versionOf('next')}`],
   }
@@ -84,7 +85,6 @@ export function targetsFor(
 /** Builds it, unless the build that is there is newer than what it is made of. */
 function buildConstantNext(): void {
   const parts = globSync(['bench/peers/**/*.ts', 'package-lock.json'])
-  const modifiedAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
   const builtAt = modifiedAt(join(constantApp, '.next', 'BUILD_ID'))
   if (parts.every((path) => modifiedAt(path) < builtAt)) return
   execFileSync(node, [nextBin, 'build', constantApp], { stdio: ['ignore', 'ignore', 'inherit'] })

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { constantTask } from '#bench/peers/constant-task'
 import { versionOf } from '#bench/servers'
@@ -40,35 +40,15 @@ export const GET = () => Response.json(${body})`,
   }
 }
 
-/** The functions that are deployed, and what the one with the routes is made of. */
-export function sizeTables(): string {
-  const functions = [vercelBuild, constantApp].flatMap((folder) =>
+/** The functions that are deployed. */
+export function sizeTable(): string {
+  const rows = [vercelBuild, constantApp].flatMap((folder) =>
     vercelFunctions(folder).map(({ name, files, bytes }) => [
       `${folder === constantApp ? 'constant route' : 'service'}: \`${name}\``,
-      ...[whole(files.size), megabytes(bytes)],
+      ...[whole(files.size), (bytes / 1e6).toFixed(2)],
     ]),
   )
-  const groups = new Map<string, number[]>()
-  for (const [path, file] of largest(vercelBuild).files) {
-    const name = groupOf(path)
-    groups.set(name, [...(groups.get(name) ?? []), lstatSync(file).size])
-  }
-  const parts = [...groups]
-    .map(([name, sizes]) => ({ name, sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) }))
-    .sort((a, b) => b.bytes - a.bytes)
-    .map(({ name, sizes, bytes }) => [name, whole(sizes.length), megabytes(bytes)])
-  return [
-    toTable(['function', 'files', 'MB'], functions),
-    toTable(["the service's routes are", 'files', 'MB'], parts),
-  ].join('\n\n')
-}
-
-function groupOf(path: string): string {
-  if (path.startsWith('.next/server/chunks/ssr/')) return "Next's own error pages, built"
-  if (path.startsWith('.next/server/')) return 'our modules with their packages, built'
-  if (path.startsWith('.data/reference/')) return 'Swagger UI, compressed'
-  if (/^node_modules\/(next|react|styled-jsx|@swc|client-only)\//.test(path)) return "Next's server"
-  return path.startsWith('node_modules/') ? 'other packages' : 'manifests, launcher'
+  return toTable(['function', 'files', 'MB'], rows)
 }
 
 /** Each route is a link to it. */
@@ -76,8 +56,4 @@ function largest(folder: string): VercelFunction {
   const [first, ...others] = vercelFunctions(folder)
   if (first === undefined) throw new Error(`Vercel's builder left no function in ${folder}.`)
   return others.reduce((most, each) => (each.bytes > most.bytes ? each : most), first)
-}
-
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(2)
 }
