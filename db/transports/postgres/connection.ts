@@ -116,8 +116,8 @@ export class Connection implements Listener {
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
-      const isLost = !endsBackend(error)
-      this.ended(isLost ? terminated(error) : error, [isLost || first?.isAnswered === true, isLost])
+      if (!endsBackend(error)) this.ended(terminated(error))
+      else this.ended(error, { first: first?.isAnswered === true, others: false })
     } else if (first === undefined) throw unexpected(type)
     else if (error !== undefined) first.failed(error)
     else if (first.read(type, bytes, start, end)) this.#shift()
@@ -138,8 +138,8 @@ export class Connection implements Listener {
     if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
   }
 
-  /** @param doubt whether the first of those that were sent may have run, and whether the others */
-  ended(error: unknown, doubt: readonly [boolean, boolean] = [true, true]): void {
+  /** @param doubt which of those that were sent may have run; the table of ADR 0063 */
+  ended(error: unknown, doubt = { first: true, others: true }): void {
     if (this.#isOver) return
     this.#isOver = true
     clearInterval(this.#clock)
@@ -155,13 +155,13 @@ export class Connection implements Listener {
     for (const transaction of this.#unsent.splice(0)) fail(transaction, terminated(error), false)
     const settle = () => {
       const [first, ...others] = this.#sent.splice(0)
-      if (first !== undefined) fail(first, error, doubt[0])
-      for (const transaction of others) fail(transaction, terminated(error), doubt[1])
+      if (first !== undefined) fail(first, error, doubt.first)
+      for (const transaction of others) fail(transaction, terminated(error), doubt.others)
       this.#owner.gone(this, error)
       this.#gone.resolve()
     }
-    // Who is told that a write may have run must find what it did: it ends before.
-    if (this.#sent.length > 0 && doubt.includes(true)) setTimeout(settle, goneMs)
+    // The client of a write in doubt looks for what it did: Postgres must be done with it before.
+    if (this.#sent.length > 0 && doubt.first) setTimeout(settle, goneMs)
     else settle()
   }
 
