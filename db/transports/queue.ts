@@ -2,71 +2,71 @@ import { type DatabaseError, unsent } from '#db/errors'
 import { startClock } from '#db/transports/time-limits'
 import type { Place, PoolLoad } from '#db/transports/transport'
 
-/** Who asks for a seat: on a connection, or of whatever else a transport has few. */
-export interface Entrant<Seat> {
+/** A transaction that needs a slot: room on a connection, or what else a transport has few of. */
+export interface QueuedTransaction<Slot> {
   readonly place: Place
-  /** Takes the seat at once. */
-  go(seat: Seat): void
-  /** There is no seat: nothing was sent. */
+  /** Takes the slot at once. */
+  go(slot: Slot): void
+  /** There is no slot: nothing was sent. */
   fail(error: DatabaseError): void
 }
 
-interface QueueOptions<Seat> {
-  /** Of one user, transactions that have a seat or are next for one. */
+interface QueueOptions<Slot> {
+  /** Of one user, transactions that have a slot or are next for one. */
   readonly userShare: number
   readonly queueLimit: number
   /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
-  /** @param underWay how many have a seat. @returns undefined where there is none */
-  readonly seat: (underWay: number) => Seat | undefined
+  /** @param underWay how many have a slot. @returns undefined where none is free */
+  readonly findSlot: (underWay: number) => Slot | undefined
 }
 
-/** The line of one user has this part of the places to wait. */
-const linePlaces = 1 / 4
+/** The part of `queueLimit` that may wait in the line of one user. */
+const lineShare = 1 / 4
 
-interface User<Seat> {
-  /** Those that have a seat or wait in the common queue. */
+interface User<Slot> {
+  /** Those that have a slot or wait in the common queue. */
   admitted: number
-  readonly line: Set<Waiting<Seat>>
+  readonly line: Set<Waiting<Slot>>
 }
 
-interface Waiting<Seat> {
-  readonly entrant: Entrant<Seat>
+interface Waiting<Slot> {
+  readonly transaction: QueuedTransaction<Slot>
   readonly until: number
 }
 
 /**
- * Gives seats to transactions, first come, first served. What goes beyond a user's share waits in
+ * Gives slots to transactions, first come, first served. What goes beyond a user's share waits in
  * that user's own line, where it delays nobody else. Nobody has more than a share in the common
  * queue, so its order is fair. It owns the clock of those that wait. See ADR 0063.
  */
-export class Queue<Seat> {
-  readonly #options: QueueOptions<Seat>
-  readonly #users = new Map<string, User<Seat>>()
-  readonly #common = new Set<Waiting<Seat>>()
+export class Queue<Slot> {
+  readonly #options: QueueOptions<Slot>
+  readonly #users = new Map<string, User<Slot>>()
+  readonly #common = new Set<Waiting<Slot>>()
   #clock: NodeJS.Timeout | undefined
   #underWay = 0
   #waiting = 0
   #heardAt = 0
 
-  constructor(options: QueueOptions<Seat>) {
+  constructor(options: QueueOptions<Slot>) {
     this.#options = options
   }
 
   /**
-   * Gives a seat, now or later: to be left with `leave` once the transaction is over. Else it fails
+   * Gives a slot, now or later: to be left with `leave` once the transaction is over. Else it fails
    * with a `DatabaseError`: `overloaded`, `unavailable` where the database is silent, `abandoned`.
    *
    * @param waitMs how long it may wait; with 0 or less it is refused
    */
-  enter(entrant: Entrant<Seat>, waitMs: number): void {
+  enter(transaction: QueuedTransaction<Slot>, waitMs: number): void {
     if (waitMs <= 0) {
-      entrant.fail(this.#refusal('too little time is left'))
+      transaction.fail(this.#refusal('too little time is left'))
       return
     }
-    const name = entrant.place.user
+    const name = transaction.place.user
     const user = this.#users.get(name) ?? { admitted: 0, line: new Set() }
-    const waiting = { entrant, until: performance.now() + waitMs }
+    const waiting = { transaction, until: performance.now() + waitMs }
     // The database owes nothing yet.
     if (this.#underWay === 0 && this.#waiting === 0) this.heard()
     this.#users.set(name, user)
@@ -77,11 +77,11 @@ export class Queue<Seat> {
     if (!this.#common.has(waiting) && !user.line.has(waiting)) return
     this.#clock ??= startClock(() => this.#look())
     const { queueLimit } = this.#options
-    const isFull = this.#waiting > queueLimit || user.line.size > queueLimit * linePlaces
+    const isFull = this.#waiting > queueLimit || user.line.size > queueLimit * lineShare
     if (isFull) this.#giveUp(waiting, this.#refusal('too many requests wait'))
   }
 
-  /** To be called once by each that had a seat. */
+  /** To be called once by each that had a slot. */
   leave({ user: name }: Place): void {
     this.#underWay -= 1
     this.#dismiss(name)
@@ -98,15 +98,15 @@ export class Queue<Seat> {
     for (const waiting of this.#common) {
       // Where the process was busy, nobody has looked yet.
       if (performance.now() >= waiting.until) {
-        this.#refuse(waiting)
+        this.#timeOut(waiting)
         continue
       }
-      const seat = this.#options.seat(this.#underWay)
-      if (seat === undefined) return
+      const slot = this.#options.findSlot(this.#underWay)
+      if (slot === undefined) return
       this.#common.delete(waiting)
       this.#waiting -= 1
       this.#underWay += 1
-      waiting.entrant.go(seat)
+      waiting.transaction.go(slot)
     }
   }
 
@@ -124,8 +124,8 @@ export class Queue<Seat> {
     const now = performance.now()
     const lines = this.#users.values().map(({ line }) => line)
     for (const waiting of [this.#common, ...lines].flatMap((queue) => [...queue])) {
-      if (now >= waiting.until) this.#refuse(waiting)
-      else if (waiting.entrant.place.signal?.().aborted) {
+      if (now >= waiting.until) this.#timeOut(waiting)
+      else if (waiting.transaction.place.signal?.().aborted) {
         this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
       }
     }
@@ -134,18 +134,18 @@ export class Queue<Seat> {
     this.#clock = undefined
   }
 
-  #refuse(waiting: Waiting<Seat>): void {
-    // In all that time no connection came about, where nothing is under way.
+  #timeOut(waiting: Waiting<Slot>): void {
+    // Where nothing is under way, no connection came about in all that time.
     const isAway = this.#underWay === 0
     this.#giveUp(waiting, this.#refusal('no connection came free in time', isAway))
   }
 
-  #giveUp(waiting: Waiting<Seat>, error: DatabaseError): void {
-    const name = waiting.entrant.place.user
+  #giveUp(waiting: Waiting<Slot>, error: DatabaseError): void {
+    const name = waiting.transaction.place.user
     this.#waiting -= 1
     if (this.#common.delete(waiting)) this.#dismiss(name)
     else this.#users.get(name)?.line.delete(waiting)
-    waiting.entrant.fail(error)
+    waiting.transaction.fail(error)
   }
 
   /** One that was admitted is over, so that another may be. */
@@ -158,7 +158,7 @@ export class Queue<Seat> {
   }
 
   /** The first of a user's line goes into the common queue, where the user has less than a share. */
-  #admitNext(user: User<Seat>): void {
+  #admitNext(user: User<Slot>): void {
     const [next] = user.line
     if (next === undefined || user.admitted >= this.#options.userShare) return
     user.line.delete(next)

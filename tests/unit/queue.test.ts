@@ -4,13 +4,13 @@ import { Queue } from '#db/transports/queue'
 
 /** Room for so many. */
 const roomFor = (capacity: number) => (underWay: number) => underWay < capacity || undefined
-/** As many seats as are left. */
-const seatIn = (room: { left: number }) => () => {
+/** As many slots as are left. */
+const slotIn = (room: { left: number }) => () => {
   if (room.left === 0) return undefined
   room.left -= 1
   return true as const
 }
-const options = { userShare: 2, queueLimit: 8, silentAfterMs: 60_000, seat: roomFor(4) }
+const options = { userShare: 2, queueLimit: 8, silentAfterMs: 60_000, findSlot: roomFor(4) }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
 
 function enter(queue: Queue<true>, waitMs: number, user: string, signal?: () => AbortSignal) {
@@ -33,7 +33,7 @@ function enterAll(queue: Queue<true>, users: string[]) {
   return { turns, leaves, failures }
 }
 
-test('one user has a share of the seats, others the rest', () => {
+test('one user has a share of the slots, others the rest', () => {
   const queue = new Queue(options)
   const { turns } = enterAll(queue, ['a', 'a', 'a', 'b', 'b', 'c'])
   expect(turns).toEqual(['a', 'a', 'b', 'b'])
@@ -41,7 +41,7 @@ test('one user has a share of the seats, others the rest', () => {
 })
 
 test('what waits goes first come, first served; beyond a user’s share it waits for the user’s own', () => {
-  const queue = new Queue({ ...options, seat: roomFor(1), queueLimit: 16 })
+  const queue = new Queue({ ...options, findSlot: roomFor(1), queueLimit: 16 })
   const { turns, leaves } = enterAll(queue, ['a', 'b', 'b', 'b', 'c', 'a', 'd'])
   for (let left = 0; left < 7; left += 1) leaves[left]?.()
   expect(turns).toEqual(['a', 'b', 'b', 'c', 'a', 'd', 'b'])
@@ -49,13 +49,13 @@ test('what waits goes first come, first served; beyond a user’s share it waits
 })
 
 test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', () => {
-  const queue = new Queue({ ...options, seat: roomFor(1) })
+  const queue = new Queue({ ...options, findSlot: roomFor(1) })
   const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'a', 'b'])
   expect(failures).toMatchObject([overloaded])
   expect(queue.load()).toEqual({ inUse: 1, waiting: 4 })
 })
 
-test('who waits too long is refused; where the database owes every answer, it is called away', async () => {
+test('a wait that is too long fails as overloaded, or as unavailable while the database answers nobody', async () => {
   const busy = new Queue({ ...options, userShare: 1 })
   await enter(busy, 1000, 'a')
   await expect(enter(busy, 30, 'a')).rejects.toMatchObject(overloaded)
@@ -67,26 +67,26 @@ test('who waits too long is refused; where the database owes every answer, it is
   expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
 })
 
-test('who comes without time to wait is refused, although there are seats', async () => {
+test('a transaction without time to wait is refused, although slots are free', async () => {
   const queue = new Queue(options)
   queue.heard()
   await expect(enter(queue, 0, 'a')).rejects.toMatchObject(overloaded)
   expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
 })
 
-test('a database that leaves no room although nothing is under way is away', async () => {
+test('a database that gives no slot although nothing is under way is unavailable', async () => {
   const room = { left: 0 }
-  const queue = new Queue({ ...options, silentAfterMs: 100, seat: seatIn(room) })
-  const seated = enter(queue, 5000, 'a')
+  const queue = new Queue({ ...options, silentAfterMs: 100, findSlot: slotIn(room) })
+  const given = enter(queue, 5000, 'a')
   const refused = expect(enter(queue, 200, 'b')).rejects.toMatchObject({ kind: 'unavailable' })
   await new Promise((resolve) => setTimeout(resolve, 110))
   room.left = 1
   queue.admit()
-  await seated
+  await given
   await refused
 })
 
-test('whose client goes, or has gone, leaves the line', async () => {
+test('a transaction whose client goes, or has gone, leaves the line', async () => {
   const queue = new Queue({ ...options, userShare: 1 })
   await enter(queue, 1000, 'a')
   const client = new AbortController()
@@ -100,9 +100,9 @@ test('whose client goes, or has gone, leaves the line', async () => {
   expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
 })
 
-test('who leaves the common queue makes room in it for the next of the same user', async () => {
+test('a transaction that leaves the common queue makes room in it for the next of the same user', async () => {
   const room = { left: 0 }
-  const queue = new Queue({ ...options, userShare: 1, seat: seatIn(room) })
+  const queue = new Queue({ ...options, userShare: 1, findSlot: slotIn(room) })
   const client = new AbortController()
   const first = enter(queue, 1000, 'a', () => client.signal)
   const second = enter(queue, 1000, 'a')
@@ -113,18 +113,18 @@ test('who leaves the common queue makes room in it for the next of the same user
   await second
 })
 
-test('room that comes about by itself goes to those who wait already, not to who asks next', () => {
+test('new slots go to those that wait already, not to the one that asks next', () => {
   const room = { left: 0 }
-  const queue = new Queue({ ...options, seat: seatIn(room) })
+  const queue = new Queue({ ...options, findSlot: slotIn(room) })
   const { turns } = enterAll(queue, ['a', 'b'])
   room.left = 2
   const { turns: later } = enterAll(queue, ['c'])
   expect([turns, later]).toEqual([['a', 'b'], []])
 })
 
-test('where the room that so many wait for does not come about, they are told why, and others go on', async () => {
+test('those whose slots will not come fail with the reason, and the others go on', async () => {
   const room = { left: 0 }
-  const queue = new Queue({ ...options, seat: seatIn(room) })
+  const queue = new Queue({ ...options, findSlot: slotIn(room) })
   const { turns, failures } = enterAll(queue, ['a', 'b', 'c'])
   queue.failNext(2, unsent('no connection', 'unavailable'))
   room.left = 1
@@ -132,9 +132,9 @@ test('where the room that so many wait for does not come about, they are told wh
   expect([turns, failures]).toMatchObject([['c'], [{ message: 'no connection' }, {}]])
 })
 
-test('whose time was over while the process was busy gets no seat that has come free meanwhile', async () => {
+test('a transaction whose time ran out while the process was busy gets no slot that came free meanwhile', async () => {
   const room = { left: 0 }
-  const queue = new Queue({ ...options, seat: seatIn(room) })
+  const queue = new Queue({ ...options, findSlot: slotIn(room) })
   queue.heard()
   const late = expect(enter(queue, 10, 'a')).rejects.toMatchObject({ mayHaveRun: false })
   const until = performance.now() + 20

@@ -47,7 +47,7 @@ class Pool implements Owner {
     this.#leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
     this.#queue = new Queue({
       ...{ userShare, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
-      seat: () => this.#connections.values().find(({ hasRoom }) => hasRoom) ?? this.#open(),
+      findSlot: () => this.#connections.values().find(({ hasRoom }) => hasRoom) ?? this.#open(),
     })
   }
 
