@@ -37,13 +37,21 @@ const lockId = 7_236_401_955
 const timeoutMs = 60_000
 const attempts = 5
 
+const insufficientPrivilege = '42501'
+/** SQLSTATEs of a migration that met another's: databases of one cluster share the role. */
+const races = new Set([
+  '23505', // unique violation
+  '42710', // duplicate object
+  'XX000', // internal error: a tuple was updated concurrently
+])
+
 /**
  * Brings the database to the latest migration, or leaves it as it is. Several processes may call it
  * at once: a lock lets one of them migrate, and the others find it done.
  *
  * @returns the names of the migrations that ran
- * @throws DatabaseError in an outage or what `refuseUnsuitable` throws, an Error that says which right the login lacks, or what the
- *   failing migration threw
+ * @throws DatabaseError in an outage, what `refuseUnsuitable` throws, an Error that says which right
+ *   the login lacks, or what the failing migration threw
  */
 export async function migrate(
   transport: Transport,
@@ -51,21 +59,27 @@ export async function migrate(
   usersIdType: UsersIdType,
 ): Promise<string[]> {
   const db = openSessions(transport)
+  const attempt = () =>
+    db.transaction().execute((within) => migrateWithin(within, usersTable, usersIdType))
   try {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await db
-          .transaction()
-          .execute((transaction) => migrateWithin(transaction, usersTable, usersIdType))
-      } catch (error) {
-        if (sqlStateOf(error) === '42501') throw lacksRight(error)
-        if (isRace(error) && tried < attempts) continue
-        const meaning = toDatabaseError(error, true)
-        throw meaning.kind === 'unavailable' ? meaning : error
-      }
-    }
+    return await retryRaces(attempt, attempts)
+  } catch (error) {
+    if (sqlStateOf(error) === insufficientPrivilege) throw lacksRight(error)
+    const meaning = toDatabaseError(error, true)
+    throw meaning.kind === 'unavailable' ? meaning : error
   } finally {
     await db.destroy()
+  }
+}
+
+/** Runs a transaction again, `limit` times in all, where it met the migration of another database. */
+export async function retryRaces<T>(run: () => Promise<T>, limit: number): Promise<T> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await run()
+    } catch (error) {
+      if (tried === limit || !races.has(sqlStateOf(error) ?? '')) throw error
+    }
   }
 }
 
@@ -137,12 +151,6 @@ function withoutSessionLocks(dialect: Dialect): Dialect {
 class LocklessAdapter extends PostgresAdapter {
   override async acquireMigrationLock() {}
   override async releaseMigrationLock() {}
-}
-
-/** Whether two migrations met. The role belongs to the cluster, so those of two databases can. */
-export function isRace(error: unknown): boolean {
-  const sqlState = sqlStateOf(error)
-  return sqlState === '23505' || sqlState === '42710' || sqlState === 'XX000'
 }
 
 function lacksRight(error: unknown): Error {

@@ -1,6 +1,6 @@
 import { CompiledQuery, type Kysely, sql } from 'kysely'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
-import { isRace, lockSchema, openSessions } from '#db/migrate'
+import { lockSchema, openSessions, retryRaces } from '#db/migrate'
 import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import { quoteTableName } from '#db/table-name'
 import type { Row, Transport } from '#db/transports/transport'
@@ -18,7 +18,7 @@ const lockMs = 10_000
  * and another database that migrates or adopts may hold it. Less than their `statement_timeout`.
  */
 const migrationLockMs = 50_000
-/** Another database of the cluster may migrate at the same moment: see `isRace`. */
+/** Another database of the cluster may migrate at the same moment: see `retryRaces`. */
 const attempts = 3
 
 /** What `adopt` found, and what it did. */
@@ -43,13 +43,9 @@ export async function adopt(
 ): Promise<Adoption> {
   const db = openSessions(transport)
   try {
-    for (let tried = 1; ; tried += 1) {
-      try {
-        return await attempt(db, request, isMeant)
-      } catch (error) {
-        if (!isRace(error) || tried === attempts) throw explain(error)
-      }
-    }
+    return await retryRaces(() => attempt(db, request, isMeant), attempts)
+  } catch (error) {
+    throw explain(error)
   } finally {
     await db.destroy()
   }
