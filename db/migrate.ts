@@ -117,6 +117,10 @@ export async function migrateWithin(
     provider: { getMigrations: async () => migrations(usersTable, usersIdType) },
   })
   const { error, results = [] } = await migrator.migrateToLatest()
+  const failed = results.find(({ status }) => status === 'Error')
+  if (failed !== undefined && error instanceof Error) {
+    error.message = `migration ${failed.migrationName}: ${error.message}`
+  }
   if (error !== undefined) throw error
   // A login that owns nothing must be able to check the migrations.
   await sql`grant select on kysely_migration to ${sql.ref(callerRole)}`.execute(db)

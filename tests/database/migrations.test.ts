@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import { migrationNames, retryRaces } from '#db/migrate'
@@ -42,17 +43,19 @@ test.each(transports)('on %s, migrating twice changes nothing the second time', 
   await opened.close()
 })
 
-test('a migration that fails leaves nothing behind', async () => {
+test('a migration that fails says its name, and leaves nothing behind', async () => {
   const url = server.url(await createDatabase(server))
   // The second migration meets it, after the first has made the users table.
   await runSql(url, 'create table rate_limits (id int)')
   const database = await openDatabase({ ...options, url })
-  await expect(database.makeReady()).rejects.toThrow(/"rate_limits" already exists/)
+  await expect(database.makeReady()).rejects.toThrow(
+    'migration 0002-rate-limits: relation "rate_limits" already exists',
+  )
   await database.close()
   expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
 })
 
-test('a table of the same name in another schema is nobody’s business', async () => {
+test('a table of the same name in another schema changes nothing', async () => {
   const url = server.url(await createDatabase(server))
   await runSql(url, 'create schema other', 'create table other.tasks (id int)')
   const database = await openDatabase({ ...options, url })
@@ -70,7 +73,7 @@ test.each([
   expect(fail).toHaveBeenCalledTimes(runs)
 })
 
-test('a login whose search path hides the tables from requests is told so', async () => {
+test('a login whose search path hides the tables from requests is told to set it', async () => {
   const name = await createDatabase(server)
   await runSql(server.url(name), 'create schema postgres')
   const database = await openDatabase({ ...options, url: server.url(name) })
@@ -80,7 +83,6 @@ test('a login whose search path hides the tables from requests is told so', asyn
 
 test('npm run db:migrate migrates and says where the database is', async () => {
   const url = server.url(await createDatabase(server))
-  const { execFileSync } = await import('node:child_process')
   const { PATH = '' } = process.env
   const printed = execFileSync(process.execPath, ['scripts/migrate.ts'], {
     env: {
