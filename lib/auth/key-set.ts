@@ -6,8 +6,9 @@ import { log } from '#lib/log'
 
 /** The issuer is asked at most once in this time, however many unknown key ids are sent. */
 const cooldownMs = 1000
-/** Keys older than this are renewed in the background, after a failure again after the pause. */
+/** Keys older than this are renewed in the background. */
 const refreshMs = 10 * 60 * 1000
+/** While that fails, it is tried again after this time. */
 const refreshPauseMs = 30 * 1000
 /** Keys that could not be renewed for this long are not used any more: they may be withdrawn. */
 const usableMs = 24 * 60 * 60 * 1000
@@ -19,11 +20,14 @@ interface KeySet {
 }
 
 let current: KeySet | undefined
+/** When the last fetch began. */
 let askedAt = 0
 /** The error of the last fetch, undefined if it succeeded. */
 let failure: Problem | undefined
+/** The fetch under way. */
 let fetching: Promise<KeySet> | undefined
-let waiting: Promise<KeySet> | undefined
+/** The fetch that begins once the cooldown is over. */
+let nextFetch: Promise<KeySet> | undefined
 
 /**
  * Finds the issuer's public key for a token. Known keys stay in use while the issuer is away. For
@@ -39,7 +43,7 @@ export async function findPublicKey(header: JWTHeaderParameters): Promise<Crypto
   try {
     return await keys.find(header)
   } catch (error) {
-    throw isAnswer(error) ? error : unavailable(error)
+    throw isRefusal(error) ? error : unavailable(error)
   }
 }
 
@@ -57,15 +61,15 @@ async function fetchNext(url: string): Promise<KeySet> {
   const pauseMs = Math.max(0, askedAt + cooldownMs - Date.now())
   // While the issuer is away, requests fail at once. Waiting for it would only pile them up.
   if (failure !== undefined && pauseMs > 0) throw failure
-  waiting ??= sleep(pauseMs).then(() => {
-    waiting = undefined
+  nextFetch ??= sleep(pauseMs).then(() => {
+    nextFetch = undefined
     askedAt = Date.now()
     fetching = load(url).finally(() => {
       fetching = undefined
     })
     return fetching
   })
-  return await waiting
+  return await nextFetch
 }
 
 async function load(url: string): Promise<KeySet> {
@@ -87,13 +91,14 @@ async function load(url: string): Promise<KeySet> {
 }
 
 function refreshInBackground(url: string): void {
-  const isUnderWay = fetching !== undefined || waiting !== undefined
+  const isUnderWay = fetching !== undefined || nextFetch !== undefined
   if (isUnderWay || Date.now() - askedAt < refreshPauseMs) return
   // The present keys stay in use, so no request fails. The log line is for the operator.
   fetchNext(url).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
 }
 
-function isAnswer(error: unknown): boolean {
+/** Whether jose refuses the token. With any other error, a key of the set is broken. */
+function isRefusal(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
     error instanceof errors.JWKSMultipleMatchingKeys ||
