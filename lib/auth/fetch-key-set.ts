@@ -73,13 +73,9 @@ function withoutWeakKeys({ keys }: JSONWebKeySet): JSONWebKeySet {
   return { keys: strong }
 }
 
-function bitsOf(modulus: string | undefined): number {
-  const hex = Buffer.from(modulus ?? '', 'base64url')
-    .toString('hex')
-    .replace(/^0+/, '')
-  return hex === ''
-    ? 0
-    : (hex.length - 1) * 4 + Number.parseInt(hex.charAt(0), 16).toString(2).length
+function bitsOf(modulus = ''): number {
+  const hex = Buffer.from(modulus, 'base64url').toString('hex')
+  return BigInt(`0x0${hex}`).toString(2).length
 }
 
 /** Reads up to the limit, counted after decompression: a few KB of gzip can become gigabytes. */
