@@ -30,7 +30,7 @@ afterAll(() => issuer.stop())
 const codeOf = (attempt: Promise<unknown>) =>
   attempt.then(
     () => 'accepted',
-    (error) => error.code,
+    (error) => error.code ?? String(error),
   )
 
 /** Lets time pass for the key set, which reads the clock, and for nothing else. */
@@ -219,10 +219,8 @@ test('known keys that are younger than ten minutes are not asked for again', asy
 
 test('a slow answer does not replace the answer to a later question', async () => {
   await verifyJwt(await first.sign(user))
-  let release = () => {}
-  issuer.state.hold = new Promise((resolve) => {
-    release = resolve
-  })
+  const held = Promise.withResolvers<void>()
+  issuer.state.hold = held.promise
   issuer.state.keys = [first.jwk]
   const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
   await expect.poll(() => issuer.requests).toHaveLength(2)
@@ -230,7 +228,7 @@ test('a slow answer does not replace the answer to a later question', async () =
   issuer.state.keys = [second.jwk]
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
   expect(issuer.requests).toHaveLength(3)
-  release()
+  held.resolve()
   expect(await slow).toBe('ERR_JWKS_NO_MATCHING_KEY')
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
   expect(issuer.requests).toHaveLength(3)
@@ -238,16 +236,14 @@ test('a slow answer does not replace the answer to a later question', async () =
 
 test('a slow failure does not undo the success of a later question', async () => {
   await verifyJwt(await first.sign(user))
-  let release = () => {}
-  issuer.state.hold = new Promise((resolve) => {
-    release = resolve
-  })
+  const held = Promise.withResolvers<void>()
+  issuer.state.hold = held.promise
   issuer.state.status = 500
   const slow = codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
   await expect.poll(() => issuer.requests).toHaveLength(2)
   Object.assign(issuer.state, { hold: undefined, status: 200, keys: [second.jwk] })
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
-  release()
+  held.resolve()
   expect(await slow).toBe('keys_unavailable')
   issuer.state.keys = [first.jwk, second.jwk]
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
