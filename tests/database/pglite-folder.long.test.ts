@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
+import { shared } from '#tests/support/shared'
 
 const folders = mkdtempSync(join(tmpdir(), 'todo-pglite-'))
 const sound = join(folders, 'sound')
@@ -57,6 +58,7 @@ test('of eight processes that open a folder at once, one does, whatever an earli
 
 describe('a folder with a database', () => {
   beforeAll(async () => {
+    cpSync(await shared('pglite folder'), sound, { recursive: true })
     const database = await open(sound)
     await expect(open(sound)).rejects.toThrow(`is open in process ${process.pid}`)
     await database.close()

@@ -1,7 +1,10 @@
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { inject } from 'vitest'
 import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
+import { shared } from '#tests/support/shared'
 
 export const everyTransport = ['postgres', 'neon', 'pglite'] as const
 export type TransportName = (typeof everyTransport)[number]
@@ -65,7 +68,9 @@ export async function openTestDatabase(
 }
 
 async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDatabase> {
-  const database = await openDatabase({ ...options, url: 'pglite://', ...overrides })
+  const folder = mkdtempSync(join(inject('runFolder'), 'pglite-'))
+  cpSync(await shared('pglite folder'), folder, { recursive: true })
+  const database = await openDatabase({ ...options, url: `pglite://${folder}`, ...overrides })
   return {
     database,
     async asAdministrator(...statements) {
@@ -73,6 +78,9 @@ async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDa
       const results = await database.transport.transaction(list, 8000)
       return results.at(-1) ?? []
     },
-    close: () => database.close(),
+    async close() {
+      await database.close()
+      rmSync(folder, { recursive: true })
+    },
   }
 }
