@@ -58,7 +58,7 @@ async function openFolder(folder: string, create: (folder: string) => Promise<PG
     return await create(folder)
   } catch (error) {
     const found = versionOf(folder)
-    const own = await ownVersion(create)
+    const own = found && (await ownVersion(create))
     const reason =
       found === undefined
         ? `The folder ${folder} cannot hold a database: see that it is a folder, and that this user may write into it.`
