@@ -50,7 +50,13 @@ function hopsTo(request: Request): string[] {
 }
 
 function listed(request: Request, header: string): string[] {
-  return (request.headers.get(header)?.split(',') ?? []).map((hop) => hop.trim())
+  return (request.headers.get(header)?.split(',') ?? []).map((hop) => withoutPort(hop.trim()))
+}
+
+/** Some proxies write the port too, which is another one for each connection of a client. */
+function withoutPort(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\]|([\d.]+))(?::\d+)?$/.exec(hop) ?? []
+  return bracketed ?? plain ?? hop
 }
 
 function isTrusted(address: string): boolean {

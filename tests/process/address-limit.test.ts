@@ -38,6 +38,11 @@ describe('the address of a client', () => {
     [trusted, 'fd00::1', '2001:db8::5', '2001:db8:0:0::/64'],
     [trusted, undefined, '9.9.9.9, 1.2.3.4, 10.0.0.1', undefined],
     [trusted, '10.1.2.3', undefined, '10.1.2.3'],
+    // As Azure's Application Gateway writes them, and RFC 7239 writes IPv6.
+    [trusted, '10.1.2.3', '1.2.3.4:50123', '1.2.3.4'],
+    [trusted, '10.1.2.3', '9.9.9.9:1, 1.2.3.4:50123, 10.0.0.1:443', '1.2.3.4'],
+    [trusted, '10.1.2.3', '[2001:db8::5]:50123', '2001:db8:0:0::/64'],
+    [trusted, '10.1.2.3', '[2001:db8::5]', '2001:db8:0:0::/64'],
   ])('with %o, peer %s and X-Forwarded-For: %s is %s', async (env, peer, forwarded, expected) => {
     const { clientAddress } = await load(env)
     expect(clientAddress(requestFrom(peer, forwarded))).toBe(expected)
