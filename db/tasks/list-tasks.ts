@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
-import type { CallerDatabase } from '#db/scoped'
+import type { CallerDatabase, LongQuery } from '#db/scoped'
 import { searchPattern } from '#db/tasks/search-pattern'
 import { columnsOf, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
@@ -36,6 +36,9 @@ export interface TaskPage {
 
 /** Orders letter case and accents as people expect, and the same on every Postgres. */
 const titleOrder = sql`title collate "und-x-icu"`
+
+/** So many tasks are passed over as fast as a page is read. */
+const fewTasks = 1000
 
 /** What the statement of a page depends on; its values come when it is sent. */
 interface Shape extends Pick<ListOptions, 'sort' | 'order' | 'withTotal'> {
@@ -79,7 +82,8 @@ export async function listTaskRows(
     offset,
     ...(after ?? start),
   }
-  const { rows } = await db.executeQuery(statement(values))
+  const query: LongQuery<PageRow> = { ...statement(values), isLong: hasSearch || offset > fewTasks }
+  const { rows } = await db.executeQuery<PageRow>(query)
   const found = withTotal ? rows.filter(({ id }) => id !== null) : rows
   return { tasks: found.slice(0, limit), hasMore: found.length > limit, total: rows[0]?.total }
 }

@@ -8,6 +8,8 @@ export interface Statement {
   readonly onlySets?: true | undefined
   /** The user whom each of its rows must name as its `user_id`; the third wall, ADR 0064. */
   readonly owner?: string | undefined
+  /** It may take a second by itself, so nobody is to wait behind it (`pg` only). */
+  readonly isLong?: boolean | undefined
 }
 
 export type Row = Record<string, unknown>

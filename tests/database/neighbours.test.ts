@@ -92,6 +92,52 @@ test('where the backend is ended, what is queued behind its statement is sent ag
   for (const { id, flipped } of people) expect(await versionOf(id)).toBe(flipped.version)
 })
 
+const makeListsSlow = () =>
+  runSql(
+    direct,
+    `create policy slowly on tasks as restrictive
+      using (user_id not like 'slow%' or pg_sleep(2) is not null)`,
+  )
+
+test.each([
+  ['searches', { search: 'bread' }],
+  ['passes over thousands of tasks', { offset: 5000 }],
+])('nobody waits behind who %s', async (_, options) => {
+  const [person] = await makeUsers(1)
+  await own('slow').insert(crypto.randomUUID())
+  await makeListsSlow()
+  const listing = own('slow').list({ ...options, withTotal: false })
+  await expect
+    .poll(() =>
+      runSql(
+        direct,
+        `select pid from pg_stat_activity
+          where datname = current_database() and wait_event = 'PgSleep'`,
+      ),
+    )
+    .toHaveLength(1)
+  const reading = own(person?.user ?? '').find(person?.id ?? '')
+  const first = await Promise.race([listing.then(() => 'list'), reading.then(() => 'read')])
+  expect(first).toBe('read')
+  await listing
+})
+
+test('the searches of one user run one after the other, so that another user can search meanwhile', async () => {
+  const four = await openDatabase({ ...options, url, poolSize: 4 })
+  await four.makeReady()
+  const users = ['slow', 'slow-other']
+  for (const user of users) await own(user).insert(crypto.randomUUID())
+  await makeListsSlow()
+  const ended: string[] = []
+  const search = async (user: string) => {
+    await statementsOf(four.forUser(user), user).list({ search: 'milk', withTotal: false })
+    ended.push(user)
+  }
+  await Promise.all(['slow', 'slow', 'slow-other'].map(search))
+  await four.close()
+  expect(ended.at(-1)).toBe('slow')
+})
+
 test('where the latency rises, requests still share connections, and nobody counts as slow', async () => {
   const five = await openDatabase({ ...options, url, poolSize: 5 })
   await five.makeReady()

@@ -18,6 +18,8 @@ import {
 
 /** One is on its way while the other runs. */
 const userShare = 2
+/** On connections of their own, where all of them would be taken by one or two users. */
+const loneUserShare = 1
 /** What has less time left, or less than this part of all that a request has, is not sent. */
 const least = { ms: 1000, share: 1 / 8 }
 /** Of the time that a request has left, what it may wait to be sent. */
@@ -39,14 +41,14 @@ class Pool implements Owner {
   readonly #leastMs: number
   #isClosed = false
 
-  constructor(server: Server, most: number, depth: number) {
+  constructor(server: Server, most: number, depth: number, share = userShare) {
     const { queueLimit, connectTimeoutMs, requestTimeoutMs } = server.options
     this.server = server
     this.depth = depth
     this.#most = most
     this.#leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
     this.#queue = new Queue({
-      ...{ userShare, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
+      ...{ userShare: share, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
       findSlot: () => this.#connections.values().find(({ hasRoom }) => hasRoom) ?? this.#open(),
     })
   }
@@ -101,8 +103,8 @@ export function openPostgres(options: TransportOptions): Transport {
   const client = { ...toClientConfig(options.url), ...times }
   const server: Server = { options, client, isChecked: true }
   const shared = new Pool(server, poolSize, depth)
-  /** For transactions that met a lock: nobody is behind them. */
-  const alone = new Pool(server, Math.ceil(poolSize / 2), 1)
+  /** For transactions that met a lock, or may take long: nobody is behind them. */
+  const alone = new Pool(server, Math.ceil(poolSize / 2), 1, loneUserShare)
   const probes = new Pool(server, probeConnections, 1)
   const pools = [shared, alone, probes]
   options.onPool?.(shared.events)
@@ -112,8 +114,9 @@ export function openPostgres(options: TransportOptions): Transport {
     async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
       if (place.isProbe === true) return await probes.send(statements, end, place)
+      const isLong = statements.some((statement) => statement.isLong)
       try {
-        return await shared.send(statements, end, place)
+        return await (isLong ? alone : shared).send(statements, end, place)
       } catch (error) {
         if (!isDatabaseError(error) || !mayGoAlone(error)) throw error
         return await alone.send(statements, end, place).catch((second) => {
