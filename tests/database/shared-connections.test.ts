@@ -109,4 +109,21 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
       else expect(result).toMatchObject({ value: [[{ result: index >> 1 }]] })
     }
   })
+
+  test('where a pooler has the server forget all statements, one write is in doubt, and none after it', async () => {
+    const tasks = statementsOf(opened.database.forUser('forgotten'), 'forgotten')
+    const id = crypto.randomUUID()
+    await tasks.insert(id)
+    const outcomes: unknown[] = []
+    for (let round = 0; round < 3; round += 1) {
+      await sql`deallocate all`.execute(opened.database.forUser('pooler'))
+      const flip = tasks.complete(id).then(
+        () => 'done',
+        ({ kind, mayHaveRun }) => ({ kind, mayHaveRun }),
+      )
+      outcomes.push(await flip)
+    }
+    const first = namedStatements ? { kind: 'unavailable', mayHaveRun: true } : 'done'
+    expect(outcomes).toEqual([first, 'done', 'done'])
+  })
 })

@@ -32,9 +32,6 @@ interface Sent extends Statement {
  */
 const ofFirstStatement = /^(?:08|22023|26000|42|53|54|57|58|XX)/
 
-/** Said of a named statement that returns something else since a migration, or that is not there. */
-const staleNames = ['0A000', '26000']
-
 /**
  * Several statements as one transaction in one round trip: all of them are written at once, with a
  * single Sync behind the last. Postgres runs what comes before a Sync as one transaction and, after
@@ -162,11 +159,12 @@ export class Transaction {
       return
     }
     const { code: sqlState = '' } = cause
-    const isStale = this.#names !== undefined && staleNames.includes(sqlState)
-    // The next attempt gives the names anew. What has changed gets none: under it, PgBouncer would
-    // still have the old one.
-    if (sqlState === '26000') this.#names?.clear()
-    if (sqlState === '0A000') this.#names?.set(this.#sent[this.#answered]?.name ?? '', null)
+    // What returns something else since a migration gets no name any more: under it, PgBouncer would
+    // still have the old one. Nor does what the server forgets, as it would again.
+    const isStale = this.#names !== undefined && sqlState === '0A000'
+    if (isStale) this.#names?.set(this.#sent[this.#answered]?.name ?? '', null)
+    if (sqlState === '26000')
+      for (const name of this.#names?.keys() ?? []) this.#names?.set(name, null)
     // Without the number nobody knows whether it is the error of this transaction.
     const meaning = { kind: 'internal', transient: true, mayHaveRun: !this.#isMatched } as const
     const stale = new DatabaseError(`SQLSTATE ${sqlState}`, { ...meaning, sqlState, cause })
