@@ -4,7 +4,14 @@ import type { PGlite } from '@electric-sql/pglite'
 import { PGliteDialect } from 'kysely'
 import { toDatabaseError } from '#db/errors'
 import { lockFolder } from '#db/transports/folder-lock'
-import type { Row, Transport, TransportOptions } from '#db/transports/transport'
+import { Transaction } from '#db/transports/postgres/transaction'
+import { readError, readMessages } from '#db/transports/postgres/wire'
+import {
+  nobody,
+  type Statement,
+  type Transport,
+  type TransportOptions,
+} from '#db/transports/transport'
 
 /**
  * Postgres inside this process, kept in the folder that `pglite://<folder>` names, or in memory
@@ -27,18 +34,19 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
 
   return {
     name: 'pglite',
-    async transaction(statements) {
+    async transaction(statements, timeoutMs, place = nobody) {
+      const transaction = new Transaction(statements, performance.now() + timeoutMs, place)
       try {
-        return await pglite.transaction(async (transaction) => {
-          const results: Row[][] = []
-          for (const { sql, parameters } of statements) {
-            results.push((await transaction.query<Row>(sql, [...parameters])).rows)
-          }
-          return results
-        })
+        const message = Buffer.concat(transaction.write(numbered(transaction), undefined))
+        // Both locks of PGlite: a session may have a transaction open, which this must not be in.
+        const answer = await pglite._runExclusiveTransaction(() =>
+          pglite.runExclusive(() => pglite.execProtocolRaw(message)),
+        )
+        readAnswer(Buffer.from(answer), transaction)
       } catch (error) {
         throw toDatabaseError(error, false)
       }
+      return await transaction.outcome.promise
     },
     sessions: () => new PGliteDialect({ pglite }),
     async close() {
@@ -46,6 +54,22 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
       release()
     },
   }
+}
+
+/** The statements, behind one that returns the number of their transaction. */
+function numbered({ number, statements }: Transaction): readonly Statement[] {
+  return [{ sql: 'select $1::text', parameters: [number], onlySets: true }, ...statements]
+}
+
+/**
+ * Reads what Postgres wrote, as over TCP. What PGlite itself reads loses a byte order mark at the
+ * beginning of each text.
+ */
+function readAnswer(answer: Buffer, transaction: Transaction): void {
+  readMessages(answer, (type, bytes, start, end) => {
+    if (type === 'E') transaction.failed(readError(bytes, start, end))
+    else if (!'NAS'.includes(type)) transaction.read(type, bytes, start, end)
+  })
 }
 
 /**

@@ -122,3 +122,14 @@ test('the three databases give the same errors', async () => {
     { sqlState: '22P02' },
   ])
 })
+
+test('each keeps a byte order mark at the beginning of a text', async () => {
+  const user = '\ufeffalice'
+  const description = '\ufeffTwo bottles'
+  const found = await oneByOne(async ({ database }) => {
+    const own = statementsOf(database.forUser(user), user)
+    await own.insert(idOf(0), { description })
+    return JSON.parse((await own.find(idOf(0)))?.json ?? '')
+  })
+  expect(found).toMatchObject(everyTransport.map(() => ({ user_id: user, description })))
+})
