@@ -127,7 +127,7 @@ function mostSpare({ requests, seconds }: Quota): number {
 }
 
 /** Milliseconds since an instant. A clock that was set back does not tell, so all time is over. */
-function since(at: number): number {
+export function since(at: number): number {
   const passedMs = Date.now() - at
   return passedMs < 0 ? Number.POSITIVE_INFINITY : passedMs
 }

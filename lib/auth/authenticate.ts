@@ -1,5 +1,6 @@
 import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
+import { since } from '#db/rate-limit'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findSessionUser, findUnsignedSessionUser } from '#lib/auth/session'
@@ -17,7 +18,8 @@ const rememberedMs = 60_000
 
 interface Entry {
   readonly caller: Caller
-  readonly until: number
+  readonly at: number
+  readonly expiresAtMs: number
 }
 
 const verified = new Map<string, Entry>()
@@ -64,7 +66,8 @@ export async function authenticate(request: Request): Promise<Caller> {
 export function findVerified(token: string): Caller | undefined {
   const entry = verified.get(token)
   if (entry === undefined) return undefined
-  if (entry.until > Date.now()) return entry.caller
+  const isFresh = since(entry.at) < rememberedMs && entry.expiresAtMs > Date.now()
+  if (isFresh) return entry.caller
   verified.delete(token)
   return undefined
 }
@@ -72,8 +75,8 @@ export function findVerified(token: string): Caller | undefined {
 /** Remembers a verified token by its whole text. A refused or long token is never remembered. */
 export function rememberVerified(token: string, caller: Caller, expiresAtSeconds: number): void {
   if (token.length > rememberedLength) return
-  const until = Math.min(expiresAtSeconds * 1000, Date.now() + rememberedMs)
-  setLatest(verified, token, { caller, until }, limit)
+  const entry = { caller, at: Date.now(), expiresAtMs: expiresAtSeconds * 1000 }
+  setLatest(verified, token, entry, limit)
 }
 
 async function authenticateCookie(request: Request): Promise<Caller> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
+import { since } from '#db/rate-limit'
 import { fetchKeySet, keySetUrl } from '#lib/auth/fetch-key-set'
 import { Problem } from '#lib/http/errors'
 import { log } from '#lib/log'
@@ -17,11 +18,14 @@ interface KeySet {
   readonly find: ReturnType<typeof createLocalJWKSet>
   readonly ids: ReadonlySet<unknown>
   readonly fetchedAt: number
+  /** Which fetch it came from: the clock may be set back. */
+  readonly turn: number
 }
 
 let current: KeySet | undefined
 /** When the last fetch began. */
 let askedAt = 0
+let turns = 0
 /** The error of the last fetch, undefined if it succeeded. */
 let failure: Problem | undefined
 /** The fetch under way. */
@@ -52,13 +56,14 @@ async function keysFor(keyId: string | undefined, url: string): Promise<KeySet> 
   if (current === undefined || ageMs > usableMs) return await (fetching ?? fetchNext(url))
   // A known key id with another algorithm is an attack and no new key, so no fetch would help.
   if (keyId !== undefined && !current.ids.has(keyId)) return await fetchNext(url)
-  if (ageMs > refreshMs) refreshInBackground(url)
+  // Where the clock was set back, nobody knows how old they are.
+  if (ageMs > refreshMs || ageMs < 0) refreshInBackground(url)
   return current
 }
 
 /** Fetches the key set once the cooldown is over. Requests that wait meanwhile share the fetch. */
 async function fetchNext(url: string): Promise<KeySet> {
-  const pauseMs = Math.max(0, askedAt + cooldownMs - Date.now())
+  const pauseMs = Math.max(0, cooldownMs - since(askedAt))
   // While the issuer is away, requests fail at once. Waiting for it would only pile them up.
   if (failure !== undefined && pauseMs > 0) throw failure
   nextFetch ??= sleep(pauseMs).then(() => {
@@ -74,25 +79,27 @@ async function fetchNext(url: string): Promise<KeySet> {
 
 async function load(url: string): Promise<KeySet> {
   const fetchedAt = Date.now()
+  turns += 1
+  const turn = turns
   try {
     const jwks = await fetchKeySet(url)
     const ids = new Set<unknown>(jwks.keys.map(({ kid }) => kid))
-    const loaded = { find: createLocalJWKSet(jwks), ids, fetchedAt }
+    const loaded = { find: createLocalJWKSet(jwks), ids, fetchedAt, turn }
     // A slow answer must not replace the answer to a later fetch.
-    if (current === undefined || current.fetchedAt <= fetchedAt) current = loaded
+    if (current === undefined || current.turn <= turn) current = loaded
     failure = undefined
     return loaded
   } catch (error) {
     const problem = unavailable(error)
     // Nor must a slow failure speak against it.
-    if (current === undefined || current.fetchedAt <= fetchedAt) failure = problem
+    if (current === undefined || current.turn <= turn) failure = problem
     throw problem
   }
 }
 
 function refreshInBackground(url: string): void {
   const isUnderWay = fetching !== undefined || nextFetch !== undefined
-  if (isUnderWay || Date.now() - askedAt < refreshPauseMs) return
+  if (isUnderWay || since(askedAt) < refreshPauseMs) return
   // The present keys stay in use, so no request fails. The log line is for the operator.
   fetchNext(url).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
 }

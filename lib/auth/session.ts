@@ -1,5 +1,6 @@
 import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
+import { since } from '#db/rate-limit'
 import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
@@ -11,7 +12,7 @@ const rememberedMs = 10_000
 
 interface Entry {
   readonly session: Promise<Session | undefined>
-  readonly until: number
+  readonly at: number
 }
 
 /** Sessions that were found, by token, oldest first. */
@@ -51,9 +52,9 @@ function toCaller(session: Session | undefined): Caller {
 /** Requests at the same time share one look-up. A session that was not found is not remembered. */
 function findCached(token: string, line: string): Promise<Session | undefined> {
   const known = cache.get(token)
-  if (known !== undefined && known.until > Date.now()) return known.session
+  if (known !== undefined && since(known.at) < rememberedMs) return known.session
   const session = findSession(token, line)
-  const entry = { session, until: Date.now() + rememberedMs }
+  const entry = { session, at: Date.now() }
   const forget = () => {
     if (cache.get(token) === entry) cache.delete(token)
   }

@@ -22,9 +22,12 @@ export function limitAddress(request: Request, quota: Quota): void {
   const address = clientAddress(request)
   if (address === undefined) return
   const now = Date.now()
-  const share = (quota.seconds * 1000) / quota.requests
-  const next = Math.max(fullAt.get(address) ?? 0, now) + share
-  const wait = next - now - quota.seconds * 1000
+  const window = quota.seconds * 1000
+  const known = fullAt.get(address) ?? 0
+  // No quota is away for longer than that: the clock was set back.
+  const full = known > now + window ? now : Math.max(known, now)
+  const next = full + window / quota.requests
+  const wait = next - now - window
   if (wait > 0) throw tooManyRequests('address', Math.ceil(wait / 1000))
   setLatest(fullAt, address, next, rememberedAddresses)
 }

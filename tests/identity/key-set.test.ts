@@ -58,6 +58,19 @@ test('a key that is rotated right after a fetch is picked up without a refused t
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('accepted')
 })
 
+test('where the clock is set back, an issuer that was away is asked again, and its new keys stay', async () => {
+  await verifyJwt(await first.sign(user))
+  issuer.state.status = 500
+  await sleep(1000)
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('keys_unavailable')
+  Object.assign(issuer.state, { status: 200, keys: [second.jwk] })
+  travel(-60)
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
+  const asked = issuer.requests.length
+  expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'second' }))).toBe('accepted')
+  expect(issuer.requests).toHaveLength(asked)
+})
+
 test('a flood of unknown key ids causes one fetch in a cooldown, and delays nobody else', async () => {
   await verifyJwt(await first.sign(user))
   const startedAt = Date.now()

@@ -238,6 +238,15 @@ describe('other settings', () => {
     expect((await list(bearer(visitor.sessionToken))).status).toBe(401)
   })
 
+  test('where the clock is set back, a session is looked up again: nobody knows how long it was remembered', async () => {
+    await serve()
+    expect((await list(bearer(visitor.sessionToken))).status).toBe(200)
+    await visitor.signOut()
+    onTestFinished(() => void vi.useRealTimers())
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 60_000 })
+    expect((await list(bearer(visitor.sessionToken))).status).toBe(401)
+  })
+
   test('off, the 401 says what was sent', async () => {
     await serve({ SESSION_TOKENS: 'false' })
     const used = await flights.during(async () => {

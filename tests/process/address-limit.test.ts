@@ -149,3 +149,14 @@ test('ten thousand addresses are remembered, and the one that was quiet longest 
   expect(() => ask(1)).toThrow()
   expect(() => ask(0)).not.toThrow()
 })
+
+test('a clock that is set back refuses nobody until it is where it was', async () => {
+  const { limitAddress } = await load({})
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_900_000_000_000 })
+  const ask = () => limitAddress(requestFrom('198.51.100.1'), { requests: 1, seconds: 30 })
+  ask()
+  expect(ask).toThrow()
+  vi.setSystemTime(Date.now() - 3_600_000)
+  expect(ask).not.toThrow()
+  expect(ask).toThrow()
+})

@@ -27,6 +27,12 @@ test('a verified token is not remembered past its expiry', () => {
   expect(findVerified('short')).toBeUndefined()
 })
 
+test('where the clock is set back, a token is verified again: nobody knows how long it was remembered', () => {
+  rememberVerified('set back', caller, now() + 900)
+  vi.setSystemTime(Date.now() - 3_600_000)
+  expect(findVerified('set back')).toBeUndefined()
+})
+
 test('a token counts as a whole: one with the same beginning or end is another', () => {
   rememberVerified('header.payload.signature', caller, now() + 900)
   for (const token of [
