@@ -69,12 +69,16 @@ function validationProblem(errors: readonly ValidationIssue[]): Problem {
 function toIssue(issue: Issue, place: 'pointer' | 'parameter'): ValidationIssue {
   const path = issue.path.map(String)
   const subject = path.join('.') || 'the body'
-  const { code, says } = explain(issue)
+  const isTwice = place === 'parameter' && Array.isArray(issue.input)
+  const { code, says } = isTwice ? twice : explain(issue)
   const detail = `${subject} ${says}.`
   return place === 'parameter'
     ? { parameter: path.join('.'), code, detail }
     : { pointer: path.map((part) => `/${escapePointer(part)}`).join(''), code, detail }
 }
+
+/** What is wrong with a parameter that `readQuery` has made a list of. */
+const twice = { code: 'contradiction', says: 'must not have two values' }
 
 function tooManyParameters(): Problem {
   const detail = `The query has more than ${parameterLimit} parameters.`

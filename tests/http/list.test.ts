@@ -127,6 +127,16 @@ describe('GET /api/tasks', () => {
     expect(answer.problem.errors).toEqual([expect.objectContaining({ parameter })])
   })
 
+  test.each(['limit=1&limit=2', 'status=all&status=pending', 'cursor=a&cursor=b&cursor=a'])(
+    'refuses ?%s and says that there are two values',
+    async (query) => {
+      const { problem } = await call('GET', `/api/tasks?${query}`, { as: user })
+      const [parameter] = query.split('=')
+      const detail = `${parameter} must not have two values.`
+      expect(problem).toMatchObject({ errors: [{ parameter, code: 'contradiction', detail }] })
+    },
+  )
+
   test.each(['sort=title', 'SORT_BY=Title', 'sort_by=TITLE&sort_order=asc', 'sort_by=title'])(
     '?%s sorts by title',
     async (query) => {
