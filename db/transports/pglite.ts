@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PGlite } from '@electric-sql/pglite'
 import { PGliteDialect } from 'kysely'
-import { toDatabaseError } from '#db/errors'
 import { lockFolder } from '#db/transports/folder-lock'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { readError, readMessages } from '#db/transports/postgres/wire'
@@ -42,9 +41,10 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
         const answer = await pglite._runExclusiveTransaction(() =>
           pglite.runExclusive(() => pglite.execProtocolRaw(message)),
         )
-        readAnswer(Buffer.from(answer), transaction)
+        const isOver = readAnswer(Buffer.from(answer), transaction)
+        if (!isOver) throw new Error('an answer without its end')
       } catch (error) {
-        throw toDatabaseError(error, false)
+        transaction.fail(error)
       }
       return await transaction.outcome.promise
     },
@@ -64,12 +64,16 @@ function numbered({ number, statements }: Transaction): readonly Statement[] {
 /**
  * Reads what Postgres wrote, as over TCP. What PGlite itself reads loses a byte order mark at the
  * beginning of each text.
+ *
+ * @returns whether the transaction is over
  */
-function readAnswer(answer: Buffer, transaction: Transaction): void {
+function readAnswer(answer: Buffer, transaction: Transaction): boolean {
+  let isOver = false
   readMessages(answer, (type, bytes, start, end) => {
     if (type === 'E') transaction.failed(readError(bytes, start, end))
-    else if (!'NAS'.includes(type)) transaction.read(type, bytes, start, end)
+    else if (!'NAS'.includes(type)) isOver = transaction.read(type, bytes, start, end)
   })
+  return isOver
 }
 
 /**

@@ -82,8 +82,8 @@ export class Connection implements Listener {
 
   /** Closes it behind its transactions, which have as long as a connection may take to open. */
   close(): Promise<void> {
+    if (this.#closeBy === undefined && this.underWay === 0) this.#client.end()
     this.#closeBy ??= performance.now() + this.#owner.server.options.connectTimeoutMs
-    if (this.underWay === 0) this.#client.end()
     return this.#gone.promise
   }
 
