@@ -38,7 +38,7 @@ if (runs('compare')) {
 // What ends within four minutes is run again.
 const fewer = {
   ...{ ...options, rounds: Math.min(options.rounds, 3) },
-  ...{ seconds: Math.min(options.seconds, 1), warmUpSeconds: Math.min(options.warmUpSeconds, 0.5) },
+  ...{ seconds: Math.min(options.seconds, 1), warmUpSeconds: 0.4, firstWarmUpSeconds: 4 },
 }
 if (runs('aims')) {
   const standard = ['node', 'node-counting', 'fastify', 'fastify-postgresjs']
