@@ -9,12 +9,10 @@ import type { Place, Statement, Transport } from '#db/transports/transport'
 /** A Kysely that sees and changes only the rows of one user. */
 export type CallerDatabase = Kysely<Database>
 
-/** A statement whose work grows with the number of the user's tasks: nobody is to wait behind it. */
-export interface LongQuery<Row> extends CompiledQuery<Row> {
-  readonly isLong: boolean
+/** What Kysely has built, and whether its work grows with the user's tasks: see `Statement`. */
+export interface CallerQuery<Row = unknown> extends CompiledQuery<Row> {
+  readonly isLong?: boolean
 }
-
-type AnyQuery = CompiledQuery & Partial<Pick<LongQuery<unknown>, 'isLong'>>
 
 /** How long one request's work in the database may take, all attempts together. */
 export interface TimeLimits {
@@ -86,7 +84,7 @@ function takePermits(user: string, { requests, seconds }: Quota, permits: number
  * The third wall: whatever Kysely has built returns rows that name the user as `user_id`. Only SQL
  * that is written by hand may return others.
  */
-function ownedBy(user: string, { sql, parameters, query, isLong }: AnyQuery): Statement {
+function ownedBy(user: string, { sql, parameters, query, isLong }: CallerQuery): Statement {
   return { sql, parameters, owner: RawNode.is(query) ? undefined : user, isLong }
 }
 

@@ -1,7 +1,7 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
 import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
-import type { CallerDatabase, LongQuery } from '#db/scoped'
+import type { CallerDatabase, CallerQuery } from '#db/scoped'
 import { searchPattern } from '#db/tasks/search-pattern'
 import { columnsOf, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
@@ -82,7 +82,10 @@ export async function listTaskRows(
     offset,
     ...(after ?? start),
   }
-  const query: LongQuery<PageRow> = { ...statement(values), isLong: hasSearch || offset > fewTasks }
+  const query: CallerQuery<PageRow> = {
+    ...statement(values),
+    isLong: hasSearch || offset > fewTasks,
+  }
   const { rows } = await db.executeQuery<PageRow>(query)
   const found = withTotal ? rows.filter(({ id }) => id !== null) : rows
   return { tasks: found.slice(0, limit), hasMore: found.length > limit, total: rows[0]?.total }

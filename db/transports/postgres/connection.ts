@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg'
 import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
-import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
+import { asides, endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
 import {
   goneMs,
   idleMs,
@@ -111,8 +111,7 @@ export class Connection implements Listener {
   }
 
   read(type: string, bytes: Buffer, start: number, end: number): void {
-    // A notice, a notification, a setting: they may come at any time, and are of no use.
-    if (this.#isOver || 'NAS'.includes(type)) return
+    if (this.#isOver || asides.includes(type)) return
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {

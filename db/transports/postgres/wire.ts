@@ -10,6 +10,8 @@ import { toDatabaseError } from '#db/errors'
 /** Takes a message: the letter of its type, and the bytes that have its contents. */
 export type TakeMessage = (type: string, bytes: Buffer, start: number, end: number) => void
 
+/** A notice, a notification, a setting: they may come at any time, and are of no use. */
+export const asides = 'NAS'
 /** In front of the contents: a letter, and the length of the rest, itself included. */
 export const headBytes = 5
 /** What the service asks for is far smaller. */
