@@ -3,7 +3,7 @@ import { afterAll, test as base, beforeAll, expect, inject } from 'vitest'
 import { host } from '#tests/failures/world'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { endWaitingSession, whileTasksAreLocked } from '#tests/support/locked-tasks'
-import { logLines } from '#tests/support/log-lines'
+import { linesAbout } from '#tests/support/log-lines'
 import { type Metrics, metricsToken, readMetrics } from '#tests/support/metrics'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
@@ -188,8 +188,7 @@ test('an outage is a fault in the log, without a secret, and /metrics goes on', 
   const failed = 'db_batch_duration_seconds_count{operation="SELECT",outcome="unavailable"}'
   expect(grown(failed)).toBeGreaterThan(0)
 
-  const ofOutage = () =>
-    logLines(service.output()).find((line) => line['requestId'] === 'in-the-outage')
+  const ofOutage = () => linesAbout(service, 'in-the-outage')[0]
   await expect.poll(ofOutage).toMatchObject({
     level: 'error',
     event: 'fault',
