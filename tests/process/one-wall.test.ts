@@ -1,29 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { OpenDatabase } from '#db/database'
 import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
+import { closeDatabase, setDatabase } from '#lib/service/database'
+import { ask, create } from '#tests/database/in-process'
 import { withoutFirstWall } from '#tests/support/breached'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser } from '#tests/support/tokens'
 
 // Lists then count the tasks of all pages too.
 vi.stubEnv('LIST_ENVELOPE', 'items')
-const { handle } = await import('#server/handle')
-
-const shared = globalThis as typeof globalThis & {
-  todoDatabase?: Promise<OpenDatabase>
-  todoOpenDatabase?: OpenDatabase
-}
 
 /** Serves requests in this process from a database, whose statements go by another transport. */
-function serveFrom(database: OpenDatabase, transport: Transport): void {
-  const through: OpenDatabase = {
+function serveFrom({ database, close }: TestDatabase, transport: Transport): void {
+  setDatabase({
     ...database,
     transport,
+    close,
     forUser: (userId) => openCallerDatabase(transport, userId, options.limits),
-  }
-  shared.todoOpenDatabase = through
-  shared.todoDatabase = Promise.resolve(through)
+  })
 }
 
 /** Runs what the service sends as the administrator, whom row-level security lets see everything. */
@@ -36,31 +30,14 @@ function withoutSecondWall(transport: Transport): Transport {
   }
 }
 
-async function ask(as: string, method: string, path: string, body?: unknown, headers = {}) {
-  const url = new URL(`http://in-process/api/tasks${path}`)
-  const response = await handle(
-    new Request(url, {
-      method,
-      headers: {
-        authorization: `Bearer ${await tokenFor(as)}`,
-        'content-type': 'application/json',
-        ...headers,
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }),
-    url,
-  )
-  const text = await response.text()
-  return { status: response.status, headers: response.headers, text }
-}
-
-/** Every statement on one task that the service sends, with and without conditions. */
-const onOneTask = ['GET', 'PATCH', 'DELETE', 'flip', 'set'].flatMap((kind) => [
-  { kind, headers: {} },
-  { kind, headers: { 'if-match': '*' } },
-  { kind, headers: { 'if-match': '"7"' } },
-  { kind, headers: { 'if-none-match': '"7"' } },
-])
+/** Every way to ask for one task, each of them sent with and without conditions. */
+const kinds = ['GET', 'PATCH', 'DELETE', 'flip', 'set']
+const conditions: Record<string, string>[] = [
+  {},
+  { 'if-match': '*' },
+  { 'if-match': '"7"' },
+  { 'if-none-match': '"7"' },
+]
 
 const lists = ['', '?status=pending', '?sort=title', '?sort=title&order=desc', '?order=asc']
 
@@ -71,49 +48,43 @@ describe.each(transports)('on %s', (name) => {
   const everything = () =>
     opened.asAdministrator('select * from tasks order by user_id, id').then(JSON.stringify)
 
-  async function askFor(kind: string, id: string, headers: Record<string, string>) {
-    if (kind === 'flip') return await ask(mallory, 'PATCH', `/${id}/complete`, undefined, headers)
+  function askFor(kind: string, id: string, headers: Record<string, string>) {
+    if (kind === 'flip') return ask(mallory, 'PATCH', `/${id}/complete`, undefined, headers)
     if (kind === 'set') {
-      return await ask(mallory, 'PATCH', `/${id}/complete`, { completed: true }, headers)
+      return ask(mallory, 'PATCH', `/${id}/complete`, { completed: true }, headers)
     }
     const body = kind === 'PATCH' ? { title: 'Mine' } : undefined
-    return await ask(mallory, kind, `/${id}`, body, headers)
+    return ask(mallory, kind, `/${id}`, body, headers)
   }
 
   beforeAll(async () => {
     opened = await openTestDatabase(name)
     await opened.database.makeReady()
-    serveFrom(opened.database, opened.database.transport)
+    serveFrom(opened, opened.database.transport)
     const alice = newUser()
     mallory = newUser()
-    const created: { id: string }[] = []
-    for (const title of ['Alice’s', 'Another of Alice’s', 'A third of Alice’s']) {
-      created.push(JSON.parse((await ask(alice, 'POST', '', { title })).text))
-      await ask(mallory, 'POST', '', { title: `Not ${title}` })
-    }
-    alicesTask = created[0]?.id ?? ''
+    alicesTask = await create(alice, 'Alice’s')
+    await create(alice, 'Another of Alice’s')
+    for (const title of ['Not this', 'Not that', 'Not either']) await create(mallory, title)
   })
-  afterAll(async () => {
-    await opened?.close()
-    delete shared.todoOpenDatabase
-    delete shared.todoDatabase
-  })
+  afterAll(closeDatabase)
 
   const walls: [string, (transport: Transport) => Transport][] = [
     ['first', withoutFirstWall],
     ['second', withoutSecondWall],
   ]
   describe.each(walls)('without the %s wall', (_, without) => {
-    beforeEach(() => serveFrom(opened.database, without(opened.database.transport)))
+    beforeEach(() => serveFrom(opened, without(opened.database.transport)))
 
-    test.each(onOneTask)(
-      'a $kind of another user’s task with $headers finds nothing',
-      async ({ kind, headers }) => {
+    test.each(kinds)(
+      'a %s of another user’s task finds nothing, under any condition',
+      async (kind) => {
         const before = await everything()
-        const nobodys = await askFor(kind, crypto.randomUUID(), headers)
-        const answer = await askFor(kind, alicesTask, headers)
-        expect(answer.status).toBe(404)
-        expect(answer.status).toBe(nobodys.status)
+        for (const headers of conditions) {
+          const nobodys = await askFor(kind, crypto.randomUUID(), headers)
+          const answer = await askFor(kind, alicesTask, headers)
+          expect([headers, nobodys.status, answer.status]).toEqual([headers, 404, 404])
+        }
         expect(await everything()).toBe(before)
       },
     )
