@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { migrate, migrationNames } from '#db/migrate'
 import { openCallerDatabase } from '#db/scoped'
+import { explaining } from '#tests/database/explain'
 import { partitioningSql } from '#tests/database/partitions'
 import { withoutFirstWall } from '#tests/support/breached'
 import { options } from '#tests/support/databases'
@@ -101,6 +102,18 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
     expect(await standing.isReady()).toBe(true)
   })
 
+  test('is asked for one partition by every statement on one user’s tasks', async () => {
+    const { transport, plans } = explaining(standing.transport, ownersUrl)
+    const own = statementsOf(openCallerDatabase(transport, 'alice', options.limits), 'alice')
+    await own.list()
+    await own.find(alicesTask)
+    await own.update(alicesTask, { title: 'New' })
+    await own.complete(alicesTask, false)
+    await own.remove(crypto.randomUUID())
+    expect(plans).toHaveLength(5)
+    for (const plan of plans) expect(new Set(plan.match(/on tasks_\d+\b/g)).size, plan).toBe(1)
+  })
+
   test('is opened and proven isolated, and migrating again changes nothing', async () => {
     const opened = await openDatabase({ ...options, url: ownersUrl })
     await opened.makeReady()
@@ -164,15 +177,13 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
   })
 
   test.each([
-    ...['select', 'insert', 'update', 'delete', 'truncate'],
-    ...['select (title)', 'insert (title)', 'update (title)'],
-  ])('counts as a broken wall with a grant of %s on one partition alone', async (right) => {
-    for (const grantee of ['todo_app', 'public']) {
-      await asOwner(`grant ${right} on tasks_3 to ${grantee}`)
-      await expect(standing.isReady()).rejects.toThrow(/REVOKE ALL ON tasks_3 FROM todo_app/)
-      await asOwner(`revoke all on tasks_3 from ${grantee}`)
-      expect(await standing.isReady()).toBe(true)
-    }
+    ...['select', 'insert', 'update', 'delete', 'truncate'].map((right) => [right, 'todo_app']),
+    ...['select', 'insert', 'update'].map((right) => [`${right} (title)`, 'public']),
+  ])('counts as a broken wall with %s on one partition granted to %s', async (right, grantee) => {
+    await asOwner(`grant ${right} on tasks_3 to ${grantee}`)
+    await expect(standing.isReady()).rejects.toThrow(/REVOKE ALL ON tasks_3 FROM todo_app/)
+    await asOwner(`revoke all on tasks_3 from ${grantee}`)
+    expect(await standing.isReady()).toBe(true)
   })
 
   test('lets a deleted user’s tasks go with the user', async () => {

@@ -1,14 +1,11 @@
-import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
-import type { Statement, Transport } from '#db/transports/transport'
-import { partitioningSql } from '#tests/database/partitions'
+import { explaining } from '#tests/database/explain'
 import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const user = 'user-500'
 let opened: TestDatabase
-const plans: string[] = []
 
 beforeAll(async () => {
   opened = await openTestDatabase('postgres')
@@ -23,34 +20,9 @@ beforeAll(async () => {
 })
 afterAll(() => opened?.close())
 
-/** The plan of a statement, as the role and the user of a request. */
-async function planOf(bind: Statement, { sql, parameters }: Statement): Promise<string> {
-  const client = new Client({ connectionString: opened.url })
-  await client.connect()
-  try {
-    await client.query('begin')
-    await client.query(bind.sql, [...bind.parameters])
-    const { rows } = await client.query(`explain (costs off) ${sql}`, [...parameters])
-    return rows.map((row) => row['QUERY PLAN']).join('\n')
-  } finally {
-    await client.end()
-  }
-}
-
-/** Sends each statement as it is sent for a request, and keeps its plan. */
-function explaining({ transport }: TestDatabase['database']): Transport {
-  return {
-    ...transport,
-    async transaction(statements, timeoutMs) {
-      const [bind, statement] = statements as [Statement, Statement]
-      plans.push(await planOf(bind, statement))
-      return await transport.transaction(statements, timeoutMs)
-    },
-  }
-}
-
 test('of 100,000 tasks, a list and every look-up read one user’s rows, by an index', async () => {
-  const db = openCallerDatabase(explaining(opened.database), user, options.limits)
+  const { transport, plans } = explaining(opened.database.transport, String(opened.url))
+  const db = openCallerDatabase(transport, user, options.limits)
   const own = statementsOf(db, user)
   const [first] = await opened.asAdministrator(`select id from tasks where user_id = '${user}'`)
   const id = String(first?.['id'])
@@ -89,26 +61,4 @@ test('of 100,000 tasks, a list and every look-up read one user’s rows, by an i
     expect(plan).toMatch(/Index Cond: \(\(user_id = .*\) AND \(id = .*\)\)/)
   }
   expect(plans.join('\n')).not.toMatch(/Seq Scan on tasks/)
-})
-
-test('a tasks table that is partitioned by its owner takes every statement as it is', async () => {
-  await opened.asAdministrator(partitioningSql())
-  plans.length = 0
-  const own = statementsOf(
-    openCallerDatabase(explaining(opened.database), user, options.limits),
-    user,
-  )
-  const id = crypto.randomUUID()
-  const { version } = await own.insert(id)
-  expect((await own.insert(id)).version).toBe(version)
-  expect((await own.update(id, { title: 'New' }))?.version).toBe(version + 1)
-  expect((await own.complete(id))?.version).toBe(version + 2)
-  expect((await own.find(id))?.version).toBe(version + 2)
-  expect(JSON.parse((await own.list()).json).length).toBeGreaterThan(90)
-  expect(await own.remove(id)).toBe(true)
-  const stranger = opened.database.forUser('user-1')
-  const owners = await stranger.selectFrom('tasks').select('user_id').distinct().execute()
-  expect(owners).toEqual([{ user_id: 'user-1' }])
-  // Each reads one partition.
-  for (const plan of plans.slice(2)) expect(new Set(plan.match(/on tasks_\d+\b/g)).size).toBe(1)
 })
