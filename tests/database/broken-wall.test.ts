@@ -3,16 +3,23 @@ import { type OpenDatabase, openDatabase } from '#db/database'
 import { proveIsolation } from '#db/isolation'
 import type { Row, Transport } from '#db/transports/transport'
 import { walls } from '#tests/failures/broken-walls'
-import { openTestDatabase, options } from '#tests/support/databases'
+import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 
 const server = postgresAt(inject('postgresPort'))
 
+let database: OpenDatabase
+let url: string
+
+beforeAll(async () => {
+  url = server.url(await createDatabase(server))
+  database = await openDatabase({ ...options, url })
+  await database.makeReady()
+})
+afterAll(() => database?.close())
+
 test('where the role itself bypasses, or owns the table, the wall counts as broken', async () => {
   // The role belongs to the cluster, so it is another one that stands in for it here.
-  const name = await createDatabase(server)
-  const database = await openDatabase({ ...options, url: server.url(name) })
-  await database.makeReady()
   const asRole = (role: string) => ({
     ...database.transport,
     transaction: (...[statements, timeoutMs]: Parameters<typeof database.transport.transaction>) =>
@@ -28,22 +35,19 @@ test('where the role itself bypasses, or owns the table, the wall counts as brok
       ),
   })
   const mighty = await createLogin(server, 'bypassrls')
-  await runSql(server.url(name), `grant select on kysely_migration to ${mighty}`)
+  await runSql(url, `grant select on kysely_migration to ${mighty}`)
   await expect(proveIsolation(asRole(mighty), options.limits)).rejects.toThrow(/NOBYPASSRLS/)
   const owner = await createLogin(server)
   await runSql(
-    server.url(name),
+    url,
     `grant select on kysely_migration to ${owner}`,
     `alter table tasks owner to ${owner}`,
   )
   await expect(proveIsolation(asRole(owner), options.limits)).rejects.toThrow(/member of the owner/)
-  await database.close()
+  await runSql(url, 'alter table tasks owner to postgres')
 })
 
 test('where role and user do not reach the statement, as behind a pooler that forgets them, the wall counts as broken', async () => {
-  const name = await createDatabase(server)
-  const database = await openDatabase({ ...options, url: server.url(name) })
-  await database.makeReady()
   const forgetful: Transport = {
     ...database.transport,
     async transaction(statements, timeoutMs) {
@@ -72,38 +76,26 @@ test('where role and user do not reach the statement, as behind a pooler that fo
   await expect(proveIsolation(halfForgetful, options.limits)).rejects.toMatchObject({
     kind: 'not_isolated',
   })
-  await database.close()
 })
 
 test('each way to break the wall is found, and what mends it is said', async () => {
-  const opened = await openTestDatabase('postgres')
-  await opened.database.makeReady()
-  const messageOfReadiness = () => opened.database.isReady().then(String, ({ message }) => message)
+  const messageOfReadiness = () => database.isReady().then(String, ({ message }) => message)
   for (const { name, breakIt, mendIt, remedy } of walls) {
-    await opened.asAdministrator(...breakIt)
+    await runSql(url, ...breakIt)
     expect(await messageOfReadiness(), name).toContain(remedy)
-    await opened.asAdministrator(...mendIt)
+    await runSql(url, ...mendIt)
     expect(await messageOfReadiness(), name).toBe('true')
   }
-  await opened.close()
 })
 
 describe('a right of the role past the wall', () => {
-  let database: OpenDatabase
-  let url: string
   const readiness = () =>
     database.isReady().then(
       () => 'ready',
       ({ kind, message }) => `${kind}: ${message}`,
     )
 
-  beforeAll(async () => {
-    url = server.url(await createDatabase(server))
-    database = await openDatabase({ ...options, url })
-    await database.makeReady()
-    await runSql(url, 'create table labels (id text, user_id text)')
-  })
-  afterAll(() => database?.close())
+  beforeAll(() => runSql(url, 'create table labels (id text, user_id text)'))
 
   test('is one of all that Postgres knows: these write, and the others do not', async () => {
     const known = await runSql(
@@ -117,16 +109,16 @@ describe('a right of the role past the wall', () => {
   })
 
   const writes = ['insert', 'update', 'delete', 'truncate']
-  const grantees = ['todo_app', 'public']
-  const grants = [...writes, 'insert (id)', 'update (id)'].flatMap((right) =>
-    grantees.map((grantee) => ({ right, grantee })),
-  )
+  const grants = [
+    ...writes.map((right) => [right, 'todo_app']),
+    ...['insert (id)', 'update (id)'].map((right) => [right, 'public']),
+  ]
 
-  test.each(grants)('$right, given to $grantee, on a table without a wall', async (grant) => {
+  test.each(grants)('%s, given to %s, on a table without a wall', async (right, grantee) => {
     expect(await readiness()).toBe('ready')
-    await runSql(url, `grant ${grant.right} on labels to ${grant.grantee}`)
+    await runSql(url, `grant ${right} on labels to ${grantee}`)
     expect(await readiness()).toMatch(/^not_isolated: .*Run: .* labels /)
-    await runSql(url, `revoke all on labels from ${grant.grantee}`)
+    await runSql(url, `revoke all on labels from ${grantee}`)
     expect(await readiness()).toBe('ready')
   })
 

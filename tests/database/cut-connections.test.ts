@@ -1,5 +1,4 @@
-import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { options } from '#tests/support/databases'
@@ -13,16 +12,21 @@ import {
 import { statementsOf } from '#tests/support/statements'
 
 let server: PostgresServer
+let name: string
+let direct: string
+
 beforeAll(async () => {
   server = await startPostgres()
   if (hasOpenssl) await turnOnTls(server)
+  name = await createDatabase(server)
+  direct = server.url(name)
 })
 afterAll(() => server?.remove())
 
-const kinds: Record<string, (name: string) => string> = {
-  TCP: (name) => server.url(name),
-  TLS: (name) => `${server.url(name)}?sslmode=require`,
-  'a Unix socket': (name) =>
+/** Over plain TCP, `time-limits.test.ts` and `broken-connections.test.ts` have the same. */
+const kinds: Record<string, () => string> = {
+  TLS: () => `${direct}?sslmode=require`,
+  'a Unix socket': () =>
     `postgres://postgres:${password}@localhost/${name}?host=${server.folder}&port=${server.port}`,
 }
 
@@ -30,15 +34,12 @@ describe.each(Object.keys(kinds).filter((kind) => hasOpenssl || kind !== 'TLS'))
   'over %s',
   (kind) => {
     let database: OpenDatabase
-    let direct: string
 
-    beforeEach(async () => {
-      const name = await createDatabase(server)
-      direct = server.url(name)
-      database = await openDatabase({ ...options, url: String(kinds[kind]?.(name)), poolSize: 1 })
+    beforeAll(async () => {
+      database = await openDatabase({ ...options, url: String(kinds[kind]?.()), poolSize: 1 })
       await database.makeReady()
     })
-    afterEach(() => database?.close())
+    afterAll(() => database?.close())
 
     const own = (user: string) => statementsOf(database.forUser(user), user)
     const busy = () =>
@@ -80,22 +81,6 @@ describe.each(Object.keys(kinds).filter((kind) => hasOpenssl || kind !== 'TLS'))
       await expect.poll(busy, { timeout: 10_000 }).toEqual([])
       for (const { id, version } of people) expect(await versionOf(id)).toBe(version)
       expect(await own('user-0').find(people[0]?.id ?? '')).toBeDefined()
-    })
-
-    test('a row that is locked holds up nobody but who wants it', async () => {
-      const people = await makeUsers(5)
-      const [first, ...others] = people
-      const holder = new Client({ connectionString: direct })
-      await holder.connect()
-      await holder.query('begin')
-      await holder.query('select from tasks where id = $1 for update', [first?.id])
-      const flips = people.map(({ user, id }) => own(user).complete(id))
-      expect(await Promise.all(flips.slice(1))).toMatchObject(
-        others.map(({ version }) => ({ version: version + 1 })),
-      )
-      await holder.query('rollback')
-      await holder.end()
-      expect(await flips[0]).toMatchObject({ version: Number(first?.version) + 1 })
     })
 
     test('a connection that Postgres has ended is followed by another', async () => {

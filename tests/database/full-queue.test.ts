@@ -1,14 +1,20 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
-import { openTestDatabase } from '#tests/support/databases'
+import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
 
 const queueLimit = 20
 const slow = { sql: 'select pg_sleep(0.05)', parameters: [] }
 
 describe.each(['postgres', 'neon'] as const)('on %s', (name) => {
+  let opened: TestDatabase
+
+  beforeAll(async () => {
+    opened = await openTestDatabase(name, { poolSize: 1, queueLimit })
+  })
+  afterAll(() => opened?.close())
+
   /** Sends slow work of these users all at once. @returns what became of each, in that order */
   async function crowd(users: readonly string[]): Promise<string[]> {
-    const opened = await openTestDatabase(name, { poolSize: 1, queueLimit })
     const outcomes: string[] = []
     await Promise.all(
       users.map(async (user) => {
@@ -16,7 +22,6 @@ describe.each(['postgres', 'neon'] as const)('on %s', (name) => {
         outcomes.push(await working.then(() => 'served', kindOf))
       }),
     )
-    await opened.close()
     return outcomes
   }
 

@@ -15,7 +15,9 @@ describe.each(transports)('on %s', (name) => {
     })
 
   beforeAll(async () => {
+    vi.spyOn(Math, 'random').mockReturnValue(0.98)
     opened = await openTestDatabase(name)
+    vi.restoreAllMocks()
     await opened.database.makeReady()
     // As Better Auth does it: users are its own, and whoever has no row is nobody.
     await opened.asAdministrator(
@@ -51,9 +53,8 @@ describe.each(transports)('on %s', (name) => {
       `insert into rate_limits values ('busy', now() + interval '1 h')`,
     )
     const own = statementsOf(limited('alice', 100_000), 'alice')
-    const id = crypto.randomUUID()
-    // A sweep comes with every thousandth permit.
-    for (let sent = 0; sent < 1000; sent += 1) await own.find(id)
+    // A sweep comes with every thousandth permit of a process, which began to count at 980.
+    for (let sent = 0; sent < 20; sent += 1) await own.find(crypto.randomUUID())
     const left = `select user_id from rate_limits order by 1`
     await expect
       .poll(async () => (await opened.asAdministrator(left)).map((row) => row['user_id']))
@@ -105,7 +106,7 @@ describe('a sweep', () => {
     expect(await runSql(url, left)).toEqual([])
   })
 
-  test.each([1, 10, 100])(
+  test.each([1, 10])(
     'comes in %i of a thousand processes that serve as many requests each',
     async (served) => {
       const look = () => runSql(url, `select from rate_limits where user_id = 'old'`)

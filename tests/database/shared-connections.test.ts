@@ -5,7 +5,7 @@ import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const callers = 40
-const rounds = 60
+const rounds = 24
 
 describe.each([false, true])('with named statements: %s', (namedStatements) => {
   let opened: TestDatabase
@@ -80,7 +80,7 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     expect(await backends(), 'all of it went over one connection').toEqual([backend])
     expect(seen.cancelled).toBeGreaterThan(0)
     expect(seen.refused).toBeGreaterThan(100)
-    expect(seen.hidden).toBeGreaterThan(1000)
+    expect(seen.hidden).toBeGreaterThan(400)
   })
 
   test('what Postgres refuses in the middle of a pipeline fails alone', async () => {
