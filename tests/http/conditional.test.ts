@@ -106,39 +106,6 @@ for (const [name, method, suffix, body] of writes) {
     expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
   })
 
-  test.each(spellings)(`${name} with If-Match: %s of a proxy is about that version`, async (by) => {
-    const as = newUser()
-    const { path, etag } = await newTask(as)
-    const spelled = by.replace('N', etag.slice(1, -1))
-    const options = { as, ...(body !== undefined && { body }) }
-    const refused = await call(method, path + suffix, {
-      ...options,
-      headers: { 'if-none-match': spelled },
-    })
-    expect(refused.status).toBe(412)
-    const headers = { 'if-match': spelled }
-    const done = await call(method, path + suffix, { ...options, headers })
-    expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
-    // The version has gone up, or the task is gone: the same header names it no more.
-    if (name === 'an empty PATCH') return
-    const again = await call(method, path + suffix, { ...options, headers })
-    expect(again.status).toBe(name === 'DELETE' ? 404 : 412)
-  })
-
-  test(`${name} with tags beyond every version is decided by those that are versions`, async () => {
-    const as = newUser()
-    const { path, etag } = await newTask(as)
-    const send = (headers: Record<string, string>) =>
-      call(method, path + suffix, { as, headers, ...(body !== undefined && { body }) })
-    const beyond = ['2147483648', '4294967296', '9999999999', '9223372036854775808', '-1', '1e3']
-    for (const tag of beyond) {
-      expect([tag, (await send({ 'if-match': `"${tag}"` })).status]).toEqual([tag, 412])
-    }
-    const all = beyond.map((tag) => `"${tag}"`).join(', ')
-    const done = await send({ 'if-match': `${all}, ${etag}`, 'if-none-match': all })
-    expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
-  })
-
   test(`${name} with If-Match on a task that is not there is a 404`, async () => {
     const as = newUser()
     for (const condition of ['"1"', '*']) {
@@ -151,6 +118,32 @@ for (const [name, method, suffix, body] of writes) {
     }
   })
 }
+
+test.each(spellings)('a write with If-Match: %s of a proxy is about that version', async (by) => {
+  const as = newUser()
+  const { path, etag } = await newTask(as)
+  const spelled = by.replace('N', etag.slice(1, -1))
+  const send = (headers: Record<string, string>) =>
+    call('PATCH', path, { as, headers, body: { title: 'Mine' } })
+  expect((await send({ 'if-none-match': spelled })).status).toBe(412)
+  expect((await send({ 'if-match': spelled })).status).toBe(200)
+  // The version has gone up, so that the same header names it no more.
+  expect((await send({ 'if-match': spelled })).status).toBe(412)
+})
+
+test('tags beyond every version name none, and those beside them that are versions count', async () => {
+  const as = newUser()
+  const { path, etag } = await newTask(as)
+  const send = (headers: Record<string, string>) =>
+    call('PATCH', path, { as, headers, body: { title: 'Mine' } })
+  const beyond = ['2147483648', '4294967296', '9999999999', '9223372036854775808', '-1', '1e3']
+  for (const tag of beyond) {
+    expect([tag, (await send({ 'if-match': `"${tag}"` })).status]).toEqual([tag, 412])
+  }
+  const all = beyond.map((tag) => `"${tag}"`).join(', ')
+  const done = await send({ 'if-match': `${all}, ${etag}`, 'if-none-match': all })
+  expect(done.status).toBe(200)
+})
 
 test('a read with If-Match is refused when the task is in another version', async () => {
   const as = newUser()
@@ -185,17 +178,17 @@ test("another user's task is a 404 whatever the condition says", async () => {
   }
 })
 
-test('of 50 simultaneous updates of one version exactly one wins', async () => {
+test('of 20 simultaneous updates of one version exactly one wins', async () => {
   const as = newUser()
   const { path, etag } = await newTask(as)
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) =>
+    Array.from({ length: 20 }, (_, i) =>
       call('PATCH', path, { as, headers: { 'if-match': etag }, body: { title: `Writer ${i}` } }),
     ),
   )
   const won = answers.filter(({ status }) => status === 200)
   expect(won).toHaveLength(1)
-  expect(answers.filter(({ status }) => status === 412)).toHaveLength(49)
+  expect(answers.filter(({ status }) => status === 412)).toHaveLength(19)
   expect((await call('GET', path, { as })).json().title).toBe(won[0]?.json().title)
 })
 

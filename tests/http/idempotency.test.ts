@@ -22,11 +22,11 @@ test('the same key from the same user names the same task', async () => {
   expect(await listTasks(as)).toHaveLength(1)
 })
 
-test('of 200 simultaneous creates with one key one creates and 199 replay', async () => {
+test('of 50 simultaneous creates with one key one creates and 49 replay', async () => {
   const as = newUser()
-  const answers = await Promise.all(Array.from({ length: 200 }, () => create(as, 'storm')))
+  const answers = await Promise.all(Array.from({ length: 50 }, () => create(as, 'storm')))
   const statuses = answers.map(({ status }) => status).sort()
-  expect(statuses).toEqual([...Array(199).fill(200), 201])
+  expect(statuses).toEqual([...Array(49).fill(200), 201])
   expect(new Set(answers.map((answer) => answer.text)).size).toBe(1)
   expect(await listTasks(as)).toHaveLength(1)
 })

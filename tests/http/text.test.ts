@@ -3,7 +3,7 @@ import { naughty, unseen } from '#tests/http/naughty'
 import { call, createTask, listTasks } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
-test(`${naughty.length} naughty strings come back as they were sent`, async () => {
+test(`${naughty.length} naughty strings come back as they were sent, and each is found by itself`, async () => {
   const as = newUser()
   const created = await Promise.all(
     naughty.map((text) => createTask(as, { title: text, description: ` ${text}\n` })),
@@ -14,11 +14,11 @@ test(`${naughty.length} naughty strings come back as they were sent`, async () =
   const listed = new Map((await listTasks(as)).map((task) => [task.id, task]))
   for (const task of created) expect(listed.get(task.id)).toEqual(task)
 
-  const [first] = created
   for (const text of naughty) {
-    const body = { title: text, description: text }
-    const changed = await call('PATCH', `/api/tasks/${first?.id}`, { as, body })
-    expect(changed.json()).toMatchObject(body)
+    if (/^[\u0300-\u036f\s]*$/.test(text)) continue
+    const search = Array.from(text).slice(0, 100).join('').trim()
+    const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
+    expect([text, found.map(({ title }) => title)]).toEqual([text, expect.arrayContaining([text])])
   }
 })
 
@@ -97,54 +97,38 @@ function hash(text: string): number {
   return Array.from(text).reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973, 7)
 }
 
-const searched: [string, string, string][] = [
-  ...([
-    ['milk', 'Buy MILK', ''],
-    ['MILK', 'x', 'a bottle of milk'],
-    ['äpfel', 'apfel', ''],
-  ] as const),
-  ...([
-    ['apfel', 'Ein Äpfelchen', ''],
-    ['a\u0308pfel', 'ÄPFEL', ''],
-    ['apfel', 'A\u0308PFEL', ''],
-  ] as const),
-  ...([
-    ['strasse', 'Straße', ''],
-    ['STRASSE', 'x', 'die straße'],
-    ['straße', 'STRASSE', ''],
-  ] as const),
-  ...([
-    ['istanbul', 'İstanbul', ''],
-    ['σίσυφος', 'ΣΙΣΥΦΟΣ', ''],
-    ['елка', 'Ёлка', ''],
-  ] as const),
-  ...([
-    ['lodz', 'Łódź', ''],
-    ['Łódź', 'lodz', ''],
-    ['oeuvre', 'Œuvre', ''],
-    ['fine', 'ﬁne', ''],
-  ] as const),
-  ...([
-    ['100%', 'At 100% now', ''],
-    ['a_b', 'A_B', ''],
-    ['c:\\d', 'C:\\D', ''],
-    ['が', '学校がある', ''],
-  ] as const),
-  ...([
-    ['👍', 'done 👍🏽', ''],
-    ['½', '½ litre', ''],
-    ['™', 'Todo™', ''],
-    ['각', '각각', ''],
-  ] as const),
-  ...([
-    ['a.c', 'a.c', ''],
-    ['(x|y)*', '(X|Y)*', ''],
-    ["o'clock", "two O'Clock", ''],
-  ] as const),
-].map(([search, title, description]) => [search, title, description])
+const searched: [string, string, string?][] = [
+  ['milk', 'Buy MILK'],
+  ['MILK', 'x', 'a bottle of milk'],
+  ['äpfel', 'apfel'],
+  ['apfel', 'Ein Äpfelchen'],
+  ['a\u0308pfel', 'ÄPFEL'],
+  ['apfel', 'A\u0308PFEL'],
+  ['strasse', 'Straße'],
+  ['STRASSE', 'x', 'die straße'],
+  ['straße', 'STRASSE'],
+  ['istanbul', 'İstanbul'],
+  ['σίσυφος', 'ΣΙΣΥΦΟΣ'],
+  ['елка', 'Ёлка'],
+  ['lodz', 'Łódź'],
+  ['Łódź', 'lodz'],
+  ['oeuvre', 'Œuvre'],
+  ['fine', 'ﬁne'],
+  ['100%', 'At 100% now'],
+  ['a_b', 'A_B'],
+  ['c:\\d', 'C:\\D'],
+  ['が', '学校がある'],
+  ['👍', 'done 👍🏽'],
+  ['½', '½ litre'],
+  ['™', 'Todo™'],
+  ['각', '각각'],
+  ['a.c', 'a.c'],
+  ['(x|y)*', '(X|Y)*'],
+  ["o'clock", "two O'Clock"],
+]
 
 test('a search finds title and description, whatever the case and the accents', async () => {
-  for (const [search, title, description] of searched) {
+  for (const [search, title, description = ''] of searched) {
     const as = newUser()
     await createTask(as, { title: 'Something else', description: 'abc' })
     const { id } = await createTask(as, { title, description })
@@ -169,15 +153,4 @@ test.each([
   const as = newUser()
   await createTask(as, { title })
   expect(await listTasks(as, `?search=${encodeURIComponent(search)}`)).toEqual([])
-})
-
-test('every naughty string is found by itself', async () => {
-  const as = newUser()
-  for (const text of naughty) await createTask(as, { title: text })
-  for (const text of naughty) {
-    if (/^[\u0300-\u036f\s]*$/.test(text)) continue
-    const search = Array.from(text).slice(0, 100).join('').trim()
-    const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
-    expect([text, found.map(({ title }) => title)]).toEqual([text, expect.arrayContaining([text])])
-  }
 })
