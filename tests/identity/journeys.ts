@@ -1,13 +1,13 @@
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { closeHere, type ServiceHere, startHere } from '#tests/support/in-process'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))
 
 /** A session is remembered for 10 seconds. */
-const noticed = { timeout: 20_000, interval: 500 }
+const rememberedMs = 10_000
 
 type Credentials = (visitor: Visitor) => Promise<Record<string, string>>
 
@@ -29,6 +29,8 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 /** Two people live with Better Auth and the service, from sign-up to deletion, as each is configured. */
 export function testJourneys(configurations: Record<string, Configuration>): void {
+  afterAll(closeHere)
+
   test.each(
     Object.entries(configurations).map(([name, configuration], index) => ({
       name,
@@ -41,7 +43,7 @@ export function testJourneys(configurations: Record<string, Configuration>): voi
     const issuer = await startIssuer({ databaseUrl, ...options })
     onTestFinished(issuer.stop)
     if (first === 'issuer') await issuer.migrate()
-    const service = await startService('node', {
+    const service = await startHere({
       DATABASE_URL: databaseUrl,
       BETTER_AUTH_URL: issuer.url,
       USERS_TABLE: options.tables === 'user' ? '"user"' : 'users',
@@ -50,20 +52,19 @@ export function testJourneys(configurations: Record<string, Configuration>): voi
       SESSION_TOKENS: String(options.name.startsWith('session')),
       DATABASE_POOL_SIZE: '3',
     })
-    onTestFinished(async () => void (await service.stop('SIGKILL')))
     if (first === 'service') await issuer.migrate()
-    await liveThrough(service.url, issuer.url, credentials)
+    await liveThrough(service, issuer.url, credentials)
     const { rows } = await issuer.pool.query('select title from tasks')
     expect(rows).toEqual([{ title: "Bert's" }])
   })
 }
 
 /** Two people use the service; the first leaves. */
-async function liveThrough(serviceUrl: string, issuerUrl: string, credentials: Credentials) {
+async function liveThrough(service: ServiceHere, issuerUrl: string, credentials: Credentials) {
   const anna = await signUp(issuerUrl, 'anna')
   const bert = await signUp(issuerUrl, 'bert')
-  const annas = client(serviceUrl, await credentials(anna))
-  const berts = client(serviceUrl, await credentials(bert))
+  const annas = client(service, await credentials(anna))
+  const berts = client(service, await credentials(bert))
 
   const task = await annas('POST', '/api/tasks', 201, { title: 'Buy milk', description: 'Two' })
   expect(task).toMatchObject({ user_id: anna.id, title: 'Buy milk', completed: false })
@@ -96,14 +97,16 @@ async function liveThrough(serviceUrl: string, issuerUrl: string, credentials: C
   await anna.deleteAccount()
   // A session ends with the account. A JWT lives on, for an account that has and gets no task.
   const isSession = (await credentials(bert))['authorization']?.split('.').length !== 3
-  if (isSession) await vi.waitFor(() => annas('GET', '/api/tasks', 401), noticed)
-  else expect(await annas('GET', '/api/tasks', 200)).toEqual([])
+  onTestFinished(() => void vi.useRealTimers())
+  if (isSession) vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + rememberedMs })
+  const left = await annas('GET', '/api/tasks', isSession ? 401 : 200)
+  if (!isSession) expect(left).toEqual([])
   await annas('POST', '/api/tasks', 401, { title: 'From the grave' })
 }
 
-function client(url: string, headers: Record<string, string>) {
+function client({ ask }: ServiceHere, headers: Record<string, string>) {
   return async (method: string, path: string, status: number, body?: unknown) => {
-    const response = await fetch(url + path, {
+    const response = await ask(path, {
       method,
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),

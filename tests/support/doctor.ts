@@ -2,13 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { vi } from 'vitest'
 import { compileCache } from '#tests/support/child'
+import { type Environment, migrateHere, takeEnvironment } from '#tests/support/in-process'
 import { runSql } from '#tests/support/postgres'
 import type { Question } from '#tools/doctor/examine'
 import packageJson from '../../package.json' with { type: 'json' }
-
-export type Environment = Record<string, string | undefined>
 
 /** Runs a script of package.json with these variables, and those of the env files in a folder. */
 export async function runScript(
@@ -34,14 +32,9 @@ export async function runScript(
 
 /** Has the doctor look, in this process, which is the service's own with these variables. */
 export async function diagnose(env: Environment, question: Question) {
-  vi.unstubAllEnvs()
-  vi.resetModules()
-  for (const [name, value] of Object.entries({ NODE_ENV: 'production', ...env })) {
-    vi.stubEnv(name, value)
-  }
+  await takeEnvironment({ NODE_ENV: 'production', ...env })
   const { examine } = await import('#tools/doctor/examine')
   const checks = await examine(question)
-  vi.unstubAllEnvs()
   return { checks, failures: checks.filter(({ ok }) => !ok) }
 }
 
@@ -63,7 +56,7 @@ export async function follow(
   if (variable !== undefined) {
     next[variable] = value.startsWith('<') ? right[variable] : value.replace(/,$/, '')
   } else if (named !== undefined) next[named] = right[named]
-  if (remedy.endsWith('npm run db:migrate')) await runScript('db:migrate', next, [])
+  if (remedy.endsWith('npm run db:migrate')) await migrateHere(next)
   for (const statement of statementsIn(remedy)) {
     await runSql(adminUrl, statement).catch((error) => {
       if (!/already exists/.test(error.message)) throw error

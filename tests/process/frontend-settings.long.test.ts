@@ -1,0 +1,137 @@
+import { afterAll, expect, inject, test } from 'vitest'
+import { closeHere, startHere } from '#tests/support/in-process'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { newUser, tokenFor } from '#tests/support/tokens'
+
+const server = postgresAt(inject('postgresPort'))
+const DATABASE_URL = server.url(await createDatabase(server))
+afterAll(closeHere)
+
+/** Starts the service with these settings. @returns what calls it as a user */
+async function open(settings: Record<string, string>, as = newUser()) {
+  const { ask } = await startHere({ DATABASE_URL, ...settings })
+  const authorization = `Bearer ${await tokenFor(as)}`
+  return async (method: string, path: string, body?: unknown, further = {}) => {
+    const headers = { authorization, 'content-type': 'application/json', ...further }
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+    const response = await ask(path, { method, headers, ...sent })
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, body: text && JSON.parse(text) }
+  }
+}
+
+test('DELETE_ANSWER=task answers 200 with the task that was deleted, and the document says so', async () => {
+  const call = await open({ DELETE_ANSWER: 'task' })
+  const { body: task } = await call('POST', '/api/tasks', { title: 'Buy milk' })
+  const path = `/api/tasks/${task.id}`
+  expect(await call('DELETE', path)).toMatchObject({ status: 200, body: task })
+  expect((await call('DELETE', path)).status).toBe(404)
+  expect((await call('GET', path)).status).toBe(404)
+  const { paths } = (await call('GET', '/openapi.json')).body
+  expect(Object.keys(paths['/api/tasks/{id}'].delete.responses)).toContain('200')
+  expect(Object.keys(paths['/api/tasks/{id}'].delete.responses)).not.toContain('204')
+})
+
+for (const [field, other] of [
+  ['completed', 'is_completed'],
+  ['is_completed', 'completed'],
+] as const) {
+  test(`with COMPLETION_FIELD=${field} a client may send back what it read with ${field} changed`, async () => {
+    const call = await open({ COMPLETION_FIELD: field, DELETE_ANSWER: 'task' })
+    const create = { title: 'Buy milk', [field]: false, [other]: 'ignored' }
+    const created = await call('POST', '/api/tasks', create)
+    expect(created.status).toBe(201)
+    const path = `/api/tasks/${created.body.id}`
+    const [listed] = (await call('GET', '/api/tasks')).body
+    const answers = [
+      created.body,
+      listed,
+      (await call('GET', path)).body,
+      (await call('PUT', path, { ...listed, [field]: true, [other]: false })).body,
+      (await call('PATCH', `${path}/complete`, { [other]: false, [field]: true })).body,
+      (await call('PATCH', path, { [other]: false })).body,
+      (await call('PATCH', `${path}/complete`)).body,
+      (await call('DELETE', path)).body,
+    ]
+    expect(answers.map((task) => [task[field], other in task])).toEqual([
+      ...[false, false, false, true, true, true, false, false].map((value) => [value, false]),
+    ])
+    const { components } = (await call('GET', '/openapi.json')).body
+    for (const name of ['Task', 'NewTask', 'TaskPatch', 'TaskCompletion']) {
+      expect(components.schemas[name].properties).toHaveProperty(field)
+      expect(components.schemas[name].properties).not.toHaveProperty(other)
+    }
+  })
+}
+
+test.each([
+  ['/api/todos', '/api/todos'],
+  ['/api/v1/tasks', '/api/v1/tasks'],
+  ['/api/users/{user_id}/tasks', '/api/users/USER/tasks'],
+])('TASKS_PATH=%s is served like /api/tasks, and described', async (tasksPath, path) => {
+  const as = `with a space:${newUser()}`
+  const call = await open({ TASKS_PATH: tasksPath }, as)
+  const list = path.replace('USER', encodeURIComponent(as))
+  for (const slash of ['', '/']) {
+    const created = await call('POST', list + slash, { title: 'Buy milk' })
+    expect(created).toMatchObject({ status: 201, body: { user_id: as } })
+    const location = new URL(created.headers.get('location') ?? '', `http://service${list}${slash}`)
+    const one = location.pathname
+    expect(one).toBe(`${list}/${created.body.id}`)
+    expect((await call('GET', one + slash)).body).toEqual(created.body)
+    expect((await call('PUT', one + slash, { title: 'x' })).body.title).toBe('x')
+    expect((await call('PATCH', `${one}/complete${slash}`)).body.completed).toBe(true)
+    expect((await call('PATCH', `${one}/toggle${slash}`)).body.completed).toBe(false)
+    expect((await call('GET', list + slash)).body).toHaveLength(1)
+    expect((await call('GET', `/api/tasks/${created.body.id}`)).status).toBe(200)
+    expect((await call('DELETE', one + slash)).status).toBe(204)
+    expect((await call('PUT', list + slash)).headers.get('allow')).toContain('POST')
+  }
+  if (path.includes('USER')) {
+    const answer = await call('GET', path.replace('USER', newUser()))
+    expect(answer).toMatchObject({ status: 403, body: { code: 'other_user' } })
+  }
+  const { paths } = (await call('GET', '/openapi.json')).body
+  const described = tasksPath.replace('{user_id}', '{userId}')
+  expect(Object.keys(paths)).toEqual(
+    expect.arrayContaining([described, `${described}/{id}`, `${described}/{id}/toggle`]),
+  )
+})
+
+test.each(['tasks', 'items'])(
+  'LIST_ENVELOPE=%s wraps the list, with the count of this page and of all',
+  async (envelope) => {
+    const call = await open({ LIST_ENVELOPE: envelope })
+    const read = async (query: string) => (await call('GET', `/api/tasks${query}`)).body
+    for (const title of ['a', 'b', 'c']) {
+      await call('POST', '/api/tasks', { title, completed: title === 'a' })
+    }
+    const first = await call('GET', '/api/tasks?limit=2')
+    expect(Object.keys(first.body)).toEqual([envelope, 'count', 'total'])
+    expect(first.body).toMatchObject({
+      [envelope]: [{ title: 'c' }, { title: 'b' }],
+      count: 2,
+      total: 3,
+    })
+    expect(await read('?completed=true')).toMatchObject({ count: 1, total: 1 })
+    expect(await read('?status=pending&limit=1')).toMatchObject({ count: 1, total: 2 })
+    const next = /<(.*)>/.exec(first.headers.get('link') ?? '')?.[1] ?? ''
+    const { search } = new URL(next, 'http://service/api/tasks')
+    expect(await read(search)).toMatchObject({ [envelope]: [{ title: 'a' }], count: 1, total: 3 })
+
+    const unless = (etag: string | null) =>
+      call('GET', '/api/tasks?limit=2', undefined, { 'if-none-match': etag })
+    const tag = first.headers.get('etag')
+    expect((await unless(tag)).status).toBe(304)
+    await call('POST', '/api/tasks', { title: 'older pages count too' })
+    const full = await unless(tag)
+    expect(full.status).toBe(200)
+
+    // Only the total tells that a task of another page is gone: this one and its link are as before.
+    const oldest = (await read('?order=asc&limit=1'))[envelope][0]
+    await call('DELETE', `/api/tasks/${oldest.id}`)
+    const shrunk = await unless(full.headers.get('etag'))
+    expect(shrunk).toMatchObject({ status: 200, body: { ...full.body, total: 3 } })
+    expect(shrunk.headers.get('link')).toBe(full.headers.get('link'))
+  },
+)
