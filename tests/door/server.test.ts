@@ -166,14 +166,6 @@ describe('plain Node', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe('http://localhost:3000')
   })
 
-  test('refuses two Authorization headers, even if one of them is good', async () => {
-    const good = `Authorization: Bearer ${await tokenFor(newUser())}`
-    for (const other of [good, 'Authorization: Bearer forged']) {
-      const answer = await sendRaw(service.url, ['GET /api/tasks HTTP/1.1', good, other])
-      expect(answer).toMatch(/^HTTP\/1.1 401 Unauthorized/)
-    }
-  })
-
   test.each([
     ['of React server components', { rsc: '1', 'next-router-prefetch': '1' }],
     ['of an upgrade', { connection: 'Upgrade', upgrade: 'websocket' }],

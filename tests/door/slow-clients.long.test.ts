@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
@@ -12,7 +11,7 @@ import {
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { openSocket, send } from '#tests/support/send'
 import { type Host, type Service, startService } from '#tests/support/service'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const megabyte = 1024 * 1024
@@ -109,30 +108,3 @@ test
       expect((await send(service.url, 'GET', '/api/tasks', user)).text).toBe(whole.text)
     },
   )
-
-test.concurrent('what a client sends or takes too slowly is given up, by fixed times', async () => {
-  await using service = await start('node')
-  const user = await userWithLongList(service.url, service.databaseUrl)
-  const [unread, headers, body] = await Promise.all([
-    askAndReadNothing(service.url, user),
-    openSocket(service.url),
-    openSocket(service.url),
-  ])
-  headers.write('GET /health HTTP/1.1\r\nHost: localhost\r\n')
-  body.write(
-    [
-      'POST /api/tasks HTTP/1.1',
-      'Host: localhost',
-      `Authorization: Bearer ${await tokenFor(user)}`,
-      'Content-Length: 100',
-      '',
-      '{',
-    ].join('\r\n'),
-  )
-  const late = /^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"request_timeout"/
-  const [ofHeaders, ofBody] = await Promise.all([text(headers), text(body)])
-  expect(ofHeaders).toMatch(late)
-  expect(ofBody).toMatch(late)
-  await sleep(3000)
-  expect(await bytesBeforeClose(unread)).toBeLessThan(longListBytes)
-})

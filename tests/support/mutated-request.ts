@@ -21,148 +21,79 @@ export function randomFrom(seed: number): Random {
   }
 }
 
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND']
-const oddMethods = ['get', 'GETT', 'CONNECT', 'G\0T', 'PRI', 'SOURCE', 'M-SEARCH', 'QUERY', '']
-const paths = [
-  '/',
-  '/health',
-  '/api/tasks',
-  '/api/tasks/1/complete',
-  '/api/alice',
-  '/docs',
-  '/nope',
-]
-const oddParts = [
-  ...['.', '..', '/.', '/..', '/./..//', '%2e', '%2E%2e', '%2f', '%', '%z', '%ff', '%00', '\\'],
-  ...['"', "'", '<', '>', '`', '{', '}', '|', '^', '#', '#a?b', '?', '??', '?a=%', '?a=b&a=c', ';'],
-  ...['//', '///', '@', ':', ':80', '*', '\x7f', '\xe9', '\xff\xfe', '?__proto__=1', '?status=x'],
-  ...['?cursor=%00', '?limit=1e9', '/constructor', '/__proto__', `/${'a'.repeat(5000)}`, '?&&&='],
-]
-const absolutes = [
-  ...['http://localhost', 'https://localhost', 'HTTP://LOCALHOST', 'http://1.2.3.4.5', 'http://'],
-  ...[
-    'http://a:99999',
-    'http://user:pw@localhost',
-    'ftp://localhost',
-    'javascript:',
-    'localhost:80',
-  ],
-  ...[
-    'http:/localhost',
-    'http:\\\\localhost',
-    'http://[::1',
-    'http://[::1]',
-    'mailto:a@b',
-    'data:,',
-  ],
-]
-const hosts = ['localhost', 'localhost:8000', '127.0.0.1', '[::1]', 'api.example.com', 'LOCALHOST.']
+const words = (text: string) => text.split(/\s+/)
+const linesOf = (text: string) => text.trim().split(/\n\s*/)
+
+const methods = words('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE PROPFIND')
+const oddMethods = ['', ...words('get GETT CONNECT G\0T PRI SOURCE M-SEARCH QUERY')]
+const paths = words('/ /health /api/tasks /api/tasks/1/complete /api/alice /docs /nope')
+const oddParts = words(
+  `. .. /. /.. /./..// %2e %2E%2e %2f % %z %ff %00 \\ " ' < > \` { } | ^ # #a?b ? ?? ?a=% ?a=b&a=c
+  ; // /// @ : :80 * \x7f \xe9 \xff\xfe ?__proto__=1 ?status=x ?cursor=%00 ?limit=1e9 /constructor
+  /__proto__ /${'a'.repeat(5000)} ?&&&=`,
+)
+const absolutes = words(
+  `http://localhost https://localhost HTTP://LOCALHOST http://1.2.3.4.5 http:// http://a:99999
+  http://user:pw@localhost ftp://localhost javascript: localhost:80 http:/localhost
+  http:\\\\localhost http://[::1 http://[::1] mailto:a@b data:,`,
+)
+const hosts = words('localhost localhost:8000 127.0.0.1 [::1] api.example.com LOCALHOST.')
 const oddHosts = [
-  ...[
-    '1.2.3.4.5',
-    '1.2.3.999',
-    '0x7f.1',
-    'a:99999',
-    'a:',
-    ':80',
-    'a:b',
-    '[::1',
-    '[1:2]',
-    '::1',
-    '[',
-  ],
-  ...[
-    'a/b',
-    'a@b',
-    'a?b',
-    'a#b',
-    'a\\b',
-    'a b',
-    'a%2fb',
-    'a%',
-    '%00',
-    'xn--',
-    'xn--a',
-    '..',
-    '.',
-    '-',
-  ],
-  ...[
-    'a..b',
-    'a_b',
-    'ä.example',
-    '\xff',
-    '\x01',
-    'localhost, evil',
-    '',
-    '*',
-    'a<b',
-    'a|b',
-    'a^b',
-    '9e9',
-  ],
+  ...words(
+    `1.2.3.4.5 1.2.3.999 0x7f.1 a:99999 a: :80 a:b [::1 [1:2] ::1 [ a/b a@b a?b a#b a\\b a%2fb a%
+    %00 xn-- xn--a .. . - a..b a_b ä.example \xff \x01 * a<b a|b a^b 9e9`,
+  ),
+  ...['', 'a b', 'localhost, evil'],
 ]
 const headers = [
-  ...['Accept: */*', 'X-Request-Id: 1', 'X-Request-Id: \xe9', 'Expect: 100-continue', 'Expect: x'],
-  ...[
-    'Origin: http://localhost:3000',
-    'Origin: null',
-    'Origin: \x80',
-    'Cookie: a=b; a="',
-    'Cookie: =',
-  ],
-  ...[
-    'Authorization: Bearer',
-    'Authorization: Bearer x.y.z',
-    'Authorization: Basic eA==',
-    'Range: x',
-  ],
-  ...[
-    'If-None-Match: *',
-    'If-Match: "',
-    'If-Match: W/"1"',
-    'Idempotency-Key: \xff',
-    'Accept: \x00',
-  ],
-  ...[
-    'X-Forwarded-Host: [',
-    'X-Forwarded-Proto: https, http',
-    'X-Forwarded-For: ,,',
-    'Forwarded: =',
-  ],
-  ...['Upgrade: websocket', 'Upgrade: h2c', 'Connection: upgrade', 'Connection: close, x', 'TE: x'],
-  ...[
-    'Content-Type: text/plain',
-    'Content-Type: application/json',
-    'Content-Encoding: gzip',
-    ': x',
-  ],
-  ...[
-    'Access-Control-Request-Method: PUT',
-    'traceparent: 00-x',
-    'Bad Name: x',
-    'NoColon',
-    ' folded',
-  ],
-  ...[
-    'Host: evil.example',
-    'Transfer-Encoding: gzip',
-    'Transfer-Encoding: chunked, x',
-    'Trailer: x',
-  ],
-  ...['Content-Length: -1', 'Content-Length: 1, 1', 'Content-Length: 0x1', 'Content-Length: +1'],
+  ...linesOf(`
+    Accept: */*
+    X-Request-Id: 1
+    X-Request-Id: \xe9
+    Expect: 100-continue
+    Expect: x
+    Origin: http://localhost:3000
+    Origin: null
+    Origin: \x80
+    Cookie: a=b; a="
+    Cookie: =
+    Authorization: Bearer
+    Authorization: Bearer x.y.z
+    Authorization: Basic eA==
+    Range: x
+    If-None-Match: *
+    If-Match: "
+    If-Match: W/"1"
+    Idempotency-Key: \xff
+    Accept: \x00
+    X-Forwarded-Host: [
+    X-Forwarded-Proto: https, http
+    X-Forwarded-For: ,,
+    Forwarded: =
+    Upgrade: websocket
+    Upgrade: h2c
+    Connection: upgrade
+    Connection: close, x
+    TE: x
+    Content-Type: text/plain
+    Content-Type: application/json
+    Content-Encoding: gzip
+    : x
+    Access-Control-Request-Method: PUT
+    traceparent: 00-x
+    Bad Name: x
+    NoColon
+    Host: evil.example
+    Transfer-Encoding: gzip
+    Transfer-Encoding: chunked, x
+    Trailer: x
+    Content-Length: -1
+    Content-Length: 1, 1
+    Content-Length: 0x1
+    Content-Length: +1`),
+  ' folded',
 ]
-const bodies = [
-  '',
-  '{}',
-  '{"title":"x"}',
-  '{"title":',
-  '[]',
-  '\0',
-  '\xff\xfe',
-  '"',
-  '{"completed":1}',
-]
+const bodies = ['', ...words('{} {"title":"x"} {"title": [] \0 \xff\xfe " {"completed":1}')]
 const chunked = [
   ['0\r\n\r\n', true],
   ['2\r\n{}\r\n0\r\n\r\n', true],
