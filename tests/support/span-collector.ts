@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-export interface CollectedSpan {
+interface CollectedSpan {
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId?: string
@@ -18,7 +18,7 @@ interface CollectorOptions {
   readonly answers?: boolean
 }
 
-/** A receiver of OTLP over HTTP, in JSON and in Protocol Buffers, on this machine. */
+/** A receiver of OTLP over HTTP, in Protocol Buffers, on this machine. */
 export async function startCollector({ port = 0, answers = true }: CollectorOptions = {}) {
   const deliveries: { headers: IncomingHttpHeaders; body: Buffer }[] = []
   const traceparents: string[] = []
@@ -38,21 +38,12 @@ export async function startCollector({ port = 0, answers = true }: CollectorOpti
     url: `http://127.0.0.1:${address.port}`,
     /** All that has arrived, as it came. */
     received: () => deliveries.map(({ body }) => body.toString('latin1')).join('\n'),
-    spans: (): CollectedSpan[] =>
-      deliveries.flatMap(({ headers, body }) =>
-        headers['content-type'] === 'application/json' ? parseSpans(body) : decodeSpans(body),
-      ),
+    spans: (): CollectedSpan[] => deliveries.flatMap(({ body }) => decodeSpans(body)),
     async [Symbol.asyncDispose]() {
       server.close()
       server.closeAllConnections()
     },
   }
-}
-
-function parseSpans(body: Buffer): CollectedSpan[] {
-  return JSON.parse(body.toString()).resourceSpans.flatMap((resource: { scopeSpans: object[] }) =>
-    resource.scopeSpans.flatMap((scope) => Reflect.get(scope, 'spans')),
-  )
 }
 
 /** A message of Protocol Buffers, as far as spans need it: its fields by number, as they came. */
@@ -62,7 +53,7 @@ type Fields = Map<number, (Buffer | bigint)[]>
  * The spans of an `ExportTraceServiceRequest` of OTLP in Protocol Buffers, in the form that its JSON
  * has. Field numbers: opentelemetry-proto, `trace/v1/trace.proto` and `common/v1/common.proto`.
  */
-export function decodeSpans(body: Buffer) {
+function decodeSpans(body: Buffer): CollectedSpan[] {
   return messages(body, 1)
     .flatMap((resource) => messages(resource, 2))
     .flatMap((scope) => messages(scope, 2))
