@@ -420,6 +420,16 @@ test('a message that is cut in two behind the first ReadyForQuery of a connectio
   expect(mismatches).toEqual([])
 })
 
+test('a message that is longer than any task closes the connection before the rest of it comes', async () => {
+  open()
+  const start = performance.now()
+  server.lieOnce((answer) => [...malformed(answer, answer.length - 3, 2 ** 21), { waitMs: 9000 }])
+  expect(await ask('user-0', 1)).toBe('served')
+  // Whoever waits for two million bytes waits for as long as the request may take.
+  expect(performance.now() - start).toBeLessThan(5000)
+  expect(mismatches).toMatchObject([{ message: expect.stringContaining('2097152 bytes') }])
+})
+
 test('an error whose ReadyForQuery is late breaks nothing', async () => {
   open(false, { poolSize: 1 })
   expect(await ask('user-0', 1)).toBe('served')

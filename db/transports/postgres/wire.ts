@@ -14,8 +14,8 @@ export type TakeMessage = (type: string, bytes: Buffer, start: number, end: numb
 export const asides = 'NAS'
 /** In front of the contents: a letter, and the length of the rest, itself included. */
 export const headBytes = 5
-/** What the service asks for is far smaller. */
-const longestBytes = 64 * 1024 * 1024
+/** A task has 5,000 at most. The beginning of a message is copied with each piece that comes. */
+const longestBytes = 1024 * 1024
 
 /** Tells the messages in what has arrived. @returns the beginning of one that is not complete */
 export function readMessages(bytes: Buffer, take: TakeMessage): Buffer {
