@@ -70,6 +70,11 @@ export class Connection implements Listener {
     return this.#sent.length + this.#unsent.length
   }
 
+  /** Whether Postgres has been told to close it. On a network that is silent that may take long. */
+  get isLeaving(): boolean {
+    return this.#closeBy !== undefined && this.underWay === 0
+  }
+
   get hasRoom(): boolean {
     const isUsable = this.#isOpen && !this.#isOver && this.#closeBy === undefined
     return isUsable && this.underWay < this.#owner.depth

@@ -89,9 +89,10 @@ class Pool implements Owner {
 
   /** Opens a connection, unless those that are being opened have room for all who wait. */
   #open(): undefined {
-    const opening = [...this.#connections].filter(({ isOpen }) => !isOpen).length
+    const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
+    const opening = staying.filter(({ isOpen }) => !isOpen).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
-    if (isEnough || this.#isClosed || this.#connections.size >= this.#most) return
+    if (isEnough || this.#isClosed || staying.length >= this.#most) return
     this.#connections.add(new Connection(this))
   }
 }
