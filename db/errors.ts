@@ -109,6 +109,11 @@ export class DatabaseError extends Error {
     this.detail = fields.detail
     this.mayHaveRun = fields.mayHaveRun
   }
+
+  /** Whether Postgres itself ended the statements, because their time was over. */
+  get tookTooLong(): boolean {
+    return this.sqlState === '57014' || this.sqlState === '25P04'
+  }
 }
 
 /** The same error for statements that change nothing: they may always be sent again. */

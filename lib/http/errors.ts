@@ -35,7 +35,7 @@ export const problemTypes = {
   },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'Something went wrong on our side' },
-  database_unavailable: { status: 503, title: 'The database cannot be reached' },
+  database_unavailable: { status: 503, title: 'The database does not answer' },
   keys_unavailable: { status: 503, title: 'The token cannot be checked now' },
   not_ready: { status: 503, title: 'The service is not ready' },
   overloaded: { status: 503, title: 'The service is overloaded' },
@@ -116,19 +116,18 @@ function notServed(cause: DatabaseError, why: string): Problem {
 }
 
 function databaseUnavailable(cause: DatabaseError): Problem {
-  const detail = cause.mayHaveRun
-    ? 'The database did not say whether the change was made. Read before you repeat it.'
-    : 'The database cannot be reached. Nothing was changed. Try again shortly.'
+  const unchanged = cause.tookTooLong
+    ? 'did not answer in time. Nothing was changed. Narrow a search, or try again shortly.'
+    : 'cannot be reached. Nothing was changed. Try again shortly.'
+  const inDoubt = 'did not say whether the change was made. Read before you repeat it.'
+  const detail = `The database ${cause.mayHaveRun ? inDoubt : unchanged}`
   return later('database_unavailable', detail, cause)
 }
 
 /** A 429, with the policy that the request exceeds and the seconds to wait. */
 export function tooManyRequests(policy: 'user' | 'address', waitSeconds: number): Problem {
   return new Problem('rate_limited', `Too many requests. Try again in ${waitSeconds} s.`, {
-    headers: {
-      'retry-after': String(waitSeconds),
-      ratelimit: `"${policy}";r=0;t=${waitSeconds}`,
-    },
+    headers: { 'retry-after': String(waitSeconds), ratelimit: `"${policy}";r=0;t=${waitSeconds}` },
     members: { 'violated-policies': [policy] },
   })
 }

@@ -41,7 +41,7 @@ export const problemTexts: Record<ProblemCode, string> = {
   internal_error:
     'The fault is ours and has been logged under the request id in instance. Try again later.',
   database_unavailable:
-    'Nothing is wrong with the request. Send it again after Retry-After seconds; where detail says that a change may have been made, read first.',
+    'Nothing is wrong with the request. Send it again after Retry-After seconds; where detail says that a change may have been made, read first. A search that took too long can be narrowed by completed, or by a smaller limit.',
   keys_unavailable:
     'The keys that verify the token cannot be fetched. Stay signed in, and send the request again after Retry-After seconds.',
   not_ready:

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
-import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
+import { DatabaseError, type DatabaseErrorKind, toDatabaseError } from '#db/errors'
 import { problemAnswer, toProblem } from '#lib/http/errors'
 
 const nothingChanged = 'The database cannot be reached. Nothing was changed. Try again shortly.'
+const tooLong =
+  'The database did not answer in time. Nothing was changed. Narrow a search, or try again shortly.'
 const read = 'The database did not say whether the change was made. Read before you repeat it.'
 
 /** Every kind of error of the database, with the answer to it. */
@@ -48,6 +50,16 @@ test.each(Object.entries(answers))(
     if (status === 401) expect(headers['www-authenticate']).toContain(challenge)
     else expect(headers['www-authenticate']).toBeUndefined()
     expect(headers['ratelimit']).toBe(status === 429 ? '"user";r=0;t=7' : undefined)
+  },
+)
+
+test.each(['57014', '25P04'])(
+  'where Postgres ended the statements with %s, the answer says that they took too long, and what helps',
+  (code) => {
+    const error = toDatabaseError(Object.assign(new Error('private words'), { code }), false)
+    expect(toProblem(error)).toMatchObject({ code: 'database_unavailable', detail: tooLong })
+    const inDoubt = toDatabaseError(error.cause, true)
+    expect(toProblem(inDoubt).detail).toBe(read)
   },
 )
 
