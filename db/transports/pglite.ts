@@ -4,7 +4,7 @@ import type { PGlite } from '@electric-sql/pglite'
 import { PGliteDialect } from 'kysely'
 import { lockFolder } from '#db/transports/folder-lock'
 import { Transaction } from '#db/transports/postgres/transaction'
-import { asides, readError, readMessages } from '#db/transports/postgres/wire'
+import { readError, readMessages } from '#db/transports/postgres/wire'
 import {
   nobody,
   type Statement,
@@ -71,7 +71,7 @@ function readAnswer(answer: Buffer, transaction: Transaction): boolean {
   let isOver = false
   readMessages(answer, (type, bytes, start, end) => {
     if (type === 'E') transaction.failed(readError(bytes, start, end))
-    else if (!asides.includes(type)) isOver = transaction.read(type, bytes, start, end)
+    else isOver = transaction.read(type, bytes, start, end)
   })
   return isOver
 }

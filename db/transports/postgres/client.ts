@@ -9,8 +9,8 @@ import {
   unexpected,
 } from '#db/transports/postgres/wire'
 
-/** What `pg` reads: authentication, keys, settings, the end. Of others, a broken one can hang it. */
-const ofStart = 'RKSZ'
+/** What `pg` reads: authentication, keys, the end. Of others, a broken one can hang it. */
+const ofStart = 'RKZ'
 
 /** Who is told what happens on a connection. */
 export interface Listener {
@@ -84,7 +84,7 @@ export class Client {
         else if (ofStart.includes(type)) {
           this.#isOpen = type === 'Z'
           toPg.emit('data', bytes.subarray(start - headBytes, end))
-        } else if (type !== 'N') throw unexpected(type)
+        } else throw unexpected(type)
       })
     } catch (error) {
       this.#listener.mistrusted(error)

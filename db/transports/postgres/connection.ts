@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg'
 import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
-import { asides, endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
+import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
 import {
   goneMs,
   idleMs,
@@ -28,8 +28,8 @@ export interface Owner {
   opened(): void
   /** A transaction is answered, or has failed: there is room for another. */
   over(transaction: Transaction, isAnswered: boolean): void
-  /** It is closed, or could not be opened. */
-  gone(connection: Connection, error: unknown): void
+  /** It is closed. @param hasOpened whether it could be opened */
+  gone(connection: Connection, error: unknown, hasOpened: boolean): void
 }
 
 const terminated = (cause?: unknown) => new Error('connection terminated', { cause })
@@ -49,11 +49,9 @@ export class Connection implements Listener {
   readonly #unsent: Transaction[] = []
   #writing: NodeJS.Immediate | undefined
   readonly #clock = startClock(() => this.#look())
-  #isOpen = false
-  #isOver = false
-  #idleSince = Number.POSITIVE_INFINITY
-  /** When it must be closed, once it is to be. */
-  #closeBy: number | undefined
+  #state: 'opening' | 'open' | 'closing' | 'over' = 'opening'
+  /** When it is closed, if it is idle then, or closing. */
+  #closeAt = Number.POSITIVE_INFINITY
   readonly #gone = Promise.withResolvers<void>()
 
   constructor(owner: Owner) {
@@ -62,22 +60,21 @@ export class Connection implements Listener {
     this.#client = new Client(owner.server.client, this)
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen
+  get isOpening(): boolean {
+    return this.#state === 'opening'
+  }
+
+  /** Whether Postgres has been told to close it. On a network that is silent that may take long. */
+  get isLeaving(): boolean {
+    return this.#state === 'closing' && this.underWay === 0
   }
 
   get underWay(): number {
     return this.#sent.length + this.#unsent.length
   }
 
-  /** Whether Postgres has been told to close it. On a network that is silent that may take long. */
-  get isLeaving(): boolean {
-    return this.#closeBy !== undefined && this.underWay === 0
-  }
-
   get hasRoom(): boolean {
-    const isUsable = this.#isOpen && !this.#isOver && this.#closeBy === undefined
-    return isUsable && this.underWay < this.#owner.depth
+    return this.#state === 'open' && this.underWay < this.#owner.depth
   }
 
   send(transaction: Transaction): void {
@@ -87,14 +84,18 @@ export class Connection implements Listener {
 
   /** Closes it behind its transactions, which have as long as a connection may take to open. */
   close(): Promise<void> {
-    if (this.#closeBy === undefined && this.underWay === 0) this.#client.end()
-    this.#closeBy ??= performance.now() + this.#owner.server.options.connectTimeoutMs
+    if (this.isOpening) this.ended(terminated())
+    else if (this.#state === 'open') {
+      this.#state = 'closing'
+      this.#closeAt = performance.now() + this.#owner.server.options.connectTimeoutMs
+      if (this.underWay === 0) this.#client.end()
+    }
     return this.#gone.promise
   }
 
   opened(): void {
-    this.#isOpen = true
-    this.#idleSince = performance.now()
+    this.#state = 'open'
+    this.#closeAt = performance.now() + idleMs
     this.#owner.opened()
   }
 
@@ -116,7 +117,6 @@ export class Connection implements Listener {
   }
 
   read(type: string, bytes: Buffer, start: number, end: number): void {
-    if (this.#isOver || asides.includes(type)) return
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
@@ -130,13 +130,17 @@ export class Connection implements Listener {
   /** The first is answered. */
   #shift(): void {
     const first = this.#sent.shift()
-    if (this.underWay === 0) this.#idleSince = performance.now()
-    if (this.underWay === 0 && this.#closeBy !== undefined) this.#client.end()
+    if (this.underWay === 0) {
+      if (this.#state === 'closing') this.#client.end()
+      else this.#closeAt = performance.now() + idleMs
+    }
     if (first !== undefined) this.#owner.over(first, true)
   }
 
   mistrusted(error: unknown): void {
-    this.#closeBy ??= performance.now()
+    if (this.#state === 'over') return
+    // It is told as a mismatch, and not as a fault as well.
+    if (this.#state === 'open') this.#state = 'closing'
     this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
     if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
@@ -144,14 +148,13 @@ export class Connection implements Listener {
 
   /** @param doubt which of those that were sent may have run; the table of ADR 0063 */
   ended(error: unknown, doubt = { first: true, others: true }): void {
-    if (this.#isOver) return
-    this.#isOver = true
+    if (this.#state === 'over') return
+    const before = this.#state
+    this.#state = 'over'
     clearInterval(this.#clock)
     clearImmediate(this.#writing)
     this.#client.cut()
-    if (this.underWay === 0 && this.#isOpen && this.#closeBy === undefined) {
-      this.#owner.server.options.onFault(error)
-    }
+    if (this.underWay === 0 && before === 'open') this.#owner.server.options.onFault(error)
     const fail = (transaction: Transaction, reason: unknown, mayHaveRun: boolean) => {
       transaction.fail(reason, mayHaveRun)
       this.#owner.over(transaction, false)
@@ -161,7 +164,7 @@ export class Connection implements Listener {
       const [first, ...others] = this.#sent.splice(0)
       if (first !== undefined) fail(first, error, doubt.first)
       for (const transaction of others) fail(transaction, terminated(error), doubt.others)
-      this.#owner.gone(this, error)
+      this.#owner.gone(this, error, before !== 'opening')
       this.#gone.resolve()
     }
     // The client of a write in doubt looks for what it did: Postgres must be done with it before.
@@ -173,7 +176,8 @@ export class Connection implements Listener {
     const now = performance.now()
     const isLate = this.#sent.some(({ cutAt }) => now >= cutAt)
     if (isLate) this.ended(new Error('query read timeout'))
-    else if (now >= (this.#closeBy ?? Number.POSITIVE_INFINITY)) this.ended(terminated())
-    else if (this.underWay === 0 && now >= this.#idleSince + idleMs) void this.close()
+    if (now < this.#closeAt) return
+    if (this.#state === 'closing') this.ended(terminated())
+    else if (this.underWay === 0) void this.close()
   }
 }

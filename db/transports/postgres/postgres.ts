@@ -71,9 +71,9 @@ class Pool implements Owner {
     this.events.emit('release')
   }
 
-  gone(connection: Connection, error: unknown): void {
+  gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
-    if (!connection.isOpen) this.#queue.failNext(this.depth, toDatabaseError(error, false))
+    if (!hasOpened) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
 
@@ -90,7 +90,7 @@ class Pool implements Owner {
   /** Opens a connection, unless those that are being opened have room for all who wait. */
   #open(): undefined {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
-    const opening = staying.filter(({ isOpen }) => !isOpen).length
+    const opening = staying.filter(({ isOpening }) => isOpening).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
     if (isEnough || this.#isClosed || staying.length >= this.#most) return
     this.#connections.add(new Connection(this))

@@ -11,13 +11,13 @@ import { toDatabaseError } from '#db/errors'
 export type TakeMessage = (type: string, bytes: Buffer, start: number, end: number) => void
 
 /** A notice, a notification, a setting: they may come at any time, and are of no use. */
-export const asides = 'NAS'
+const asides = 'NAS'
 /** In front of the contents: a letter, and the length of the rest, itself included. */
 export const headBytes = 5
 /** A task has 5,000 at most. The beginning of a message is copied with each piece that comes. */
 const longestBytes = 1024 * 1024
 
-/** Tells the messages in what has arrived. @returns the beginning of one that is not complete */
+/** Takes each message that has arrived, asides left out. @returns the beginning of the next */
 export function readMessages(bytes: Buffer, take: TakeMessage): Buffer {
   let at = 0
   while (at + headBytes <= bytes.length) {
@@ -25,7 +25,8 @@ export function readMessages(bytes: Buffer, take: TakeMessage): Buffer {
     const end = at + 1 + length
     if (length < headBytes - 1 || length > longestBytes) throw unreadable(`of ${length} bytes`)
     if (end > bytes.length) break
-    take(String.fromCharCode(bytes[at] ?? 0), bytes, at + headBytes, end)
+    const type = String.fromCharCode(bytes[at] ?? 0)
+    if (!asides.includes(type)) take(type, bytes, at + headBytes, end)
     at = end
   }
   return bytes.subarray(at)
