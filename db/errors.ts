@@ -157,7 +157,8 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
   const summary = sqlState === undefined ? 'the database did not answer' : `SQLSTATE ${sqlState}`
   const message = fault === undefined ? summary : `${summary}: ${fault.says}.`
   const meaning = fault?.isSetting === true ? misconfigured : meaningOf(error, sqlState)
-  const detail = meaning.kind === 'rate_limited' ? detailOf(error) : undefined
+  const waits = meaning.kind === 'rate_limited' && error instanceof Error && 'detail' in error
+  const detail = waits ? String(error.detail) : undefined
   return new DatabaseError(message, {
     ...{ ...meaning, sqlState, detail, cause: error },
     mayHaveRun: mayHaveRun || unknownEnd.test(sqlState ?? ''),
@@ -167,10 +168,6 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
 function meaningOf(error: unknown, sqlState: string | undefined): Meaning {
   if (sqlState === undefined) return isNetworkError(error) ? retryable : internal
   return sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal
-}
-
-function detailOf(error: unknown): string | undefined {
-  return error instanceof Error && 'detail' in error ? String(error.detail) : undefined
 }
 
 function isNetworkError(error: unknown): boolean {
