@@ -5,12 +5,11 @@ import { PGliteDialect } from 'kysely'
 import { lockFolder } from '#db/transports/folder-lock'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { readError, readMessages } from '#db/transports/postgres/wire'
-import {
-  nobody,
-  type Statement,
-  type Transport,
-  type TransportOptions,
-} from '#db/transports/transport'
+import { withTimeLimits } from '#db/transports/time-limits'
+import { nobody, type Transport, type TransportOptions } from '#db/transports/transport'
+
+/** It keeps to no time limit, and is sent the same as a server all the same. */
+const sharing = { isAlone: true, isChecked: false }
 
 /**
  * Postgres inside this process, kept in the folder that `pglite://<folder>` names, or in memory
@@ -36,7 +35,9 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
     async transaction(statements, timeoutMs, place = nobody) {
       const transaction = new Transaction(statements, performance.now() + timeoutMs, place)
       try {
-        const message = Buffer.concat(transaction.write(numbered(transaction), undefined))
+        const { number } = transaction
+        const limited = withTimeLimits(transaction.statements, timeoutMs, sharing, number)
+        const message = Buffer.concat(transaction.write(limited, undefined))
         // Both locks of PGlite: a session may have a transaction open, which this must not be in.
         const answer = await pglite._runExclusiveTransaction(() =>
           pglite.runExclusive(() => pglite.execProtocolRaw(message)),
@@ -54,11 +55,6 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
       release()
     },
   }
-}
-
-/** The statements, behind one that returns the number of their transaction. */
-function numbered({ number, statements }: Transaction): readonly Statement[] {
-  return [{ sql: 'select $1::text', parameters: [number], onlySets: true }, ...statements]
 }
 
 /**

@@ -36,8 +36,7 @@ const terminated = (cause?: unknown) => new Error('connection terminated', { cau
 
 /**
  * A connection that carries transactions, each behind a Sync of its own: Postgres runs and answers
- * them one after the other. It tells each of them what became of it, and owns the clock by which
- * those that are late end with it. See ADR 0063.
+ * them one after the other. It owns the clock by which those that are late end with it.
  */
 export class Connection implements Listener {
   readonly #owner: Owner
@@ -120,34 +119,30 @@ export class Connection implements Listener {
     const [first] = this.#sent
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
-      if (!endsBackend(error)) this.ended(terminated(error))
-      else this.ended(error, { first: first?.isAnswered === true, others: false })
+      const isBackendOver = endsBackend(error)
+      this.ended(isBackendOver ? error : terminated(error), isBackendOver)
     } else if (first === undefined) throw unexpected(type)
     else if (error !== undefined) first.failed(error)
-    else if (first.read(type, bytes, start, end)) this.#shift()
+    else if (first.read(type, bytes, start, end)) this.#finish(first)
   }
 
-  /** The first is answered. */
-  #shift(): void {
-    const first = this.#sent.shift()
+  #finish(first: Transaction): void {
+    this.#sent.shift()
     if (this.underWay === 0) {
       if (this.#state === 'closing') this.#client.end()
       else this.#closeAt = performance.now() + idleMs
     }
-    if (first !== undefined) this.#owner.over(first, true)
+    this.#owner.over(first, true)
   }
 
   mistrusted(error: unknown): void {
-    if (this.#state === 'over') return
-    // It is told as a mismatch, and not as a fault as well.
-    if (this.#state === 'open') this.#state = 'closing'
     this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
     if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
   }
 
-  /** @param doubt which of those that were sent may have run; the table of ADR 0063 */
-  ended(error: unknown, doubt = { first: true, others: true }): void {
+  /** @param isBackendOver whether only what was answered may have run; the table of ADR 0063 */
+  ended(error: unknown, isBackendOver = false): void {
     if (this.#state === 'over') return
     const before = this.#state
     this.#state = 'over'
@@ -160,15 +155,16 @@ export class Connection implements Listener {
       this.#owner.over(transaction, false)
     }
     for (const transaction of this.#unsent.splice(0)) fail(transaction, terminated(error), false)
+    const mayHaveRun = ({ isAnswered }: Transaction) => !isBackendOver || isAnswered
     const settle = () => {
-      const [first, ...others] = this.#sent.splice(0)
-      if (first !== undefined) fail(first, error, doubt.first)
-      for (const transaction of others) fail(transaction, terminated(error), doubt.others)
+      for (const [index, transaction] of this.#sent.splice(0).entries()) {
+        fail(transaction, index === 0 ? error : terminated(error), mayHaveRun(transaction))
+      }
       this.#owner.gone(this, error, before !== 'opening')
       this.#gone.resolve()
     }
     // The client of a write in doubt looks for what it did: Postgres must be done with it before.
-    if (this.#sent.length > 0 && doubt.first) setTimeout(settle, goneMs)
+    if (this.#sent.some(mayHaveRun)) setTimeout(settle, goneMs)
     else settle()
   }
 
