@@ -20,7 +20,7 @@ function open(folder: string) {
 /** Takes the lock in a process of its own, and holds it until its input ends. */
 function contender(folder: string) {
   const program = `
-    import { lockFolder } from '#db/transports/folder-lock'
+    import { lockFolder } from '#db/pglite-folder'
     import { once } from 'node:events'
     try { lockFolder(process.argv[1]); console.log('open') } catch (error) { console.log(error.message) }
     process.stdin.resume()
