@@ -2,11 +2,8 @@ import { PGliteDialect } from 'kysely'
 import { openFolder } from '#db/pglite-folder'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { readError, readMessages } from '#db/transports/postgres/wire'
-import { withTimeLimits } from '#db/transports/time-limits'
+import { unshared, withTimeLimits } from '#db/transports/time-limits'
 import { nobody, type Transport, type TransportOptions } from '#db/transports/transport'
-
-/** It keeps to no time limit, and is sent the same as a server all the same. */
-const sharing = { isAlone: true, isChecked: false }
 
 /**
  * Postgres inside this process, kept in the folder that `pglite://<folder>` names, or in memory
@@ -31,7 +28,8 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
       const transaction = new Transaction(statements, performance.now() + timeoutMs, place)
       try {
         const { number } = transaction
-        const limited = withTimeLimits(transaction.statements, timeoutMs, sharing, number)
+        // It keeps to no limit, and is sent what a server is sent.
+        const limited = withTimeLimits(transaction.statements, timeoutMs, unshared, number)
         const message = Buffer.concat(transaction.write(limited, undefined))
         // Both locks of PGlite: a session may have a transaction open, which this must not be in.
         const answer = await pglite._runExclusiveTransaction(() =>

@@ -30,10 +30,11 @@ export interface Sharing {
   readonly isChecked: boolean
 }
 
+/** How it is sent where there are no such connections. */
+export const unshared: Sharing = { isAlone: true, isChecked: false }
+
 /**
- * The statements with their time limits in front. Postgres starts the clock of a statement when its
- * message arrives, with the limit of that moment: so the limits go in a message of their own, before
- * the first statement that can wait for a lock. They end with the transaction. See ADR 0048.
+ * The statements with their time limits in front, which end with the transaction. See ADR 0048.
  *
  * @param timeoutMs how long the service waits for the answer
  * @param number returned as the last column of the first statement; see ADR 0063
@@ -42,8 +43,8 @@ export interface Sharing {
 export function withTimeLimits(
   statements: readonly Statement[],
   timeoutMs: number,
-  sharing?: Sharing,
-  ...number: string[]
+  sharing: Sharing,
+  number: string,
 ): readonly Statement[] {
   const [first, ...others] = statements
   const isBound = first?.onlySets === true
@@ -54,7 +55,7 @@ export function withTimeLimits(
   return [
     {
       sql: textOf(sql, parameters.length, sharing),
-      parameters: [...parameters, ...limits, ...number],
+      parameters: [...parameters, ...limits, number],
       onlySets: true,
     },
     ...rest,
@@ -66,16 +67,15 @@ const nothing = { sql: 'select null', parameters: [] }
 /** The texts of each first statement, by what they set besides. */
 const texts = new Map<string, string[]>()
 
-function textOf(first: string, parameters: number, sharing: Sharing | undefined): string {
+function textOf(first: string, parameters: number, sharing: Sharing): string {
   const known = texts.get(first) ?? []
   texts.set(first, known)
-  const { isAlone = false, isChecked = false } = sharing ?? {}
-  const kind = (sharing === undefined ? 0 : 1) + (isAlone ? 2 : 0) + (isChecked ? 4 : 0)
+  const kind = (sharing.isAlone ? 1 : 0) + (sharing.isChecked ? 2 : 0)
   known[kind] ??= write(first, parameters, sharing)
   return known[kind]
 }
 
-function write(first: string, parameters: number, sharing: Sharing | undefined): string {
+function write(first: string, parameters: number, { isAlone, isChecked }: Sharing): string {
   const parts = [
     first,
     `set_config('statement_timeout', $${parameters + 1}, true)`,
@@ -83,9 +83,9 @@ function write(first: string, parameters: number, sharing: Sharing | undefined):
       then set_config('transaction_timeout', $${parameters + 2}, true) end`,
   ]
   const setToNotice = (name: string) => parts.push(`set_config('${name}', '${noticeMs}', true)`)
-  if (sharing?.isAlone === false) setToNotice('lock_timeout')
-  if (sharing?.isChecked === true) setToNotice(checkSetting)
-  if (sharing !== undefined) parts.push(`$${parameters + 3}::text`)
+  if (!isAlone) setToNotice('lock_timeout')
+  if (isChecked) setToNotice(checkSetting)
+  parts.push(`$${parameters + 3}::text`)
   return parts.join(', ')
 }
 
