@@ -1,5 +1,4 @@
 /** The kinds of values that variables have, each with what to say where one is wrong. */
-import { BlockList, isIP } from 'node:net'
 import * as z from 'zod'
 import { faultInConnectionUrl } from '#db/connection-url'
 import type { Quota } from '#db/rate-limit'
@@ -57,8 +56,6 @@ export const tasksPath = z.string().refine(isFreePath, {
   error:
     'must be a path that is not served already, such as /api/todos or /api/users/{user_id}/tasks.',
 })
-export const origins = z.string().transform(toOrigins)
-export const addresses = z.string().transform(toAddresses)
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
 export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
 
@@ -89,44 +86,6 @@ function isTrue(value: string): boolean {
   return value === 'true'
 }
 
-function toList(value: string): string[] {
-  return value.split(',').flatMap((part) => part.trim() || [])
-}
-
-/** The origins as browsers send them. A `*` alone would match only `null`, which any page can have. */
-function toOrigins(value: string, context: z.RefinementCtx<string>): string[] {
-  const patterns = toList(value)
-  for (const pattern of patterns) {
-    if (toOrigin(pattern) !== undefined) continue
-    // The usual mistake is a slash at the end, copied from the address bar.
-    const meant = patterns.map((text) => toOrigin(text) ?? toOrigin(URL.parse(text)?.origin ?? ''))
-    const remedy = meant.every((text) => text !== undefined)
-      ? `Set it to ${meant.join()}`
-      : 'Write the scheme, the host and the port of each, such as https://*.example.com'
-    context.addIssue(`has ${pattern}, which is no origin. ${remedy}`)
-  }
-  return patterns.flatMap((pattern) => toOrigin(pattern) ?? [])
-}
-
-/**
- * An origin as the URL parser writes it, and as browsers send it: in small letters, without the
- * default port, in Punycode. One `*` may stand in it, for a label or a part of one.
- *
- * @returns undefined if it is none
- */
-function toOrigin(text: string): string | undefined {
-  const url = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#\\@]+$/i.test(text) ? URL.parse(text) : null
-  if (url === null) return undefined
-  const labels = url.host.split('.')
-  const starred = labels.findIndex((label) => label.includes('*'))
-  const stars = url.host.split('*').length - 1
-  // In the last label it would match any domain, and Punycode moves the letters around it.
-  const isWide = starred === labels.length - 1 || labels[starred]?.startsWith('xn--') === true
-  if (stars > 1 || (stars === 1 && isWide)) return undefined
-  // Not `url.origin`, which is `null` for the schemes of apps, such as capacitor:.
-  return `${url.protocol}//${url.host}`
-}
-
 function toTableName(value: string, context: z.RefinementCtx<string>) {
   const name = readTableName(value)
   if (name !== undefined) return name
@@ -141,18 +100,4 @@ function toQuota(value: string, context: z.RefinementCtx<string>): Quota | undef
   if (requests / seconds > mostPerSecond)
     context.addIssue(`allows more than ${mostPerSecond} a second.`)
   return { requests, seconds }
-}
-
-function toAddresses(value: string, context: z.RefinementCtx<string>): BlockList {
-  const networks = new BlockList()
-  for (const part of toList(value)) {
-    const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(part) ?? []
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
-    const mostBits = family === 'ipv6' ? 128 : 32
-    if (isIP(address) === 0 || Number(bits ?? 0) > mostBits) {
-      context.addIssue(`has ${part}, which is no address and no network such as 10.0.0.0/8.`)
-    } else if (bits === undefined) networks.addAddress(address, family)
-    else networks.addSubnet(address, Number(bits), family)
-  }
-  return networks
 }

@@ -1,11 +1,10 @@
 import { createEnv } from '@t3-oss/env-nextjs'
 import * as z from 'zod'
+import { addresses, origins } from '#lib/config/env-lists'
 import {
-  addresses,
   cookieName,
   databaseUrl,
   flag,
-  origins,
   port,
   quota,
   secret,

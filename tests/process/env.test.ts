@@ -122,6 +122,15 @@ test.each([
   ['CORS_ORIGINS', 'https://bü*.example.com', 'is no origin'],
   ['CORS_ORIGINS', 'http://localhost:*', 'is no origin'],
   ['CORS_ORIGINS', 'https://me@app.example.com', 'Set it to https://app.example.com'],
+  ['CORS_ORIGINS', 'https://*.com', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://app-*.com', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://*.xn--p1ai', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://*.CO.uk:8443', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://app-*.com.au', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://*.com.', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://*.co.uk.', 'pages of other people'],
+  ['CORS_ORIGINS', 'https://app.example.com,https://*.vercel.app', 'https://my-app-*.vercel.app'],
+  ['CORS_ORIGINS', 'https://*.netlify.app', 'pages of other people'],
   ['RATE_LIMIT', '2000000/1', 'more than 100000 a second'],
   ['TRUSTED_PROXIES', 'proxy', 'is no address'],
   ['TRUSTED_PROXIES', '10.0.0.0/', 'is no address'],
@@ -147,6 +156,21 @@ test('an origin list is split and trimmed', async () => {
     CORS_ORIGINS: 'https://app.example.com, https://*.example.org ,',
   })
   expect(CORS_ORIGINS).toEqual(['https://app.example.com', 'https://*.example.org'])
+})
+
+test.each([
+  'https://*.example.com',
+  'https://app-*.example.co.uk',
+  'https://*.dub.co',
+  'https://*.n8n.io',
+  'http://*.localhost:3000',
+  'https://*.todo.internal',
+  'https://my-app-*.vercel.app',
+  'https://deploy-preview-*--my-app.netlify.app',
+  'https://*.my-app.pages.dev',
+  'https://www.vercel.app',
+])('CORS_ORIGINS=%s is accepted', async (pattern) => {
+  expect((await read({ ...complete, CORS_ORIGINS: pattern })).CORS_ORIGINS).toEqual([pattern])
 })
 
 test('the first entry of BETTER_AUTH_SECRETS is the secret, as it is for Better Auth', async () => {
