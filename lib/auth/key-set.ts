@@ -28,7 +28,7 @@ let askedAt = 0
 let turns = 0
 /** The error of the last fetch, undefined if it succeeded. */
 let failure: Problem | undefined
-/** The fetch under way. */
+/** The latest fetch, while it is under way. */
 let fetching: Promise<KeySet> | undefined
 /** The fetch that begins once the cooldown is over. */
 let nextFetch: Promise<KeySet> | undefined
@@ -69,10 +69,12 @@ async function fetchNext(url: string): Promise<KeySet> {
   nextFetch ??= sleep(pauseMs).then(() => {
     nextFetch = undefined
     askedAt = Date.now()
-    fetching = load(url).finally(() => {
-      fetching = undefined
+    const own = load(url).finally(() => {
+      // A later one may be under way: the cooldown is shorter than a slow answer takes.
+      if (fetching === own) fetching = undefined
     })
-    return fetching
+    fetching = own
+    return own
   })
   return await nextFetch
 }

@@ -262,6 +262,28 @@ test('a slow failure does not undo the success of a later question', async () =>
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
 })
 
+test('a fetch that ends leaves a later one under way, which those who need keys share', async () => {
+  await verifyJwt(await first.sign(user))
+  const [held, heldLater] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const askUnknown = () => codeOf(findPublicKey({ alg: 'EdDSA', kid: 'nobody’s' }))
+  issuer.state.hold = held.promise
+  const earlier = askUnknown()
+  await expect.poll(() => issuer.requests).toHaveLength(2)
+  issuer.state.hold = heldLater.promise
+  const later = askUnknown()
+  await expect.poll(() => issuer.requests).toHaveLength(3)
+  held.resolve()
+  expect(await earlier).toBe('ERR_JWKS_NO_MATCHING_KEY')
+  // By now the known keys may not be used any more.
+  travel(25 * 60)
+  const sharing = codeOf(verifyJwt(await first.sign(user)))
+  await sleep(100)
+  expect(issuer.requests).toHaveLength(3)
+  heldLater.resolve()
+  expect(await sharing).toBe('accepted')
+  expect(await later).toBe('ERR_JWKS_NO_MATCHING_KEY')
+})
+
 test('after the issuer is back, a key that is rotated at once is waited for', async () => {
   issuer.state.status = 500
   expect(await codeOf(verifyJwt(await first.sign(user)))).toBe('keys_unavailable')
