@@ -1,6 +1,6 @@
 import { addRoute, createRouter, findRoute } from 'rou3'
 import { routeFiles } from '#app/route-files'
-import { env, isSet } from '#lib/config/env'
+import { env } from '#lib/config/env'
 import { answerPreflight, isPreflight } from '#lib/http/cors'
 import { methodNotAllowed, type RouteFile, serviceOptions } from '#lib/http/methods'
 import type { Params } from '#lib/http/request-context'
@@ -14,7 +14,7 @@ for (const [path, load] of Object.entries(served)) {
   addRoute(router, '', path.replaceAll(/\{(\w+)\}/g, ':$1'), await load())
 }
 /** It imports prom-client, so it is loaded only if metrics are wanted. */
-if (isSet('METRICS_TOKEN')) {
+if (env().METRICS_TOKEN !== undefined) {
   addRoute(router, '', '/metrics', (await import('#server/metrics')).metricsFile)
 }
 
@@ -30,14 +30,17 @@ export async function handle(request: Request, url: URL | undefined): Promise<Re
 
 function route(request: Request, url: URL): Promise<Response> {
   const { pathname } = url
-  const none: Params = {}
   if (request.method === 'OPTIONS' && pathname === '/*') {
-    return serviceOptions(request, { params: Promise.resolve(none), url })
+    return serviceOptions(request, { params: Promise.resolve({}), url })
   }
-  if (decode(pathname) === undefined) return malformedPath(request)
+  if (!isDecodable(pathname)) return malformedPath(request)
   const match = findRoute(router, '', pathname)
   if (match === undefined) return nothingHere(request)
-  return callMethod(request, url, match.data, decodeParams(match.params ?? none))
+  const params = Object.entries(match.params ?? {}).map(([name, value]) => [
+    name,
+    decodeURIComponent(value),
+  ])
+  return callMethod(request, url, match.data, Object.fromEntries(params))
 }
 
 function callMethod(
@@ -54,18 +57,13 @@ function callMethod(
   return method === 'HEAD' ? answer.then((response) => new Response(null, response)) : answer
 }
 
-function decodeParams(params: Params): Params {
-  const decoded = Object.entries(params).map(([name, value]) => [name, decode(String(value))])
-  return Object.fromEntries(decoded)
-}
-
-/** @returns undefined if a percent sign is malformed */
-function decode(text: string): string | undefined {
-  if (!text.includes('%')) return text
+/** Whether each percent sign is followed by the code of a character. */
+function isDecodable(path: string): boolean {
   try {
-    return decodeURIComponent(text)
+    decodeURIComponent(path)
+    return true
   } catch {
     // decodeURIComponent throws only a URIError.
-    return undefined
+    return false
   }
 }
