@@ -29,7 +29,10 @@ class Parameter {
     this.name = name
   }
 
-  /** Code that builds a statement may pass a value on, but not read it. */
+  /**
+   * Code that builds a statement may pass a value on, but not read it. What makes text or a number of
+   * a value throws here. A comparison (`===`) or `!value` cannot: it would be decided once for all.
+   */
   [Symbol.toPrimitive](): never {
     throw new TypeError(
       `${String(this.name)} has no value yet: a prepared statement is built once.`,
@@ -43,7 +46,8 @@ const parameters = new Proxy({}, { get: (_, name) => new Parameter(name) })
  * Builds and compiles a statement on its first use, and then only fills in values. Building it
  * takes 13 µs, an eighth of what the service spends on a read.
  *
- * @param write builds the statement from placeholders, which it may only pass on
+ * @param write builds the statement from placeholders, which it may only pass on: what the statement
+ *   itself depends on is no value of it, but asks for a statement of its own
  */
 export function precompile<Values extends object, Row>(
   write: (db: Kysely<Database>, values: Values) => Compilable<Row>,
