@@ -1,6 +1,5 @@
 import { json } from '#lib/http/answer'
-import { otherMethods } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, withoutAuth } from '#lib/http/methods'
 import { getIndex } from '#lib/service/operations'
 import { version } from '#lib/service/version'
 

@@ -1,6 +1,5 @@
 import { html } from '#lib/http/answer'
-import { otherMethods } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, withoutAuth } from '#lib/http/methods'
 import { referencePage, referencePolicy } from '#lib/openapi/reference-page'
 import { getReference } from '#lib/service/operations'
 

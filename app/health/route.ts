@@ -1,6 +1,5 @@
 import { json } from '#lib/http/answer'
-import { otherMethods } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, withoutAuth } from '#lib/http/methods'
 import { getHealth } from '#lib/service/operations'
 
 /** Says that the process is up. It does not ask the database; `/health/ready` does. */

@@ -1,7 +1,6 @@
 import { routeFiles } from '#app/route-files'
 import { env } from '#lib/config/env'
-import { otherMethods } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, withoutAuth } from '#lib/http/methods'
 import { openApiDocument } from '#lib/openapi/document'
 import { getDocument } from '#lib/service/operations'
 import { withTasksPath } from '#lib/tasks/tasks-path'

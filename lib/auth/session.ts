@@ -3,12 +3,19 @@ import type { Caller } from '#db/caller'
 import { since } from '#db/rate-limit'
 import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
-import { isAuthentic, type SignedToken } from '#lib/auth/session-token'
+import { isAuthentic, readSignedToken, type SignedToken } from '#lib/auth/session-token'
+import { type Problem, toProblem } from '#lib/http/errors'
 import { findSession } from '#lib/service/database'
 
 const cacheLimit = 10_000
 /** A sign-out is noticed so late at most. A page sends its requests within this time. */
 const rememberedMs = 10_000
+
+/**
+ * Session cookies that are judged. A browser has two where the cookie's domain has changed; with
+ * more, one request could cause many look-ups.
+ */
+const mostCookies = 4
 
 interface Entry {
   readonly session: Promise<Session | undefined>
@@ -40,6 +47,40 @@ export async function findSessionUser(signedToken: SignedToken): Promise<Caller>
  */
 export async function findUnsignedSessionUser(token: string): Promise<Caller> {
   return toCaller(await findCached(token, unsignedLine))
+}
+
+/**
+ * Returns the user of the session cookies. Of several the good one counts. Those of two users are
+ * refused: a page of a neighbouring domain may have planted one of them. See ADR 0071.
+ *
+ * @param values at least one
+ * @throws Problem 401 if none of them is good, or those of two users are
+ * @throws DatabaseError if a session cannot be looked up
+ */
+export async function findCookieUser(values: readonly string[]): Promise<Caller> {
+  if (values.length > mostCookies) throw invalidToken('there are too many session cookies')
+  const callers = new Map<string, Caller>()
+  let refusal: Problem | undefined
+  for (const value of values) {
+    try {
+      const caller = await findUserOf(value)
+      callers.set(caller.userId, caller)
+    } catch (error) {
+      const problem = toProblem(error)
+      if (problem.status !== 401) throw error
+      refusal ??= problem
+    }
+  }
+  const [caller, ...others] = callers.values()
+  if (others.length > 0) throw invalidToken('there are session cookies of two users')
+  if (caller === undefined) throw refusal ?? invalidToken('there is no session cookie')
+  return caller
+}
+
+async function findUserOf(value: string): Promise<Caller> {
+  const signedToken = readSignedToken(value)
+  if (signedToken === undefined) throw invalidToken('the session cookie is not readable')
+  return await findSessionUser(signedToken)
 }
 
 function toCaller(session: Session | undefined): Caller {

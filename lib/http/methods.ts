@@ -1,5 +1,7 @@
 import { Problem } from '#lib/http/errors'
-import { type RouteHandler, withRequest } from '#lib/http/with-request'
+import type { Operation } from '#lib/http/operation'
+import type { RequestContext } from '#lib/http/request-context'
+import { type Handler, type RouteHandler, withRequest } from '#lib/http/with-request'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
@@ -13,6 +15,25 @@ export type RouteFile = Readonly<Record<string, RouteHandler | undefined>> & {
 
 type OtherMethods<Own extends Method> = Record<Exclude<Method, Own>, RouteHandler> & {
   readonly OPTIONS: OptionsHandler
+}
+
+/** A handler that a route file exports for a method, with its operation. */
+export type OperationHandler = RouteHandler & { readonly operation: Operation }
+
+/** The same handler with another operation, for another method or path. */
+export function sameAs(handler: RouteHandler, operation: Operation): OperationHandler {
+  return Object.assign<RouteHandler, { operation: Operation }>(
+    (request, route) => handler(request, route),
+    { operation },
+  )
+}
+
+/** Makes a handler without credentials, from an operation and a function. */
+export function withoutAuth(
+  operation: Operation,
+  handler: Handler<RequestContext>,
+): OperationHandler {
+  return Object.assign(withRequest(handler), { operation })
 }
 
 /**

@@ -2,9 +2,8 @@ import type * as z from 'zod'
 import type { Caller } from '#db/caller'
 import type { Environment } from '#lib/config/env'
 import type { ProblemCode } from '#lib/http/errors'
-import type { Params, RequestContext } from '#lib/http/request-context'
+import type { Params } from '#lib/http/request-context'
 import type { HeaderName } from '#lib/http/response-headers'
-import { type Handler, type RouteHandler, withRequest } from '#lib/http/with-request'
 
 /** What an input is read from. */
 export interface InputSource {
@@ -119,23 +118,4 @@ export interface Operation<Taken extends Inputs = Inputs> {
 /** The values of the inputs, by the names in the declaration. */
 export type ValuesOf<Taken extends Inputs> = {
   readonly [Name in keyof Taken]: Taken[Name] extends Input<infer Value> ? Value : never
-}
-
-/** A handler that a route file exports for a method, with its operation. */
-export type OperationHandler = RouteHandler & { readonly operation: Operation }
-
-/** The same handler with another operation, for another method or path. */
-export function sameAs(handler: RouteHandler, operation: Operation): OperationHandler {
-  return Object.assign<RouteHandler, { operation: Operation }>(
-    (request, route) => handler(request, route),
-    { operation },
-  )
-}
-
-/** Makes a handler without credentials, from an operation and a function. */
-export function withoutAuth(
-  operation: Operation,
-  handler: Handler<RequestContext>,
-): OperationHandler {
-  return Object.assign(withRequest(handler), { operation })
 }

@@ -1,11 +1,6 @@
 import type { ProblemCode } from '#lib/http/errors'
-import {
-  type Content,
-  type ContractSettings,
-  type Operation,
-  type OperationHandler,
-  settle,
-} from '#lib/http/operation'
+import type { OperationHandler } from '#lib/http/methods'
+import { type Content, type ContractSettings, type Operation, settle } from '#lib/http/operation'
 import { headerComponents, headerReferences } from '#lib/http/response-headers'
 import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { problemComponents, problemReferences } from '#lib/openapi/problems'

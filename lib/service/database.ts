@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type OpenDatabase, openDatabase } from '#db/database'
-import { DatabaseError } from '#db/errors'
+import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
+import { unsent } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
 import type { PoolLoad } from '#db/transports/transport'
 import { env } from '#lib/config/env'
+import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
-import { warnings } from '#lib/service/warnings'
 
 /**
  * Requests that may wait for the database. The deadline bounds how long they wait, and this how much
@@ -17,6 +17,23 @@ const queueLimit = 2000
 
 /** The limit for all migrations: a network that drops packets must not block the start. */
 const preparationMs = 90_000
+
+/** What the log says of a database that serves, but not as somebody may think. */
+const warnings = {
+  onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
+  onMismatch: (err) => log().error({ event: 'fault', code: 'database_unavailable', err }),
+  onUnchecked: (err) => log().warn({ event: 'connections_unchecked', err }),
+  onOtherLogins: (logins) =>
+    log().warn({
+      event: 'other_logins',
+      detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
+    }),
+  onOtherTasks: (tables) =>
+    log().warn({
+      event: 'other_tasks',
+      detail: `These tables look like tasks of another backend, which the service does not show: ${tables.join(', ')}. To see what bringing them over would do, which changes nothing, run: npm run db:adopt`,
+    }),
+} satisfies Partial<DatabaseOptions>
 
 /** The one database of the process. It is global: Next makes several copies of this module. */
 const shared = globalThis as typeof globalThis & {
@@ -140,19 +157,11 @@ async function open(): Promise<OpenDatabase> {
   }
 }
 
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const meaning = { kind: 'unavailable', transient: false, mayHaveRun: false } as const
-      reject(new DatabaseError('the database is not open yet', meaning))
-    }, timeoutMs)
+function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
+    throw unsent('the database is not open yet', 'unavailable')
   })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
+  return Promise.race([promise, late])
 }
 
 /** The time limits of the database, as parts of the time that a request has. */
@@ -160,10 +169,7 @@ function timeLimits(deadlineMs: number) {
   return {
     connectTimeoutMs: Math.ceil(deadlineMs * 0.375),
     requestTimeoutMs: deadlineMs,
-    limits: {
-      deadlineMs,
-      attemptMs: Math.ceil(deadlineMs * 0.625),
-    },
+    limits: { deadlineMs, attemptMs: Math.ceil(deadlineMs * 0.625) },
   }
 }
 

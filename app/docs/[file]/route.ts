@@ -1,5 +1,4 @@
-import { otherMethods, pathNotFound } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, pathNotFound, withoutAuth } from '#lib/http/methods'
 import { referencePart } from '#lib/openapi/reference-page'
 import { getReferencePart } from '#lib/service/operations'
 

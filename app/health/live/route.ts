@@ -1,5 +1,5 @@
 import { GET as health } from '#app/health/route'
-import { sameAs } from '#lib/http/operation'
+import { sameAs } from '#lib/http/methods'
 import { getLiveness } from '#lib/service/operations'
 
 /** Another name for `/health`. */

@@ -1,7 +1,6 @@
 import { json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
-import { otherMethods } from '#lib/http/methods'
-import { withoutAuth } from '#lib/http/operation'
+import { otherMethods, withoutAuth } from '#lib/http/methods'
 import { isDatabaseReady } from '#lib/service/database'
 import { isDraining } from '#lib/service/draining'
 import { getReadiness } from '#lib/service/operations'

@@ -1,7 +1,6 @@
 import { deleteTaskRow, findTaskRow, updateTaskRow } from '#db/tasks/tasks'
 import { withAuth } from '#lib/auth/with-auth'
-import { otherMethods } from '#lib/http/methods'
-import { sameAs } from '#lib/http/operation'
+import { otherMethods, sameAs } from '#lib/http/methods'
 import { deletedAnswer, taskAnswer } from '#lib/tasks/answers'
 import { deleteTask, getTask, putTask, updateTask } from '#lib/tasks/operations'
 

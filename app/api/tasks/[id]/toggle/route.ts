@@ -1,5 +1,5 @@
 import { PATCH as complete } from '#app/api/tasks/[id]/complete/route'
-import { sameAs } from '#lib/http/operation'
+import { sameAs } from '#lib/http/methods'
 import { toggleTask } from '#lib/tasks/operations'
 
 /** Another name for `complete`, which some frontends use. */
