@@ -1,30 +1,30 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
-import { env } from '#lib/config/env'
+import { EnvironmentError, env } from '#lib/config/env'
 
 /** What keeps one worker from starting may pass; what keeps several of them does not. */
 const mostFailedStarts = 3
 
 /**
- * Runs this program in `count` processes that share the port, to use as many cores. A worker that
+ * Runs this program in `WORKERS` processes that share the port, to use as many cores. A worker that
  * dies is replaced. If workers cannot start, several times in a row, all of them end with that code.
  */
-export async function superviseWorkers(count: number): Promise<void> {
-  if (env().DATABASE_URL.startsWith('pglite:')) {
-    console.error(
+export async function superviseWorkers(): Promise<void> {
+  const { DATABASE_URL, METRICS_TOKEN, WORKERS } = env()
+  if (DATABASE_URL.startsWith('pglite:')) {
+    throw new EnvironmentError(
       'WORKERS needs a Postgres server: PGlite is for one process. Unset one of the two.',
     )
-    process.exit(1)
   }
   const hasListened = new WeakSet<Worker>()
   let failedStarts = 0
   let stopping = false
   // It imports prom-client, so it is loaded only if metrics are wanted.
-  if (env().METRICS_TOKEN !== undefined) {
+  if (METRICS_TOKEN !== undefined) {
     const { answerForAll } = await import('#server/cluster-metrics')
     answerForAll()
   }
-  for (let started = 0; started < count; started += 1) cluster.fork()
+  for (let started = 0; started < WORKERS; started += 1) cluster.fork()
 
   cluster.on('listening', (worker) => {
     hasListened.add(worker)

@@ -3,23 +3,24 @@
  * on plain Node, without a build and without Next.
  */
 import cluster from 'node:cluster'
-import { isDevelopment, isSet, readWorkers, setVariable } from '#lib/config/env'
+import { ensureDevelopmentSecret } from '#lib/config/development-secret'
+import { env, isDevelopment, isSet, setVariable } from '#lib/config/env'
 import { loadEnvFiles } from '#lib/config/env-files'
+import { exitBecause } from '#lib/service/exit'
 
 if (!isSet('NODE_ENV')) setVariable('NODE_ENV', 'production')
 loadEnvFiles(isDevelopment())
 
-const workers = readWorkers()
-if (cluster.isPrimary && workers > 1) {
-  const { superviseWorkers } = await import('#server/cluster')
-  await superviseWorkers(workers)
-} else {
-  const { exitBecause } = await import('#lib/service/start')
-  try {
+try {
+  ensureDevelopmentSecret()
+  if (cluster.isPrimary && env().WORKERS > 1) {
+    const { superviseWorkers } = await import('#server/cluster')
+    await superviseWorkers()
+  } else {
     const { startOnNode } = await import('#server/node-host')
     const { serve } = await import('#server/serve')
     await serve(await startOnNode())
-  } catch (error) {
-    exitBecause(error)
   }
+} catch (error) {
+  exitBecause(error)
 }

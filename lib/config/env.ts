@@ -21,8 +21,6 @@ export class EnvironmentError extends Error {
   override readonly name = 'EnvironmentError'
 }
 
-const workers = wholeNumber(1, 256).default(1)
-
 function readEnvironment() {
   const isProduction = process.env.NODE_ENV === 'production'
   return createEnv({
@@ -30,7 +28,7 @@ function readEnvironment() {
       NODE_ENV: z.enum(['development', 'production', 'test']).default('production'),
       HOST: z.string().optional(),
       PORT: port,
-      WORKERS: workers,
+      WORKERS: wholeNumber(1, 256).default(1),
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(5),
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
@@ -98,11 +96,6 @@ export function readPort(): number {
 /** `HOST` alone, for the same launcher. */
 export function readHost(): string | undefined {
   return process.env['HOST'] || undefined
-}
-
-/** `WORKERS` alone. A wrong value counts as 1 here, and the worker then reports it. */
-export function readWorkers(): number {
-  return workers.safeParse(process.env['WORKERS'] || undefined).data ?? 1
 }
 
 /** Makes a variable known to this process before `env()` is first called. */

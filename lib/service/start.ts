@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ensureDevelopmentSecret } from '#lib/config/development-secret'
 import { EnvironmentError, env, isDevelopment } from '#lib/config/env'
 import { hasEdges } from '#lib/config/env-values'
 import { rememberPeers } from '#lib/http/peer'
 import { log } from '#lib/log'
 import { startServerTiming } from '#lib/observability/server-timing'
 import { closeDatabase, database } from '#lib/service/database'
-import { ensureDevelopmentSecret, printWelcome } from '#lib/service/development'
+import { printWelcome } from '#lib/service/development'
+import { exitBecause } from '#lib/service/exit'
 import { explainOpening, isOutage } from '#lib/service/outage'
 
 /** How long the shutdown waits for the receiver of traces. */
@@ -19,7 +21,7 @@ let endTracing: (() => Promise<void>) | undefined
  *
  * @throws EnvironmentError, DatabaseError, or what a migration threw: the host must exit
  */
-async function start(port = env().PORT): Promise<void> {
+export async function start(port = env().PORT): Promise<void> {
   await startWatching()
   await startDatabase()
   if (isDevelopment()) await printWelcome(port)
@@ -65,15 +67,10 @@ export async function stop(): Promise<void> {
   await closeDatabase()
 }
 
-/** Runs `start`. If it fails, prints what is wrong and what to do, and ends the process. */
-export async function startOrExit(): Promise<void> {
-  await orExit(async () => {
-    ensureDevelopmentSecret()
-    await start()
-  })
-}
-
-/** The same where Next listens, on `port`. It refuses what only the server of `npm start` supports. */
+/**
+ * Runs `start` where Next listens, on `port`. If it fails, prints what is wrong and what to do, and
+ * ends the process. It refuses what only the server of `npm start` supports.
+ */
 export async function startOnNextOrExit(port: number | undefined): Promise<void> {
   await orExit(async () => {
     ensureDevelopmentSecret()
@@ -114,11 +111,4 @@ async function orExit(action: () => Promise<void>): Promise<void> {
   } catch (error) {
     exitBecause(error)
   }
-}
-
-/** Prints why the service cannot start, and ends the process. */
-export function exitBecause(error: unknown): never {
-  const message = error instanceof Error ? error.message : String(error)
-  console.error(`The service cannot start:\n${message}`)
-  process.exit(1)
 }

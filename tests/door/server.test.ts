@@ -229,6 +229,15 @@ describe('plain Node', () => {
     expect(refused.output()).toContain('WORKERS needs a Postgres server')
   })
 
+  test.each(['1', '2'])('says what is wrong with a setting, with WORKERS=%s', async (workers) => {
+    const wrong = { DATABASE_URL: 'mysql://db/todo', WORKERS: workers }
+    const refused = launch('node', { PORT: '0', ...wrong })
+    expect(await endOf(refused)).toBe(1)
+    expect(refused.output()).toMatch(
+      /^The service cannot start:\nDATABASE_URL has no known scheme.*\n$/,
+    )
+  })
+
   test('ends with an error where its address is in use', async () => {
     const { port } = new URL(service.url)
     const url = server.url(await createDatabase(server))

@@ -11,7 +11,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Starts as a developer's process does, in the folder. @returns what it prints */
 function begin(variables: Record<string, string> = {}): string {
-  const module = pathToFileURL(resolve('lib/service/development.ts')).href
+  const module = pathToFileURL(resolve('lib/config/development-secret.ts')).href
   const program = `(await import('${module}')).ensureDevelopmentSecret()`
   return execFileSync(process.execPath, ['--input-type=module', '--eval', program], {
     cwd: folder,
