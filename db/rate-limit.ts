@@ -1,5 +1,5 @@
-import { setLatest } from '#db/bounded-map'
 import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
+import { setLatest, since } from '#db/remembered'
 import type { Row } from '#db/transports/transport'
 
 /** How many requests a user may make in how many seconds. */
@@ -124,12 +124,6 @@ export class Permits {
 /** None where a single permit stands for more time: so strict a limit leaves nothing to save. */
 function mostSpare({ requests, seconds }: Quota): number {
   return Math.min(requests, Math.floor((requests * spareMs) / (seconds * 1000)))
-}
-
-/** Milliseconds since an instant. A clock that was set back does not tell, so all time is over. */
-export function since(at: number): number {
-  const passedMs = Date.now() - at
-  return passedMs < 0 ? Number.POSITIVE_INFINITY : passedMs
 }
 
 function isCounted(error: unknown): boolean {

@@ -1,6 +1,5 @@
-import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
-import { since } from '#db/rate-limit'
+import { setLatest, since } from '#db/remembered'
 import { verifyJwt } from '#lib/auth/jwt'
 import { invalidToken, missingCredentials } from '#lib/auth/refusal'
 import { findCookieUser, findSessionUser, findUnsignedSessionUser } from '#lib/auth/session'

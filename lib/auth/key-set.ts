@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CryptoKey, createLocalJWKSet, errors, type JWTHeaderParameters } from 'jose'
-import { since } from '#db/rate-limit'
+import { since } from '#db/remembered'
 import { fetchKeySet, keySetUrl } from '#lib/auth/fetch-key-set'
 import { Problem } from '#lib/http/errors'
 import { log } from '#lib/log'

@@ -1,6 +1,5 @@
-import { setLatest } from '#db/bounded-map'
 import type { Caller } from '#db/caller'
-import { since } from '#db/rate-limit'
+import { setLatest, since } from '#db/remembered'
 import type { Session } from '#db/sessions'
 import { invalidToken, refusal } from '#lib/auth/refusal'
 import { isAuthentic, readSignedToken, type SignedToken } from '#lib/auth/session-token'

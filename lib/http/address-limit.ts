@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { setLatest } from '#db/bounded-map'
 import type { Quota } from '#db/rate-limit'
+import { setLatest } from '#db/remembered'
 import { env } from '#lib/config/env'
 import { tooManyRequests } from '#lib/http/errors'
 import { toNetwork } from '#lib/http/network'

@@ -14,6 +14,10 @@ const oneTag = /"([^"]*)"/g
 /** What a proxy appends to the tag of an answer that it compresses: `"1-gzip"`, `"1;gzip"`. */
 const codingSuffixes = [/[-;](?:gzip|br|zstd|deflate)$/, /--(?:gzip|br|zstd|deflate)$/]
 
+/** As columns of the type `integer` have it. */
+const version = /^(?:0|[1-9][0-9]{0,9})$/
+const latestVersion = 2 ** 31 - 1
+
 const schema = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
 
 /** Both headers in the API document, without examples, which the reference page would send. */
@@ -52,6 +56,15 @@ export function readConditions(request: Request): Conditions<EntityTags> {
   return { ifMatch: readTags(request, 'if-match'), ifNoneMatch: readTags(request, 'if-none-match') }
 }
 
+/**
+ * Reads the same where a tag is the number of a version. A tag that this service did not make stands
+ * for no version.
+ */
+export function readVersions(request: Request): Conditions<'*' | readonly number[]> {
+  const { ifMatch, ifNoneMatch } = readConditions(request)
+  return { ifMatch: toVersions(ifMatch), ifNoneMatch: toVersions(ifNoneMatch) }
+}
+
 /** Whether a tag is among those that a header names. */
 export function isAmong(tag: string, tags: EntityTags): boolean {
   return tags === '*' || tags.includes(tag)
@@ -68,4 +81,12 @@ function readTags(request: Request, name: 'if-match' | 'if-none-match'): EntityT
   return Array.from(value.matchAll(oneTag)).flatMap(([, text = '']) => [
     ...new Set([text, ...codingSuffixes.map((suffix) => text.replace(suffix, ''))]),
   ])
+}
+
+function toVersions(tags: EntityTags | undefined) {
+  if (tags === undefined || tags === '*') return tags
+  return tags
+    .filter((text) => version.test(text))
+    .map(Number)
+    .filter((number) => number <= latestVersion)
 }

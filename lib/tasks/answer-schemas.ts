@@ -10,7 +10,7 @@ import {
 
 const timestamp = { format: 'date-time', pattern: 'Z$' }
 
-/** A task in an answer. `lib/tasks/task.ts` makes it from a row. */
+/** A task in an answer. `toTask` in `lib/tasks/answers.ts` makes it from a row. */
 export interface Task {
   id: string
   user_id: string

@@ -4,7 +4,19 @@ import type { CreatedTask, Found } from '#db/tasks/tasks'
 import { env } from '#lib/config/env'
 import { type Answer, json } from '#lib/http/answer'
 import { Problem } from '#lib/http/errors'
-import { preconditionFailed, taskTag, toTask } from '#lib/tasks/task'
+import type { Task } from '#lib/tasks/answer-schemas'
+
+const secondMs = 1000
+const minuteMs = 60 * secondMs
+const hourMs = 60 * minuteMs
+const dayMs = 24 * hourMs
+
+/** Formatted dates, such as `1970-01-01T`, by day. The tasks of a list have few different ones. */
+const dates = new Map<number, string>()
+const rememberedDates = 10_000
+
+const digits = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, '0'))
+const twoDigits = digits.slice(0, 100).map((three) => three.slice(1))
 
 /** For tasks and lists: a browser may store them, and must revalidate them before each use. */
 export const caching = { 'cache-control': 'private, no-cache' }
@@ -70,4 +82,54 @@ function taskIn(found: Found): TaskRow {
 /** The 404 of a task. Another user's task has the same, so that nobody learns which ids exist. */
 export function taskNotFound(): Problem {
   return new Problem('task_not_found', 'There is no such task.')
+}
+
+/** The 412 for a condition of the request that is not met. */
+export function preconditionFailed(): Problem {
+  return new Problem('precondition_failed', 'It has changed since the version that you named.')
+}
+
+/** Makes a task from a row. No other code decides what the API shows of one. */
+export function toTask(row: TaskRow): Task {
+  const { id, user_id, title, description, completed, created_ms, updated_ms } = row
+  const { COMPLETION_FIELD: field } = env()
+  return {
+    id,
+    user_id,
+    title,
+    description,
+    ...(field !== 'is_completed' && { completed }),
+    ...(field !== 'completed' && { is_completed: completed }),
+    created_at: toTimestamp(Number(created_ms)),
+    updated_at: toTimestamp(Number(updated_ms)),
+  }
+}
+
+/**
+ * Formats a time in UTC (RFC 3339) like `Date.prototype.toISOString`, in a quarter of its time. A
+ * list of 50 tasks has a hundred timestamps.
+ *
+ * @param milliseconds since 1970, without fractions
+ */
+export function toTimestamp(milliseconds: number): string {
+  const day = Math.floor(milliseconds / dayMs)
+  const time = milliseconds - day * dayMs
+  const hour = twoDigits[Math.floor(time / hourMs)]
+  const minute = twoDigits[Math.floor(time / minuteMs) % 60]
+  const second = twoDigits[Math.floor(time / secondMs) % 60]
+  return `${dateOf(day)}${hour}:${minute}:${second}.${digits[time % secondMs]}Z`
+}
+
+function dateOf(day: number): string {
+  const known = dates.get(day)
+  if (known !== undefined) return known
+  const date = new Date(day * dayMs).toISOString().replace('00:00:00.000Z', '')
+  if (dates.size === rememberedDates) dates.clear()
+  dates.set(day, date)
+  return date
+}
+
+/** The `ETag` of a task. It is strong, because a version always has the same text. */
+export function taskTag(taskVersion: number): string {
+  return `"${taskVersion}"`
 }

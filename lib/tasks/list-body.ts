@@ -1,5 +1,5 @@
 import type { TaskRow } from '#db/tasks/task-row'
-import { toTask } from '#lib/tasks/task'
+import { toTask } from '#lib/tasks/answers'
 
 /** Ten of the longest tasks are 75 KB of JSON, which V8 frees without a full garbage collection. */
 const tasksAtOnce = 10

@@ -11,12 +11,11 @@ import {
 } from '#lib/http/entity-tags'
 import type { Input, InputSource } from '#lib/http/operation'
 import { parameterProblem, readQuery } from '#lib/http/validation'
-import { caching } from '#lib/tasks/answers'
+import { caching, preconditionFailed, toTask } from '#lib/tasks/answers'
 import { openCursor, sealCursor } from '#lib/tasks/cursor'
 import { listBody } from '#lib/tasks/list-body'
 import { ListTasksQuery } from '#lib/tasks/list-tasks-query'
 import { shortHash } from '#lib/tasks/short-hash'
-import { preconditionFailed, toTask } from '#lib/tasks/task'
 
 /** What a request for a page asks for: the page, the user, and the conditions. */
 export interface PageRequest extends Conditions<EntityTags> {

@@ -1,3 +1,5 @@
+import type { VersionCondition } from '#db/tasks/statements'
+import { conditionHeaders, readVersions } from '#lib/http/entity-tags'
 import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
 import type { AnswerDescription, ContractSettings, Input, Operation } from '#lib/http/operation'
 import { body, taskList, writtenCompletion } from '#lib/tasks/answer-schemas'
@@ -5,7 +7,6 @@ import { taskNotFound } from '#lib/tasks/answers'
 import { idempotencyKey } from '#lib/tasks/idempotency'
 import { pageRequest } from '#lib/tasks/list-page'
 import { taskSchemas } from '#lib/tasks/schemas'
-import { taskConditions } from '#lib/tasks/task'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
@@ -26,6 +27,13 @@ const taskId: Input<string> = {
       example: '4b8f9c0e-2f5d-4a57-9c1e-6f0c8a7d1b23',
     },
   ],
+}
+
+/** The versions of the task that the request names in `If-Match` and `If-None-Match`. */
+const taskConditions: Input<VersionCondition> = {
+  read: ({ request }) => readVersions(request),
+  problems: ['malformed_header', 'precondition_failed'],
+  parameters: conditionHeaders,
 }
 
 const task: AnswerDescription = { description: 'The task.', headers: ['ETag'], body }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listTaskRows, type Position } from '#db/tasks/list-tasks'
-import { toTask } from '#lib/tasks/task'
+import { toTask } from '#lib/tasks/answers'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 

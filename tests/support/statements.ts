@@ -12,7 +12,7 @@ import {
   type TaskChanges,
   updateTaskRow,
 } from '#db/tasks/tasks'
-import { toTask } from '#lib/tasks/task'
+import { toTask } from '#lib/tasks/answers'
 
 const content = { title: 'Buy milk', description: null, completed: false }
 const list = {

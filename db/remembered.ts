@@ -10,3 +10,9 @@ export function setLatest<Value>(
   const [oldest] = map.keys()
   if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }
+
+/** Milliseconds since an instant. A clock that was set back does not tell, so all time is over. */
+export function since(at: number): number {
+  const passedMs = Date.now() - at
+  return passedMs < 0 ? Number.POSITIVE_INFINITY : passedMs
+}
