@@ -38,8 +38,8 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
   const results: Result[] = []
   for (const operation of chosen(operations, options.only)) {
     const targets = rig.targets.filter(
-      ({ constant, isOurs = false }) =>
-        (isOurs || !operation.isOurs) && (!constant || operation.name === 'read'),
+      (target) =>
+        (operation.isFor?.(target) ?? true) && (!target.constant || operation.name === 'read'),
     )
     for (const connections of options.connections) {
       results.push(...(await measureWith(rig, options, connections, operation, targets, data)))

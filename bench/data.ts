@@ -11,6 +11,9 @@ export interface BenchUser {
   readonly taskIds: readonly string[]
 }
 
+/** The id of a user who has no request left today. */
+export const spentUser = 'spent'
+
 /** Of a large table, requests are sent for this many users. */
 const askingUsers = 1000
 
@@ -20,7 +23,7 @@ export async function loadData(
   users: number,
   tasksEach: number,
 ): Promise<BenchUser[]> {
-  await postgres.query('truncate tasks, users')
+  await postgres.query('truncate tasks, users, rate_limits')
   await postgres.query(
     `insert into users (id, email, name)
       select md5(n::text), n || '@example.com', 'User ' || n from generate_series(1, $1::int) as n`,
@@ -34,6 +37,7 @@ export async function loadData(
       from generate_series(1, $1::int) as u, generate_series(1, $2::int) as t`,
     [users, tasksEach],
   )
+  await postgres.query(`insert into rate_limits values ($1, now() + interval '1 day')`, [spentUser])
   await postgres.query('vacuum (analyze) tasks')
   await postgres.query('vacuum (analyze) users')
   await postgres.query('checkpoint')

@@ -1,19 +1,23 @@
 import type { BenchRequest } from '#bench/connection'
-import { type BenchUser, forgeToken, pick } from '#bench/data'
+import { type BenchUser, forgeToken, pick, signToken, spentUser } from '#bench/data'
+import type { Target } from '#bench/servers'
 
 export interface Operation {
   readonly name: string
   readonly title: string
   readonly status: number
   readonly writes: boolean
-  /** The peers do not have it, or answer it with another status. */
-  readonly isOurs?: boolean
+  /** Who answers it with this status; everybody where it is left out. */
+  readonly isFor?: (target: Target) => boolean
   /** Makes what makes the requests, each for another user and task. */
   prepare(users: readonly BenchUser[], url: string): Promise<() => BenchRequest>
 }
 
 export const createdTitle = 'Created by the benchmark'
 const newTask = JSON.stringify({ title: createdTitle, description: 'It is deleted again.' })
+
+const spentToken = signToken(spentUser)
+const isOurs = (target: Target) => target.isOurs === true
 
 const read = (user: BenchUser): BenchRequest => ({
   method: 'GET',
@@ -53,12 +57,28 @@ export const operations: readonly Operation[] = [
     ...read(user),
     path: `/api/tasks/${crypto.randomUUID()}`,
   })),
-  ofOurs('stale', 'a version that is over', 412, (user) => ({
-    ...read(user),
-    method: 'PATCH',
-    headers: { ...bearer(user), 'if-match': '"0"' },
-  })),
-  ofOurs('invalid', 'create without a title', 422, (user) => ({ ...create(user), body: '{}' })),
+  {
+    ...operation('stale', 'a version that is over', 412, (user) => ({
+      ...read(user),
+      method: 'PATCH',
+      headers: { ...bearer(user), 'if-match': '"0"' },
+    })),
+    isFor: isOurs,
+  },
+  {
+    ...operation('invalid', 'create without a title', 422, (user) => ({
+      ...create(user),
+      body: '{}',
+    })),
+    isFor: isOurs,
+  },
+  {
+    ...operation('limited', 'a quota that is used up', 429, (user) => ({
+      ...read(user),
+      headers: { authorization: `Bearer ${spentToken}` },
+    })),
+    isFor: ({ name }) => name === 'node-counting',
+  },
 ]
 
 function operation(
@@ -69,10 +89,6 @@ function operation(
 ): Operation {
   const writes = name === 'create' || name === 'toggle'
   return { name, title, status, writes, prepare: async (users) => () => make(pick(users)) }
-}
-
-function ofOurs(...parts: Parameters<typeof operation>): Operation {
-  return { ...operation(...parts), isOurs: true }
 }
 
 /** Reads some tasks, so that they can be asked for again with the tag that they have now. */
