@@ -56,6 +56,9 @@ function failuresOn(host: Host, settings: Settings = {}) {
   })
 }
 
+/** What Next, Neon or Vercel could change of the requests. */
+const onOthers = ['tests/http/{bad-input,cors,create,headers,idempotency,list,paths,text}.test.ts']
+
 /** What tells a contributor that a change is right: `npm test`. */
 const quick = [
   project('unit', 'unit', { isolate: false }),
@@ -63,14 +66,12 @@ const quick = [
   project('process', 'process'),
   project('database', 'database', { isolate: false }),
   requestsTo('node on postgres'),
-  requestsTo('next on pglite', { include: ['tests/http/**/*.test.ts'] }),
+  requestsTo('next on pglite', { include: onOthers }),
   failuresOn('node'),
   project('door', 'door', { isolate: false }),
   project('identity', 'identity'),
 ]
 
-/** What Neon or Vercel could change of the requests. */
-const onOthers = ['tests/http/{bad-input,cors,create,headers,idempotency,list,paths,text}.test.ts']
 const failuresOnVercel = [
   'tests/failures/{answers.dev,late-writes,network,outage}.test.ts',
   'tests/failures/{away-at-start,frontend-settings,traces}.long.test.ts',
