@@ -35,8 +35,8 @@ export async function startHere(env: Environment): Promise<ServiceHere> {
   for (const level of ['warn', 'error'] as const) {
     vi.spyOn(log(), level).mockImplementation((line) => void logged.push(line))
   }
-  const { startOrExit, stop } = await import('#lib/service/start')
-  await startOrExit()
+  const { start, stop } = await import('#lib/service/start')
+  await start()
   closeLast = stop
   const { handle } = await import('#server/handle')
   return {
