@@ -1,8 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { closeHere, type ServiceHere, startHere } from '#tests/support/in-process'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { createBy } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
 import { newUser, testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -34,8 +33,8 @@ const withoutOrigin: Record<string, string>[] = [
   { referer: `${own}/tasks` },
 ]
 
-describe.each(['node', 'next'] as const)('with a session cookie, on the %s host', (host) => {
-  let service: Service
+describe('with a session cookie', () => {
+  let service: ServiceHere
   let databaseUrl: string
   let task: string
   const user = newUser()
@@ -47,15 +46,16 @@ describe.each(['node', 'next'] as const)('with a session cookie, on the %s host'
       'create table session (token text primary key, "userId" text, "expiresAt" timestamptz)',
       `insert into session values ('${token}', '${user}', now() + interval '1 hour')`,
     )
-    service = await startService(host, { DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
-    task = await createBy(service.url, user)
+    service = await startHere({ DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
+    const made = await attempt('POST', '/api/tasks', { origin: own })
+    task = JSON.parse(made.text).id
   })
-  afterAll(() => service?.stop('SIGKILL'))
+  afterAll(closeHere)
 
   const everything = () => runSql(databaseUrl, 'select * from tasks order by id')
   async function attempt(method: string, path: string, headers: Record<string, string>) {
     const isRead = method === 'GET' || method === 'HEAD'
-    const response = await fetch(service.url + path, {
+    const response = await service.ask(path, {
       method,
       headers: { cookie, ...(!isRead && { 'content-type': 'application/json' }), ...headers },
       ...(!isRead && { body: JSON.stringify({ title: 'by a foreign page' }) }),
@@ -95,9 +95,8 @@ describe.each(['node', 'next'] as const)('with a session cookie, on the %s host'
     async (headers) => {
       const before = await everything()
       for (const [method = '', path = ''] of reads()) {
-        expect([method, path, (await attempt(method, path, headers)).status]).toEqual([
-          ...[method, path, 200],
-        ])
+        const { status } = await attempt(method, path, headers)
+        expect([method, path, status]).toEqual([method, path, 200])
       }
       for (const [method = '', path = ''] of changes()) {
         const answer = await attempt(method, path, headers)
