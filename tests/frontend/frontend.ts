@@ -14,22 +14,43 @@ const read = (path: string) => readFileSync(join(example, path), 'utf8')
 /** The guide's ways to get a token beside the one of the example. */
 export const tokenWays = ['with a route of your own', 'with the session cookie']
 
-/** The example, which also has the guide's rewrite to a service. */
-export function rewritingExample(apiUrl: string, name = 'example'): string {
+/** Next's configuration of the example, with the guide's rewrite to a service. */
+function rewritingConfig(apiUrl: string): string {
   const [, rewrites = ''] =
     /^export default \{\n(.*)^\}$/ms.exec(guideBlock('next.config.ts')) ?? []
   const config = read('next.config.ts').replace('  agentRules: false,\n', `$&${rewrites}`)
-  return copyExample(name, {
-    'next.config.ts': config.replace('http://localhost:8000', apiUrl),
-  })
+  return config.replace('http://localhost:8000', apiUrl)
+}
+
+const sharedAuth = () => patched(read('lib/auth.ts'), guideBlock('lib/auth.ts'))
+const tokenOf = (way: number) => guideBlock(`lib/token.ts, ${tokenWays[way]}`)
+
+/** The example, which also has the guide's rewrite to a service. */
+export function rewritingExample(apiUrl: string): string {
+  return copyExample('example', { 'next.config.ts': rewritingConfig(apiUrl) })
 }
 
 /** The example as the guide changes it for a database that it shares with the service. */
-export function sharedExample(way: number, name = 'example'): string {
-  return copyExample(`${name}-${way}`, {
-    'lib/auth.ts': patched(read('lib/auth.ts'), guideBlock('lib/auth.ts')),
+function sharedExample(way: number): string {
+  return copyExample(`example-${way}`, {
+    'lib/auth.ts': sharedAuth(),
     'app/api/token/route.ts': guideBlock('app/api/token/route.ts'),
-    'lib/token.ts': guideBlock(`lib/token.ts, ${tokenWays[way]}`),
+    'lib/token.ts': tokenOf(way),
+  })
+}
+
+/** The example, and beside its files all that the guide has in their place, to be compiled at once. */
+export function exampleOfEveryWay(): string {
+  const route = guideBlock('app/api/token/route.ts')
+  const ways = tokenWays.flatMap((_, way) => [
+    [`lib/token-${way}.ts`, tokenOf(way)],
+    [`lib/api-${way}.ts`, read('lib/api.ts').replace('@/lib/token', `$&-${way}`)],
+  ])
+  return copyExample('types', {
+    'next.config.ts': rewritingConfig('http://localhost:8000'),
+    'lib/auth-shared.ts': sharedAuth(),
+    'app/api/token/route.ts': route.replace('@/lib/auth', '$&-shared'),
+    ...Object.fromEntries(ways),
   })
 }
 
@@ -38,7 +59,7 @@ export function sharedExample(way: number, name = 'example'): string {
  *
  * @param changed files that are written over those of the example
  */
-function copyExample(name: string, changed: Record<string, string> = {}): string {
+function copyExample(name: string, changed: Record<string, string>): string {
   const folder = resolve('.data', name)
   rmSync(folder, { recursive: true, force: true })
   cpSync(example, folder, {
