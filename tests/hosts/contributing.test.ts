@@ -18,7 +18,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { patched } from '#tests/support/guide'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
-import { testSecret } from '#tests/support/tokens'
+import { tokenFor } from '#tests/support/tokens'
 
 const execute = promisify(execFile)
 const page = readFileSync('CONTRIBUTING.md', 'utf8')
@@ -75,11 +75,8 @@ test.concurrent('its calls work as they stand there', async () => {
   const DATABASE_URL = server.url(await createDatabase(server))
   await using service = await startService('node', { DATABASE_URL }, folder)
   expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
-  const token = ['scripts/token.ts', '--user', 'alice', '--email', 'alice@example.com']
-  const { PATH = '', HOME = '' } = process.env
-  const env = { PATH, HOME, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' as const }
-  const TOKEN = (await execute(process.execPath, token, { env })).stdout.trim()
   const script = calls.replaceAll('http://localhost:8000', service.url)
-  const { stdout } = await execute('bash', ['-ceu', script], { env: { ...env, TOKEN } })
+  const env = { ...process.env, TOKEN: await tokenFor('alice') }
+  const { stdout } = await execute('bash', ['-ceu', script], { env })
   expect(stdout).toMatch(/^(\{"user_id":"alice","id":"[\w-]+","name":"Home"\})\[\1\]$/)
 })

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { describe, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
@@ -19,39 +19,34 @@ test('on Vercel, the function is kept awake until idle connections are closed', 
     .toContain('Pool release event triggered outside of request scope')
 })
 
-describe('a build on Vercel ends before it replaces what runs', () => {
-  function build(env: Record<string, string>) {
+test.each([
+  {
+    where: 'the database is away, without its password',
+    env: { DATABASE_URL: 'postgres://todo:its-password@127.0.0.1:9/todo' },
+    says: '127.0.0.1:9',
+  },
+  {
+    where: 'the secret is none',
+    env: { DATABASE_URL: 'postgres://127.0.0.1:9/todo', BETTER_AUTH_SECRET: 'short' },
+    says: 'BETTER_AUTH_SECRET is shorter',
+  },
+  {
+    where: 'Production has no database',
+    env: {},
+    says: 'DATABASE_URL is not set for Production',
+  },
+])(
+  'a build on Vercel ends before it replaces what runs, and says where $where',
+  ({ env, says }) => {
     const { PATH = '', HOME = '' } = process.env
+    const own = { NODE_ENV: 'production' as const, VERCEL: '1', VERCEL_ENV: 'production' }
     const { status, stdout, stderr } = spawnSync('node', ['scripts/build-on-vercel.ts'], {
-      env: { NODE_ENV: 'production', PATH, HOME, VERCEL: '1', VERCEL_ENV: 'production', ...env },
+      env: { ...own, PATH, HOME, BETTER_AUTH_SECRET: testSecret, ...env },
       encoding: 'utf8',
     })
-    return { status, said: stderr.trim(), hasBuilt: stdout.includes('next build') }
-  }
-
-  test('where the database is away, and says so without its password', () => {
-    const url = 'postgres://todo:its-password@127.0.0.1:9/todo'
-    const { status, said, hasBuilt } = build({
-      DATABASE_URL: url,
-      BETTER_AUTH_SECRET: testSecret,
-    })
-    expect({ status, hasBuilt }).toEqual({ status: 1, hasBuilt: false })
-    expect(said).toContain('127.0.0.1:9')
-    expect(said).not.toContain('its-password')
-  })
-
-  test('where the secret is none', () => {
-    const { status, said, hasBuilt } = build({
-      DATABASE_URL: 'postgres://127.0.0.1:9/todo',
-      BETTER_AUTH_SECRET: 'short',
-    })
-    expect({ status, hasBuilt }).toEqual({ status: 1, hasBuilt: false })
-    expect(said).toContain('BETTER_AUTH_SECRET is shorter')
-  })
-
-  test('where Production has no database', () => {
-    const { status, said, hasBuilt } = build({})
-    expect({ status, hasBuilt }).toEqual({ status: 1, hasBuilt: false })
-    expect(said).toContain('DATABASE_URL is not set for Production')
-  })
-})
+    expect(status).toBe(1)
+    expect(stdout).not.toContain('next build')
+    expect(stderr).toContain(says)
+    expect(stderr).not.toContain('its-password')
+  },
+)
