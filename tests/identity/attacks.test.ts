@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { startSilentDatabase } from '#tests/identity/silent-database'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import {
   asymmetric,
   base64url,
@@ -26,9 +26,11 @@ const server = postgresAt(inject('postgresPort'))
 
 const keyServer = await startKeyServer()
 keyServer.state.keys = jwks
-const database = await startSilentDatabase()
+/** A database that refuses everybody, and counts who came. */
+const database = await startFaultProxy(server.port)
+database.mode = 'refuse'
 const service = await startService('node', {
-  DATABASE_URL: database.url,
+  DATABASE_URL: postgresAt(database.port).url('none'),
   DATABASE_TIMEOUT_MS: '500',
   BETTER_AUTH_URL: keyServer.url,
   JWT_ISSUER: trusted.iss,
@@ -37,20 +39,20 @@ const service = await startService('node', {
 })
 afterAll(async () => {
   await service.stop('SIGKILL')
-  await database.stop()
+  await database.close()
   await keyServer.stop()
 })
 
 /** Sends the attack, and checks that it ends at the door. */
 async function expectRefused(lines: readonly string[], status = 401): Promise<string> {
-  const visitsBefore = database.visits()
+  const visitsBefore = database.connections
   const answer = await readRaw(service.url, lines)
   expect(answer.status, answer.head + answer.body).toBe(status)
   expect(answer.head).toMatch(/\r\ncontent-type: application\/problem\+json/i)
   const problem: { status: number; detail: string } = JSON.parse(answer.body)
   expect(problem.status).toBe(status)
   if (status === 401) expect(answer.head).toMatch(/\r\nwww-authenticate: Bearer/i)
-  expect(database.visits()).toBe(visitsBefore)
+  expect(database.connections).toBe(visitsBefore)
   return problem.detail
 }
 const withToken = (token: string) => ['GET /api/tasks HTTP/1.1', `Authorization: Bearer ${token}`]
@@ -65,10 +67,10 @@ describe('what is refused is refused for its fault alone', () => {
     ['expired within the tolerance', () => hs256(claims({ exp: now() - 5 }))],
     ['a list of audiences', () => hs256(claims({ aud: ['other', trusted.aud] }))],
   ])('%s goes through to the database', async (_, token) => {
-    const visitsBefore = database.visits()
+    const visitsBefore = database.connections
     const answer = await readRaw(service.url, withToken(token()))
     expect(answer.status, answer.body).toBe(503)
-    expect(database.visits()).toBeGreaterThan(visitsBefore)
+    expect(database.connections).toBeGreaterThan(visitsBefore)
   })
 })
 

@@ -26,6 +26,8 @@ export interface FaultProxy {
   readonly lostAnswers: number
   /** Request-response exchanges so far: how often the client spoke after having listened. */
   readonly exchanges: number
+  /** Connections so far, with those that were refused. */
+  readonly connections: number
   /** Ends every open connection with a reset. */
   reset(): void
   close(): Promise<void>
@@ -35,11 +37,13 @@ export interface FaultProxy {
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const open = new Set<Socket>()
   const held: (() => void)[] = []
+  let connections = 0
   let exchanges = 0
   let lostAnswers = 0
   let mode: ProxyMode = 'pass'
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
+    connections += 1
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     let isListening = true
@@ -110,6 +114,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     lagMs: 0,
     get exchanges() {
       return exchanges
+    },
+    get connections() {
+      return connections
     },
     reset() {
       for (const socket of open) socket.resetAndDestroy()
