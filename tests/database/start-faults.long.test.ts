@@ -1,6 +1,6 @@
 import { expect, inject, test } from 'vitest'
-import { runScript } from '#tests/support/doctor'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
+import { runScript } from '#tests/support/script'
 import { send } from '#tests/support/send'
 import { freePort, startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'

@@ -4,7 +4,6 @@ import { faultInConnectionUrl } from '#db/connection-url'
 import { openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { options } from '#tests/support/databases'
-import { runScript } from '#tests/support/doctor'
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
 import {
   createDatabase,
@@ -12,6 +11,7 @@ import {
   password,
   startPostgres,
 } from '#tests/support/postgres'
+import { runScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 
 const look = {

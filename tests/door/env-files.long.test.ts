@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { runScript } from '#tests/support/script'
 import { freePort, launch } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
@@ -36,21 +36,12 @@ beforeAll(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Runs a script of ours in the folder, with an empty environment. @returns what it prints */
-function run(script: string, ...options: string[]): string {
-  const { PATH = '' } = process.env
-  return execFileSync(process.execPath, [resolve(`scripts/${script}.ts`), ...options], {
-    cwd: folder,
-    env: { PATH, NODE_ENV: 'production' },
-    encoding: 'utf8',
-  })
-}
-
 test('the service reads .env, before it .env.local, and before both the shell', async () => {
   const service = launch('node', fromShell, folder)
   try {
-    const token = run('token', '--user', 'anna')
-    expect(run('migrate')).toContain('isolation holds')
+    const { stdout: token } = await runScript('token', {}, ['--user', 'anna'], folder)
+    const migrated = await runScript('db:migrate', {}, [], folder)
+    expect(migrated.stdout).toContain('isolation holds')
     const headers = { authorization: `Bearer ${token.trim()}` }
     const url = `http://127.0.0.1:${port}/api/tasks`
     let response = await fetch(url, { headers }).catch(() => undefined)

@@ -1,34 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { compileCache } from '#tests/support/child'
 import { type Environment, migrateHere, takeEnvironment } from '#tests/support/in-process'
 import { runSql } from '#tests/support/postgres'
 import type { Question } from '#tools/doctor/examine'
-import packageJson from '../../package.json' with { type: 'json' }
-
-/** Runs a script of package.json with these variables, and those of the env files in a folder. */
-export async function runScript(
-  name: 'doctor' | 'db:migrate',
-  env: Environment,
-  args: string[],
-  folder = '.',
-) {
-  const script = packageJson.scripts[name].split(' ').at(-1) ?? ''
-  const { PATH = '', HOME = '' } = process.env
-  const child = spawn(process.execPath, [resolve(script), ...args], {
-    cwd: folder,
-    env: { PATH, HOME, ...compileCache, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const [[code], stdout, stderr] = await Promise.all([
-    once(child, 'close'),
-    text(child.stdout),
-    text(child.stderr),
-  ])
-  return { code: Number(code), stdout, stderr }
-}
 
 /** Has the doctor look, in this process, which is the service's own with these variables. */
 export async function diagnose(env: Environment, question: Question) {

@@ -79,13 +79,13 @@ const findStrategy = `select case when current_setting('server_version_num')::in
   then '' else 'strategy file_copy' end as strategy`
 let strategy: ReturnType<typeof runSql> | undefined
 
-/** Makes an empty database and returns its name. */
-export async function createDatabase(server: PostgresAddress): Promise<string> {
+/** Makes an empty database, with the options of `CREATE DATABASE` that are given. @returns its name */
+export async function createDatabase(server: PostgresAddress, options = ''): Promise<string> {
   const name = `test_${randomBytes(6).toString('hex')}`
   const url = server.url('postgres')
   strategy ??= runSql(url, findStrategy)
   const [found] = await strategy
-  await runSql(url, `create database ${name} ${found?.['strategy']}`)
+  await runSql(url, `create database ${name} ${found?.['strategy']} ${options}`)
   return name
 }
 

@@ -81,8 +81,11 @@ test(`killed ${kills} times at any moment, it has done all of it or nothing`, as
   )
 
   const ends = { before: 0, after: 0, killed: 0 }
-  // Several at once take longer than the one that was measured, and some are to come to their end.
-  const delays = Array.from({ length: kills }, () => Math.random() * 2 * whole.durationMs)
+  // Over twice the time that it takes alone, so that half at least are killed and some may end.
+  const delays = Array.from(
+    { length: kills },
+    (_, index) => ((index + Math.random()) / kills) * 2 * whole.durationMs,
+  )
   const lane = async () => {
     for (let afterMs = delays.pop(); afterMs !== undefined; afterMs = delays.pop()) {
       const { everything, isKilled } = await adoptAndKill(template, afterMs)

@@ -4,6 +4,7 @@ import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 import { adoptIn, parseOptions } from '#tests/tools/adopt'
 import { everythingIn } from '#tests/tools/everything-in'
+import type { AdoptRequest } from '#tools/adopt/plan'
 import { describePlan } from '#tools/adopt/report'
 
 const server = postgresAt(inject('postgresPort'))
@@ -17,9 +18,9 @@ interface Refusal {
   readonly sql: readonly string[]
   /** Afterwards, as the administrator of the server. */
   readonly after?: (database: string, login: string) => string
-  readonly encoding?: string
-  readonly table?: string
-  readonly options?: readonly string[]
+  /** Of the database, as in `CREATE DATABASE`. */
+  readonly made?: string
+  readonly asked?: Partial<AdoptRequest>
   readonly says: RegExp
 }
 
@@ -32,7 +33,7 @@ const refusals: Refusal[] = [
   {
     title: 'a column for the id that is no key',
     sql: [users, tasks],
-    options: ['--column id=user_id'],
+    asked: parseOptions(['--column id=user_id']),
     says: /Its column user_id is no key/,
   },
   {
@@ -60,13 +61,13 @@ const refusals: Refusal[] = [
   {
     title: 'a column that is not there',
     sql: [users, tasks],
-    options: ['--column title=name'],
+    asked: parseOptions(['--column title=name']),
     says: /no column name\. Its columns are id, user_id, title/,
   },
   {
     title: 'a column whose values cannot be read',
     sql: [users, `${tasks}; alter table tasks add raw bytea`],
-    options: ['--column title=raw'],
+    asked: parseOptions(['--column title=raw']),
     says: /The column raw is bytea, and only text can be read as title/,
   },
   {
@@ -77,19 +78,25 @@ const refusals: Refusal[] = [
   {
     title: 'a table that is not there',
     sql: [users, tasks],
-    table: 'nope',
+    asked: { table: 'nope' },
     says: /There is no table nope\. There are: tasks, users\./,
+  },
+  {
+    title: 'a time zone that is not there',
+    sql: [users, tasks],
+    asked: { timeZone: 'Mars/Olympus' },
+    says: /no time zone Mars\/Olympus/,
   },
   {
     title: 'a name in another spelling',
     sql: [users, tasks.replace('tasks', 'todos')],
-    table: 'Todos',
+    asked: { table: 'Todos' },
     says: /There is no table Todos\. There are: todos, users\./,
   },
   {
     title: 'another table where the service makes its own',
     sql: [users, tasks, tasks.replace('tasks', 'todos')],
-    table: 'todos',
+    asked: { table: 'todos' },
     says: /Another program’s tasks is where the service makes its own/,
   },
   {
@@ -100,13 +107,13 @@ const refusals: Refusal[] = [
   {
     title: 'owners that are to be added where another program has accounts',
     sql: [users, tasks, 'create table session (user_id text references users (id))'],
-    options: ['--repair owner_unknown'],
+    asked: parseOptions(['--repair owner_unknown']),
     says: /session refers to users/,
   },
   {
     title: 'owners that are to be added where a row needs more than an id',
     sql: [users, tasks, 'alter table users add hashed_password text not null'],
-    options: ['--repair owner_unknown'],
+    asked: parseOptions(['--repair owner_unknown']),
     says: /users does not take a row without hashed_password/,
   },
   {
@@ -136,7 +143,7 @@ const refusals: Refusal[] = [
   {
     title: 'a database that is not in UTF-8',
     sql: [users, tasks],
-    encoding: 'LATIN1',
+    made: `encoding 'LATIN1' template template0`,
     says: /The encoding of the database is LATIN1/,
   },
   {
@@ -158,13 +165,12 @@ test.each(refusals)(
   '$title: the look says that it will not do, and --yes does nothing',
   async (refusal) => {
     const login = await createLogin(server)
-    const name = `${await createDatabase(server)}_refusal`
     await runSql(
       server.url('postgres'),
       `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
       `grant todo_app to ${login}`,
-      `create database ${name} encoding '${refusal.encoding ?? 'UTF8'}' locale 'C' template template0 owner ${login}`,
     )
+    const name = await createDatabase(server, `owner ${login} ${refusal.made ?? ''}`)
     await runSql(server.url(name), `alter schema public owner to ${login}`)
     const url = server.url(name, login)
     await runSql(url, ...refusal.sql)
@@ -173,9 +179,8 @@ test.each(refusals)(
     const before = await everythingIn(asAdministrator)
     const database = await openDatabase({ ...options, url })
     try {
-      const request = { ...parseOptions(refusal.options ?? []), table: refusal.table }
       for (const how of ['look', 'yes'] as const) {
-        const text = await adoptIn(database, how, request).then(
+        const text = await adoptIn(database, how, refusal.asked).then(
           ({ plan, done }) => {
             if (plan === undefined || done !== undefined) return 'It was not refused.'
             const { lines, isPossible } = describePlan(plan, [])
@@ -192,18 +197,20 @@ test.each(refusals)(
   },
 )
 
-test.each([
-  ['todos', 'todos'],
-  ['Todos', '"Todos"'],
-  ['"Todos"', '"Todos"'],
-  ['public.Todos', '"Todos"'],
-  ['my todos', '"my todos"'],
-])('--table %s is the table %s', async (written, label) => {
+test('--table names a table as SQL does, or as it is spelt', async () => {
   const url = server.url(await createDatabase(server))
   const made = ['todos', '"Todos"', '"my todos"'].map((name) => tasks.replace('tasks', name))
   await runSql(url, ...made)
   const database = await openDatabase({ ...options, url })
-  const { plan } = await adoptIn(database, 'look', { table: written })
-  expect(plan?.old.label).toBe(label)
+  for (const [table, label] of [
+    ['todos', 'todos'],
+    ['Todos', '"Todos"'],
+    ['"Todos"', '"Todos"'],
+    ['public.Todos', '"Todos"'],
+    ['my todos', '"my todos"'],
+  ] as const) {
+    const { plan } = await adoptIn(database, 'look', { table })
+    expect(plan?.old.label, table).toBe(label)
+  }
   await database.close()
 })

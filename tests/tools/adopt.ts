@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import type { OpenDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
-import { compileCache } from '#tests/support/child'
+import { startScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 import { type Adoption, adopt } from '#tools/adopt/adopt'
 import { readAskedColumn } from '#tools/adopt/asked-columns'
@@ -10,32 +8,14 @@ import type { AdoptRequest } from '#tools/adopt/plan'
 import { isProblemKind } from '#tools/adopt/problems'
 
 /** Starts `npm run db:adopt` on a database, without waiting for it. */
-export function startAdopt(url: string, parameters: readonly string[], env = {}) {
-  const { PATH = '' } = process.env
-  const child = spawn(process.execPath, ['tools/adopt/main.ts', ...parameters], {
-    env: {
-      PATH,
-      ...compileCache,
-      NODE_ENV: 'production',
-      DATABASE_URL: url,
-      BETTER_AUTH_SECRET: testSecret,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let output = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk) => {
-      output += chunk
-    })
-  }
-  const ended = once(child, 'close').then(() => ({ code: child.exitCode, output }))
-  return { process: child, ended }
+export function startAdopt(url: string, parameters: readonly string[]) {
+  const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: testSecret }
+  return startScript('db:adopt', env, parameters)
 }
 
 /** Runs `npm run db:adopt` to its end. */
-export async function runAdopt(url: string, parameters: readonly string[] = [], env = {}) {
-  return await startAdopt(url, parameters, env).ended
+export async function runAdopt(url: string, parameters: readonly string[] = []) {
+  return await startAdopt(url, parameters).ended
 }
 
 const request: AdoptRequest = {

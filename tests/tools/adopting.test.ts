@@ -72,6 +72,13 @@ test('where several columns fit, none is chosen, and the usual name goes before 
   expect(mapColumns({ columns: [...needed, author], keys }).mapping?.owner.name).toBe('user_id')
 })
 
+test.each([
+  ['name=title', '--column name=title: write <column of tasks>='],
+  ['title=a:b', 'after a colon come values for completed and deleted'],
+])('--column %s cannot be followed', (written, says) => {
+  expect(() => readAskedColumn(written)).toThrow(says)
+})
+
 test('what is asked for goes before what is recognised', () => {
   const columns = [...needed, column('Name', 'text', 'S'), column('ts', 'bigint', 'N')]
   const asked = ['title=Name', 'created_at=ts:epoch', 'completed=title:x|y', 'deleted=title:z']

@@ -30,7 +30,7 @@ function run(cwd: string, [program = '', ...parameters]: readonly string[]): voi
   expect(ended.status, ended.stdout + ended.stderr).toBe(0)
 }
 
-// `tests/frontend/typed-client.test.ts` has the generator of the guide.
+// `tests/frontend/documented-calls.test.ts` has the generator of the guide.
 test.skipIf(!existsSync(packages)).each(Object.entries(generators))(
   '%s makes a client of the document that compiles',
   (_, command) => {
