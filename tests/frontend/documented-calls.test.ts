@@ -1,10 +1,32 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { type Service, startService } from '#tests/support/service'
+import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
+
+let service: Service
+beforeAll(async () => {
+  const server = postgresAt(inject('postgresPort'))
+  service = await startService('node', { DATABASE_URL: server.url(await createDatabase(server)) })
+})
+afterAll(() => service.stop('SIGKILL'))
+
+test('the calls of the README work as they stand there', () => {
+  const readme = readFileSync('README.md', 'utf8')
+  const [, calls = ''] = /## A call\n+```sh\n([\s\S]*?)```/.exec(readme) ?? []
+  expect(calls).toContain('curl')
+  const script = calls.replaceAll('http://localhost:8000', service.url)
+  const { PATH = '', HOME = '' } = process.env
+  const printed = execFileSync('bash', ['-ceu', script], {
+    encoding: 'utf8',
+    env: { PATH, HOME, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  expect(printed.split('"title":"Buy milk"')).toHaveLength(3)
+  expect(printed).toMatch(/^\{.*\}\[\{.*\}\]$/)
+})
 
 /** The example of the guide, as a program that is given where the service is. */
 function exampleProgram(): string {
@@ -25,9 +47,6 @@ function run(command: string, options: string[], env: Record<string, string> = {
 }
 
 test('the client that the guide generates compiles, and does what its example says', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const DATABASE_URL = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL })
   // Inside the project, so that the program finds openapi-fetch; git ignores it.
   mkdirSync('.data', { recursive: true })
   const folder = mkdtempSync(join(process.cwd(), '.data', 'typed-client-'))
