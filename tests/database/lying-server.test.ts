@@ -25,30 +25,35 @@ const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
 const id = crypto.randomUUID()
 const page = { sort: 'created', order: 'desc', limit: 1 } as const
 
-/** The same with every message in turn. */
-const atEach = (lie: (answer: readonly Message[], at: number) => ReturnType<Lie>): Lie[] =>
-  Array.from({ length: 12 }, (_, at) => (answer) => lie(answer, at % answer.length))
+type Answer = readonly Message[]
 
-const without = (answer: readonly Message[], at: number) =>
-  answer.filter((_, index) => index !== at)
-const withIn = (answer: readonly Message[], at: number, ...more: Message[]) => [
+/** A lie for each of these values. */
+const forEach = <T>(
+  values: Iterable<T>,
+  lie: (answer: Answer, value: T, others: readonly Answer[]) => ReturnType<Lie>,
+): Lie[] => Array.from(values, (value) => (answer, others) => lie(answer, value, others))
+
+/** The same with every message in turn. */
+const atEach = (
+  lie: (answer: Answer, at: number, others: readonly Answer[]) => ReturnType<Lie>,
+): Lie[] =>
+  forEach(Array(12).keys(), (answer, at, others) => lie(answer, at % answer.length, others))
+
+const without = (answer: Answer, at: number) => answer.filter((_, index) => index !== at)
+const withIn = (answer: Answer, at: number, ...more: Message[]) => [
   ...answer.slice(0, at),
   ...more,
   ...answer.slice(at),
 ]
-const instead = (answer: readonly Message[], at: number, ...other: Message[]) =>
+const instead = (answer: Answer, at: number, ...other: Message[]) =>
   withIn(without(answer, at), at, ...other)
-const malformed = (answer: readonly Message[], at: number, length: number) => {
+const malformed = (answer: Answer, at: number, length: number) => {
   const bytes = toBytes(answer[at] ?? ready())
   bytes.writeUInt32BE(length, 1)
   return [...answer.slice(0, at), bytes, ...answer.slice(at + 1)]
 }
 /** The messages of this type in the last answers that another user got. */
-const anothers = (
-  answer: readonly Message[],
-  others: readonly (readonly Message[])[],
-  at: number,
-) => {
+const anothers = (answer: Answer, at: number, others: readonly Answer[]) => {
   const own = answer[at]
   const other = others.findLast(
     (each) =>
@@ -77,34 +82,21 @@ const lies: Record<string, Lie[]> = {
       ready(),
     ),
   ),
-  'a message is somebody else’s': Array.from(
-    { length: 12 },
-    (_, at): Lie =>
-      (answer, others) =>
-        anothers(answer, others, at % answer.length),
-  ),
-  'the answer is somebody else’s': Array.from(
-    { length: 3 },
-    (): Lie => (answer, others) => others.at(-1) ?? answer,
+  'a message is somebody else’s': atEach(anothers),
+  'the answer is somebody else’s': Array(3).fill(
+    (answer: Answer, others: readonly Answer[]) => others.at(-1) ?? answer,
   ),
   'the answer is followed by somebody else’s': [
     (answer, others) => [...answer, ...(others.at(-1) ?? [])],
   ],
   'there is no answer, and the next comes': [() => []],
-  'the status is another': ['T', 'E', 'X', '', 'II'].map(
-    (status): Lie =>
-      (answer) =>
-        instead(answer, answer.length - 1, ready(status)),
+  'the status is another': forEach(['T', 'E', 'X', '', 'II'], (answer, status) =>
+    instead(answer, answer.length - 1, ready(status)),
   ),
-  'a row has other columns': [0, 1, 7, 9, 30_000].map(
-    (count): Lie =>
-      (answer) =>
-        answer.map((each, at) =>
-          each.type === 'D' && at > 3
-            ? dataRow(Array.from({ length: count }, () => 'other'))
-            : each,
-        ),
-  ),
+  'a row has other columns': forEach([0, 1, 7, 9, 30_000], (answer, count) => {
+    const row = dataRow(Array(count).fill('other'))
+    return answer.map((each, at) => (each.type === 'D' && at > 3 ? row : each))
+  }),
   'the rows are missing, and not counted': atEach((answer, at) =>
     answer
       .filter(({ type }, index) => type !== 'D' || index < 4)
@@ -112,15 +104,9 @@ const lies: Record<string, Lie[]> = {
         each.type === 'C' ? message('C', ['SELECT\0', '\0', 'x\0'][at % 3] ?? '') : each,
       ),
   ),
-  'the columns are described as others': [
-    [],
-    ['id'],
-    ['user_id'],
-    ['title', 'title', 'user_id'],
-  ].map(
-    (names): Lie =>
-      (answer) =>
-        answer.map((each) => (each.type === 'T' ? description(names) : each)),
+  'the columns are described as others': forEach(
+    [[], ['id'], ['user_id'], ['title', 'title', 'user_id']],
+    (answer, names) => answer.map((each) => (each.type === 'T' ? description(names) : each)),
   ),
   'a message has no readable length': [0, 1, 3, 2 ** 31, 2 ** 32 - 1].flatMap((length) =>
     atEach((answer, at) => malformed(answer, at, length)),
@@ -248,7 +234,7 @@ test('of an answer that ends at any byte, nothing is handed out; a read is sent 
 
 test('where one ReadyForQuery too many comes behind each error, who makes errors meets no answer of others', async () => {
   open()
-  const isError = (answer: readonly Message[]) => answer.some(({ type }) => type === 'E')
+  const isError = (answer: Answer) => answer.some(({ type }) => type === 'E')
   server.lieAlways((answer) => (isError(answer) ? [...answer, ready()] : answer))
   const offend = async (user: string) => {
     const bind = {
@@ -294,7 +280,7 @@ test('an error that ends an idle connection is no answer of a wrong server', asy
   expect(mismatches).toEqual([])
 })
 
-const rowsIn = (answer: readonly Message[]) =>
+const rowsIn = (answer: Answer) =>
   answer.flatMap(({ type }, index) => (type === 'D' ? [index] : []))
 
 test.each<[string, Lie]>([
@@ -444,32 +430,17 @@ test('an error whose ReadyForQuery is late breaks nothing', async () => {
 
 test('whatever comes where a connection begins, the process lives, and the next one serves', async () => {
   open(false, { connectTimeoutMs: 150 })
-  const welcome = ['R', 'S', 'K', 'Z']
+  // The welcome has four messages.
   const hellos: Lie[] = [
     () => [],
     () => ['end'],
     () => [Buffer.alloc(64)],
     () => [Buffer.alloc(64, 0xff)],
     () => [ready(), ready(), ready()],
-    ...welcome.map(
-      (_, at): Lie =>
-        (answer) =>
-          without(answer, at),
-    ),
-    ...welcome.map(
-      (_, at): Lie =>
-        (answer) =>
-          withIn(answer, at, answer[at] ?? ready()),
-    ),
-    ...[...'RDTCEZ1tG'].map(
-      (type): Lie =>
-        (answer) => [message(type, 'x'), ...answer],
-    ),
-    ...[0, 3, 2 ** 31].map(
-      (length): Lie =>
-        (answer) =>
-          malformed(answer, 0, length),
-    ),
+    ...forEach([0, 1, 2, 3], without),
+    ...forEach([0, 1, 2, 3], (answer, at) => withIn(answer, at, answer[at] ?? ready())),
+    ...forEach('RDTCEZ1tG', (answer, type) => [message(type, 'x'), ...answer]),
+    ...forEach([0, 3, 2 ** 31], (answer, length) => malformed(answer, 0, length)),
   ]
   for (const hello of hellos) {
     server.lieAtHello((messages) => hello(messages, []))
