@@ -57,7 +57,7 @@ test(
     await check(
       'conformance',
       fc.asyncProperty(trials, (trial) => run(trial, newUser())),
-      150,
+      100,
     )
   },
   timeoutMs,

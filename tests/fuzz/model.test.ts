@@ -12,7 +12,7 @@ test(
       for (const step of steps) await world.take(step)
       for (const user of world.users.keys()) await world.compare(user)
     })
-    await check('model', property, 30)
+    await check('model', property, 20)
   },
   timeoutMs,
 )

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { call, createTask } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
-describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
+describe('PATCH /api/tasks/{id}/complete', () => {
   test.each([
     ['no body', {}],
     ['an empty body declared as JSON', { headers: { 'content-type': 'application/json' } }],
@@ -12,7 +12,7 @@ describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
     const user = newUser()
     const task = await createTask(user)
     for (const completed of [true, false, true]) {
-      const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, { as: user, ...options })
+      const answer = await call('PATCH', `/api/tasks/${task.id}/complete`, { as: user, ...options })
       expect(answer.status).toBe(200)
       expect(answer.json()).toMatchObject({ id: task.id, completed, is_completed: completed })
     }
@@ -22,7 +22,7 @@ describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
     const user = newUser()
     const task = await createTask(user)
     for (const completed of [true, true, false, false]) {
-      const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, {
+      const answer = await call('PATCH', `/api/tasks/${task.id}/complete`, {
         as: user,
         body: { [field]: completed },
       })
@@ -39,14 +39,14 @@ describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
     const task = await createTask(user)
     await sleep(5)
     const options = { as: user, ...(body !== undefined && { body }) }
-    const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, options)
+    const answer = await call('PATCH', `/api/tasks/${task.id}/complete`, options)
     expect(Date.parse(answer.json().updated_at)).toBeGreaterThan(Date.parse(task.updated_at))
   })
 
   test('refuses a value that is no boolean and flips nothing', async () => {
     const user = newUser()
     const task = await createTask(user)
-    const answer = await call('PATCH', `/api/tasks/${task.id}/${verb}`, {
+    const answer = await call('PATCH', `/api/tasks/${task.id}/complete`, {
       as: user,
       body: { completed: 'true' },
     })
@@ -55,7 +55,7 @@ describe.each(['complete', 'toggle'])('PATCH /api/tasks/{id}/%s', (verb) => {
   })
 
   test('is 404 where there is no such task', async () => {
-    const path = `/api/tasks/${crypto.randomUUID()}/${verb}`
+    const path = `/api/tasks/${crypto.randomUUID()}/complete`
     expect((await call('PATCH', path, { as: newUser() })).status).toBe(404)
   })
 })

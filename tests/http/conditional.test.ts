@@ -77,7 +77,6 @@ const spellings = [
 
 const writes: [string, string, string, unknown][] = [
   ['PATCH', 'PATCH', '', { title: 'Mine' }],
-  ['PUT', 'PUT', '', { title: 'Mine' }],
   ['an empty PATCH', 'PATCH', '', {}],
   ['completion', 'PATCH', '/complete', undefined],
   ['DELETE', 'DELETE', '', undefined],

@@ -83,8 +83,6 @@ describe('POST /api/tasks', () => {
     ['a number as title', { title: 1 }, '/title', 'invalid_type'],
     ['an empty title', { title: '' }, '/title', 'too_short'],
     ['a blank title', { title: ' \t\n' }, '/title', 'too_short'],
-    ['201 characters of title', { title: 'x'.repeat(201) }, '/title', 'too_long'],
-    ['201 emoji of title', { title: '😀'.repeat(201) }, '/title', 'too_long'],
     ['a NUL in the title', { title: 'a\0b' }, '/title', 'invalid_characters'],
     ['half a surrogate pair in the title', { title: 'a\ud800' }, '/title', 'invalid_characters'],
     [
@@ -92,12 +90,6 @@ describe('POST /api/tasks', () => {
       { title: 'x', description: '\0' },
       '/description',
       'invalid_characters',
-    ],
-    [
-      '1,001 characters of description',
-      { title: 'x', description: 'é'.repeat(1001) },
-      '/description',
-      'too_long',
     ],
     ['a list as description', { title: 'x', description: [] }, '/description', 'invalid_type'],
     ['a string as completion', { title: 'x', completed: 'true' }, '/completed', 'invalid_type'],
@@ -117,18 +109,6 @@ describe('POST /api/tasks', () => {
     expect(answer.problem.code).toBe('validation_failed')
     expect(answer.problem.errors).toEqual([{ pointer, code, detail: expect.any(String) }])
     expect((await call('GET', '/api/tasks', { as: user })).json()).toEqual([])
-  })
-
-  test.each([
-    ['200 characters', 'x'.repeat(200)],
-    ['200 emoji', '😀'.repeat(200)],
-  ])('takes a title of %s, counted as code points', async (_, title) => {
-    expect((await createTask(newUser(), { title })).title).toBe(title)
-  })
-
-  test('takes 1,000 characters of description, spaces at its ends included', async () => {
-    const description = ` ${'x'.repeat(998)} `
-    expect((await createTask(newUser(), { title: 'x', description })).description).toBe(description)
   })
 
   test('names all that is wrong at once', async () => {
