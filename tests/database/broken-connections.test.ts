@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
+import { versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
@@ -38,9 +39,6 @@ async function backendOf(user: string): Promise<number> {
   return Number(rows[0]?.pid)
 }
 
-const versionOf = async (id: string) =>
-  Number((await runSql(direct, `select version from tasks where id = '${id}'`))[0]?.['version'])
-
 test('an answer that comes after its request was given up never meets the next request', async () => {
   const before = await backendOf('alice')
   proxy.mode = 'hold'
@@ -61,7 +59,7 @@ test('a write that was held up on its way until its request was given up never r
   await sleep(50)
   proxy.mode = 'pass'
   await sleep(300)
-  expect(await versionOf(id)).toBe(version)
+  expect(await versionOf(direct, id)).toBe(version)
 })
 
 test('a write that waits for a lock when its connection breaks does not run after its request has failed', async () => {
@@ -78,7 +76,7 @@ test('a write that waits for a lock when its connection breaks does not run afte
     await release()
   })
   await sleep(300)
-  expect(await versionOf(id)).toBe(version)
+  expect(await versionOf(direct, id)).toBe(version)
 })
 
 test('a connection that comes about too late for its request serves the next one', async () => {
@@ -156,7 +154,7 @@ test('what is late behind another is answered, or never happens; the other is se
   await sleep(5)
   const [flip] = await Promise.allSettled([bob.complete(id)])
   expect(await napping).toMatchObject([{ user_id: 'alice' }])
-  expect(await versionOf(id)).toBe(flip?.status === 'fulfilled' ? version + 1 : version)
+  expect(await versionOf(direct, id)).toBe(flip?.status === 'fulfilled' ? version + 1 : version)
   // The connection was closed, which ends what Postgres does for it.
   expect(await backendOf('carol')).not.toBe(before)
 })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
+import { makeUsers, versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
 import {
   createDatabase,
@@ -49,20 +50,8 @@ describe.each(Object.keys(kinds).filter((kind) => hasOpenssl || kind !== 'TLS'))
         where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`,
       )
 
-    async function makeUsers(count: number) {
-      const users = Array.from({ length: count }, (_, index) => `user-${index}`)
-      return await Promise.all(
-        users.map(async (user) => {
-          const id = crypto.randomUUID()
-          return { user, id, version: (await own(user).insert(id)).version }
-        }),
-      )
-    }
-    const versionOf = async (id: string) =>
-      (await runSql(direct, `select version from tasks where id = '${id}'`))[0]?.['version']
-
     test('what takes too long ends with its connection, and nothing that was queued behind it runs', async () => {
-      const people = await makeUsers(5)
+      const people = await makeUsers(database, 5)
       const unlimited = `select set_config('statement_timeout', '0', true),
       case when current_setting('server_version_num')::integer >= 170000
         then set_config('transaction_timeout', '0', true) end`
@@ -79,12 +68,12 @@ describe.each(Object.keys(kinds).filter((kind) => hasOpenssl || kind !== 'TLS'))
         expect(flip).toMatchObject({ reason: { kind: 'unavailable', mayHaveRun: true } })
       }
       await expect.poll(busy, { timeout: 10_000 }).toEqual([])
-      for (const { id, version } of people) expect(await versionOf(id)).toBe(version)
+      for (const { id, version } of people) expect(await versionOf(direct, id)).toBe(version)
       expect(await own('user-0').find(people[0]?.id ?? '')).toBeDefined()
     })
 
     test('a connection that Postgres has ended is followed by another', async () => {
-      const [person] = await makeUsers(1)
+      const [person] = await makeUsers(database, 1)
       const end = `select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`
       await runSql(direct, end)

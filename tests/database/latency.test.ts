@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
+import { makeUsers } from '#tests/database/users'
 import { options } from '#tests/support/databases'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
@@ -49,16 +50,6 @@ async function timeOfReads(database: OpenDatabase): Promise<number> {
   return performance.now() - startedAt
 }
 
-/** Users with a task each. */
-async function makeUsers(database: OpenDatabase) {
-  const make = async (_: unknown, index: number) => {
-    const id = crypto.randomUUID()
-    const user = `user-${index}`
-    return { user, id, version: (await own(database, user).insert(id)).version }
-  }
-  return await Promise.all(Array.from({ length: 24 }, make))
-}
-
 /** The versions of all tasks, by their ids. */
 async function readVersions(): Promise<Map<unknown, number>> {
   const rows = await runSql(direct, 'select id, version from tasks')
@@ -79,7 +70,7 @@ test('where the latency rises after the start, nothing is lost of what a fresh s
 
 test('where answers lag, nobody behind a slow statement is refused: whatever ends it must not meet them', async () => {
   const database = await open(2)
-  const people = await makeUsers(database)
+  const people = await makeUsers(database, 24)
   proxy.lagMs = 60
   for (let round = 1; round <= 13; round += 1) {
     const sleeper = database.forUser(`sleeper-${round}`)
@@ -93,7 +84,7 @@ test('where answers lag, nobody behind a slow statement is refused: whatever end
 
 test('where answers lag and their connection is cut, whoever is left in doubt has a reason, and nobody else is', async () => {
   const database = await open(1)
-  const people = await makeUsers(database)
+  const people = await makeUsers(database, 24)
   let versions = await readVersions()
   let inDoubt = 0
   proxy.lagMs = 40

@@ -43,26 +43,6 @@ describe.each(logins)('with the login %s', (_, attributes) => {
   })
 })
 
-test('a login that owns nothing serves, once an administrator has migrated', async () => {
-  const name = await createDatabase(server)
-  const administrator = await openAs('postgres', name)
-  await administrator.makeReady()
-  await administrator.close()
-  const login = await createLogin(server)
-  const before = await openAs(login, name)
-  await expect(before.makeReady()).rejects.toThrow(/GRANT todo_app TO/)
-  await before.close()
-  await runSql(
-    server.url(name),
-    `grant todo_app to ${login}`,
-    `grant execute on function todo_service to ${login}`,
-  )
-  const database = await openAs(login, name)
-  await database.makeReady()
-  await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
-  await database.close()
-})
-
 test('a backup needs a login that row-level security does not bind, and the owner is none', async () => {
   const name = await createDatabase(server)
   const owner = await createLogin(server, 'createrole')

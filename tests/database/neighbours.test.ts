@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
+import { makeUsers, versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
@@ -43,20 +44,6 @@ const own = (user: string, timeLeftMs = 8000) =>
   statementsOf(database.forUser(user, timeLeftMs), user)
 const nap = (user: string, seconds: number) =>
   sql`select pg_sleep(${seconds})`.execute(database.forUser(user))
-const versionOf = async (id: string) =>
-  Number((await runSql(direct, `select version from tasks where id = '${id}'`))[0]?.['version'])
-
-/** Users with a task each. */
-async function makeUsers(count: number) {
-  const users = Array.from({ length: count }, (_, index) => `user-${index}`)
-  return await Promise.all(
-    users.map(async (user) => {
-      const id = crypto.randomUUID()
-      const { version } = await own(user).insert(id)
-      return { user, id, flipped: { version: version + 1 } }
-    }),
-  )
-}
 
 /** Waits until Postgres works on something. */
 const isBusy = () =>
@@ -78,7 +65,7 @@ test('a tenth of a second is what a transaction waits for a lock, and works on f
 })
 
 test('where the backend is ended, what is queued behind its statement is sent again', async () => {
-  const people = await makeUsers(4)
+  const people = await makeUsers(database, 4)
   const napping = nap('sleeper', 1.5)
   const flips = people.map(({ user, id }) => own(user).complete(id))
   await isBusy()
@@ -89,14 +76,14 @@ test('where the backend is ended, what is queued behind its statement is sent ag
   )
   expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
   await napping.catch(() => undefined)
-  for (const { id, flipped } of people) expect(await versionOf(id)).toBe(flipped.version)
+  for (const { id, flipped } of people) expect(await versionOf(direct, id)).toBe(flipped.version)
 })
 
 test.each([
   ['searches', { search: 'bread' }],
   ['passes over thousands of tasks', { offset: 5000 }],
 ])('nobody waits behind who %s', async (_, options) => {
-  const [person] = await makeUsers(1)
+  const [person] = await makeUsers(database, 1)
   const listing = own('slow').list({ ...options, withTotal: false })
   await expect
     .poll(() =>
@@ -129,7 +116,7 @@ test('the searches of one user run one after the other, so that another user can
 test('where the latency rises, requests still share connections, and nobody counts as slow', async () => {
   const five = await openDatabase({ ...options, url, poolSize: 5 })
   await five.makeReady()
-  const people = await makeUsers(32)
+  const people = await makeUsers(database, 32)
   const readAll = () =>
     Promise.all(
       people.map(async ({ user, id }, index) => {
@@ -148,7 +135,7 @@ test('where the latency rises, requests still share connections, and nobody coun
 })
 
 test('where answers lag, nobody behind a locked row is refused', async () => {
-  const people = await makeUsers(20)
+  const people = await makeUsers(database, 20)
   const [locked] = people
   const holder = new Client({ connectionString: direct })
   await holder.connect()

@@ -80,18 +80,14 @@ describe('a start that cannot connect says why and what to do, and nothing secre
     })
   })
 
-  test.each([
-    ['the host is unknown', 'nowhere.invalid:5432', /not known here|could not be looked up/],
-    ['nothing listens', '127.0.0.1:9', /nothing listens at the host and port/],
-    ['the password is wrong', `127.0.0.1:${server.port}`, /refused the password/],
-  ])('where %s, in the log, and goes on trying', async (_, host, reason) => {
+  test('where the host is unknown, in the log, and goes on trying', async () => {
     const secret = 'a-secret-of-its-own'
     const service = await startService('node', {
-      DATABASE_URL: `postgres://postgres:${secret}@${host}/postgres`,
+      DATABASE_URL: `postgres://postgres:${secret}@nowhere.invalid:5432/postgres`,
     })
     await service.stop()
     await expect.poll(() => service.output()).toContain('database_away_at_start')
-    await expect.poll(() => service.output()).toMatch(reason)
+    await expect.poll(() => service.output()).toMatch(/not known here|could not be looked up/)
     expect(service.output()).not.toContain(secret)
   })
 })

@@ -17,17 +17,8 @@ afterAll(async () => {
 
 const titles = [
   ...['zebra', 'Äpfel', 'apple', 'Apple', 'äpfel', 'Zebra', 'éclair', 'eclair', 'Ångström', 'z'],
-  ...[
-    'ñandú',
-    'nacho',
-    '10 eggs',
-    '9 eggs',
-    '中文',
-    'emoji 🎉',
-    '"quotes" \\ and \t tab',
-    'ß',
-    'ss',
-  ],
+  ...['ñandú', 'nacho', '10 eggs', '9 eggs', '中文', 'emoji 🎉', '"quotes" \\ and \t tab', 'ß'],
+  ...['ss'],
   ...["O'Brien", 'İstanbul', 'istanbul', '–dash', '_under', 'a b', 'ab', 'A b', '$1 {x} %s'],
 ]
 const idOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`

@@ -126,4 +126,33 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
     const first = namedStatements ? { kind: 'unavailable', mayHaveRun: true } : 'done'
     expect(outcomes).toEqual([first, 'done', 'done'])
   })
+
+  test('a statement is parsed once where it has a name, and each time where it has none', async () => {
+    const db = opened.database.forUser('alice')
+    const runs = sql<{ runs: number }>`select (generic_plans + custom_plans)::int as runs
+      from pg_prepared_statements where statement like '%as runs%' and name <> ''`
+    for (let run = 0; run < 3; run += 1) await runs.execute(db)
+    expect((await runs.execute(db)).rows).toEqual(namedStatements ? [{ runs: 4 }] : [])
+  })
+
+  test('a migration that changes a column’s type fails no statement that is known by name', async () => {
+    await opened.asAdministrator(
+      'create table numbers (value integer)',
+      'grant select on numbers to todo_app',
+      'insert into numbers values (7)',
+    )
+    const read = () => sql`select value from numbers`.execute(opened.database.forUser('alice'))
+    expect((await read()).rows).toEqual([{ value: 7 }])
+    expect((await read()).rows).toEqual([{ value: 7 }])
+    await opened.asAdministrator('alter table numbers alter value type text')
+    expect((await read()).rows).toEqual([{ value: '7' }])
+  })
+
+  test('names that the server has forgotten fail no read', async () => {
+    const alice = statementsOf(opened.database.forUser('alice'), 'alice')
+    const read = () => alice.find(crypto.randomUUID())
+    await read()
+    await opened.database.transport.transaction([{ sql: 'deallocate all', parameters: [] }], 8000)
+    expect(await read()).toBeUndefined()
+  })
 })
