@@ -60,15 +60,11 @@ describe('a good token', () => {
     }
   })
 
-  test.each([
-    // Of random characters, for Postgres packs what repeats.
-    ['an email of 4,000 characters', { email: `${randomBytes(2000).toString('hex')}@example.com` }],
-    ['a name of 5,000 characters', { name: 'x'.repeat(5000) }],
-    ['an email that is no text', { email: { $ne: null }, name: 7 }],
-    ['a NUL character in its email and name', { email: 'a\0@example.com', name: '\0' }],
-  ])('with %s stores tasks all the same', async (_, claims) => {
+  test('with claims that cannot be stored is enough to store a task', async () => {
     const user = newUser()
-    const authorization = `Bearer ${await tokenFor(user, claims)}`
+    // Of random characters, for Postgres packs what repeats.
+    const email = `${randomBytes(2000).toString('hex')}@example.com`
+    const authorization = `Bearer ${await tokenFor(user, { email, name: 'a\0' })}`
     const options = { headers: { authorization }, body: { title: 'x' } }
     const answer = await call('POST', '/api/tasks', options)
     expect(answer.status, answer.text).toBe(201)
@@ -79,12 +75,6 @@ describe('a good token', () => {
     const user = newUser().padEnd(255, '\u{20ac}')
     const task = await createTask(user)
     expect(await listTasks(user)).toEqual([task])
-  })
-
-  test('is taken until ten seconds past its expiry, for clocks that differ', async () => {
-    const user = newUser()
-    const token = await tokenFor(user, { exp: now() - 5 })
-    expect((await list(`Bearer ${token}`)).status).toBe(200)
   })
 })
 
@@ -109,8 +99,6 @@ describe('a refused token', () => {
     ['without a subject', () => tokenFor(user, { sub: undefined })],
     ['with an empty subject', () => tokenFor('')],
     ['without an expiry', () => tokenFor(user, { exp: undefined })],
-    ['not valid yet', () => tokenFor(user, { nbf: now() + 60 })],
-    ['issued in the future', () => tokenFor(user, { iat: now() + 60 })],
     ['of more than 14 KiB', () => tokenFor(user, { padding: 'x'.repeat(10_800) })],
     ['that is a word', async () => 'token'],
     ['that is empty', async () => ''],
