@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import { migrationNames, retryRaces } from '#db/migrate'
@@ -76,19 +75,4 @@ test('a login whose search path hides the tables from requests is told to set it
   const database = await openDatabase({ ...options, url: server.url(name) })
   await expect(database.makeReady()).rejects.toThrow(/SET search_path/)
   await database.close()
-})
-
-test('npm run db:migrate migrates and says where the database is', async () => {
-  const url = server.url(await createDatabase(server))
-  const { PATH = '' } = process.env
-  const printed = execFileSync(process.execPath, ['scripts/migrate.ts'], {
-    env: {
-      PATH,
-      DATABASE_URL: url,
-      BETTER_AUTH_SECRET: 'a-secret-that-is-long-enough-for-this',
-      NODE_ENV: 'production',
-    },
-    encoding: 'utf8',
-  })
-  expect(printed).toContain(`is at ${migrationNames.at(-1)}, and isolation holds.`)
 })
