@@ -205,12 +205,12 @@ test('a malformed list of tags is a 400', async () => {
   const as = newUser()
   const { path } = await newTask(as)
   for (const name of ['if-match', 'if-none-match']) {
+    const list = await call('GET', '/api/tasks', { as, headers: { [name]: '"open' } })
+    expect(list.problem.code).toBe('malformed_header')
     for (const value of ['abc', '', '"a" "b"', '"open', '*, "a"', 'w/"a"', 'W/ "a"', ',']) {
-      for (const target of [path, '/api/tasks']) {
-        const answer = await call('GET', target, { as, headers: { [name]: value } })
-        expect([value, answer.status]).toEqual([value, 400])
-        expect(answer.problem.code).toBe('malformed_header')
-      }
+      const answer = await call('GET', path, { as, headers: { [name]: value } })
+      expect([value, answer.status]).toEqual([value, 400])
+      expect(answer.problem.code).toBe('malformed_header')
     }
   }
 })
