@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest'
 import { migrationNames } from '#db/migrate'
-import { runScript } from '#tests/support/doctor'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { runScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 
 test('npm run db:migrate migrates and says where the database is', async () => {
