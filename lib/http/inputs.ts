@@ -9,6 +9,7 @@ import {
   type Input,
   type InputSource,
   type Inputs,
+  settle,
   type ValuesOf,
 } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
@@ -46,7 +47,11 @@ export function jsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema>> {
   return {
-    read: ({ request }) => readJson(request, chosen(schema)),
+    async read({ request }) {
+      const text = await readText(request)
+      if (text === '') throw malformed('The body is empty, and a JSON object is expected.')
+      return parseJson(request, text, settle(schema, env()))
+    },
     problems,
     body: describeBody({ name, required: true }, schema, examples),
   }
@@ -59,37 +64,13 @@ export function optionalJsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema> | undefined> {
   return {
-    read: ({ request }) => readOptionalJson(request, chosen(schema)),
+    async read({ request }) {
+      const text = await readText(request)
+      return text === '' ? undefined : parseJson(request, text, settle(schema, env()))
+    },
     problems,
     body: describeBody({ name, required: false }, schema, examples),
   }
-}
-
-function chosen<Schema extends z.ZodType>(schema: BySettings<Schema>): Schema {
-  return typeof schema === 'function' ? schema(env()) : schema
-}
-
-/**
- * Reads and validates a JSON body.
- *
- * @throws Problem 400, 413, 415 or 422
- */
-async function readJson<Schema extends z.ZodType>(
-  request: Request,
-  schema: Schema,
-): Promise<z.output<Schema>> {
-  const text = await readText(request)
-  if (text === '') throw malformed('The body is empty, and a JSON object is expected.')
-  return parseJson(request, text, schema)
-}
-
-/** Like `readJson`, but a body may be missing. It then returns undefined. */
-async function readOptionalJson<Schema extends z.ZodType>(
-  request: Request,
-  schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  const text = await readText(request)
-  return text === '' ? undefined : parseJson(request, text, schema)
 }
 
 async function readText(request: Request): Promise<string> {

@@ -22,12 +22,11 @@ export interface Task {
   updated_at: string
 }
 
-const schemasByField = new Map<CompletionField, z.ZodType<Task>>()
-
-function taskSchema(field: CompletionField): z.ZodType<Task> {
-  const schema = schemasByField.get(field) ?? makeSchema(field)
-  schemasByField.set(field, schema)
-  return schema
+/** One for each setting, so that the document has it once. */
+const taskSchema: Readonly<Record<CompletionField, z.ZodType<Task>>> = {
+  both: makeSchema('both'),
+  completed: makeSchema('completed'),
+  is_completed: makeSchema('is_completed'),
 }
 
 function makeSchema(field: CompletionField): z.ZodType<Task> {
@@ -69,7 +68,7 @@ export function writtenCompletion({ COMPLETION_FIELD }: ContractSettings, value:
 
 /** A task. */
 export function body(settings: ContractSettings): Content {
-  const schema = taskSchema(settings.COMPLETION_FIELD)
+  const schema = taskSchema[settings.COMPLETION_FIELD]
   return { name: 'Task', schema, example: exampleTask(settings) }
 }
 
@@ -78,7 +77,7 @@ const count = { minimum: 0, maximum: undefined }
 /** A page of tasks, wrapped as `LIST_ENVELOPE` says. */
 export function taskList(settings: ContractSettings): Content {
   const { LIST_ENVELOPE: envelope, COMPLETION_FIELD } = settings
-  const tasks = z.array(taskSchema(COMPLETION_FIELD))
+  const tasks = z.array(taskSchema[COMPLETION_FIELD])
   const meta = { description: 'A page of tasks.' }
   const example = [exampleTask(settings)]
   if (envelope === 'array') return { name: 'TaskList', schema: tasks.meta(meta), example }

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 import * as z from 'zod'
 import type { Position } from '#db/tasks/list-tasks'
-import { derivedKey } from '#lib/auth/derived-key'
+import { derivedKey } from '#lib/auth/secret'
 
 /** The list that a cursor belongs to. A cursor cannot be opened for another list. */
 export interface CursorScope {

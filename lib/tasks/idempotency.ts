@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { TaskContent } from '#db/tasks/task-row'
-import { derivedKey } from '#lib/auth/derived-key'
+import { derivedKey } from '#lib/auth/secret'
 import { Problem } from '#lib/http/errors'
 import type { Input } from '#lib/http/operation'
 import { shortHash, shortHashLength } from '#lib/tasks/short-hash'

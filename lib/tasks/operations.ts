@@ -60,7 +60,7 @@ export const createTask = {
   inputs: {
     content: jsonBody(
       'NewTask',
-      (settings) => taskSchemas(settings.COMPLETION_FIELD).newTask,
+      (settings) => taskSchemas[settings.COMPLETION_FIELD].newTask,
       (settings) => {
         const all = { title: 'Buy milk', description: 'Two bottles' }
         return {
@@ -105,7 +105,7 @@ export const updateTask = {
     conditions: taskConditions,
     changes: jsonBody(
       'TaskPatch',
-      (settings) => taskSchemas(settings.COMPLETION_FIELD).taskPatch,
+      (settings) => taskSchemas[settings.COMPLETION_FIELD].taskPatch,
       (settings) => ({
         rename: { summary: 'Change the title', value: { title: 'Buy oat milk' } },
         clear: { summary: 'Clear the description', value: { description: null } },
@@ -146,7 +146,7 @@ export const completeTask = {
     conditions: taskConditions,
     completion: optionalJsonBody(
       'TaskCompletion',
-      (settings) => taskSchemas(settings.COMPLETION_FIELD).taskCompletion,
+      (settings) => taskSchemas[settings.COMPLETION_FIELD].taskCompletion,
       (settings) => ({
         set: { summary: 'Set it, whatever it is now', value: writtenCompletion(settings, true) },
       }),

@@ -108,13 +108,11 @@ interface TaskSchemas {
   readonly taskCompletion: z.ZodType<Pick<TaskChanges, 'completed'>>
 }
 
-const schemasByField = new Map<CompletionField, TaskSchemas>()
-
-/** The schemas with the names of completion that this setting leaves. */
-export function taskSchemas(field: CompletionField): TaskSchemas {
-  const schemas = schemasByField.get(field) ?? makeSchemas(field)
-  schemasByField.set(field, schemas)
-  return schemas
+/** The schemas with the names of completion that a setting leaves. */
+export const taskSchemas: Readonly<Record<CompletionField, TaskSchemas>> = {
+  both: makeSchemas('both'),
+  completed: makeSchemas('completed'),
+  is_completed: makeSchemas('is_completed'),
 }
 
 function makeSchemas(field: CompletionField): TaskSchemas {
