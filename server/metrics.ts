@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { env } from '#lib/config/env'
-import { challenge, Problem } from '#lib/http/errors'
+import { Problem } from '#lib/http/errors'
 import { otherMethods, type RouteFile } from '#lib/http/methods'
 import { withRequest } from '#lib/http/with-request'
 import { readMetrics, startMetrics } from '#lib/observability/metrics'
@@ -13,9 +13,7 @@ startMetrics(poolLoad)
 export const metricsFile: RouteFile = {
   GET: withRequest(async ({ request }) => {
     if (!mayRead(request)) {
-      throw new Problem('token_invalid', 'Send METRICS_TOKEN as a Bearer token.', {
-        headers: { 'www-authenticate': challenge('The token is invalid') },
-      })
+      throw new Problem('token_invalid', 'Send METRICS_TOKEN as a Bearer token.')
     }
     const text = await (clusterMetrics() ?? readMetrics())
     return { headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }, body: text }

@@ -1,12 +1,13 @@
 import type { Caller } from '#db/caller'
 import { setLatest, since } from '#db/remembered'
 import { verifyJwt } from '#lib/auth/jwt'
-import { invalidToken, missingCredentials } from '#lib/auth/refusal'
+import { invalidToken } from '#lib/auth/refusal'
 import { findCookieUser, findSessionUser, findUnsignedSessionUser } from '#lib/auth/session'
 import { readSessionCookies } from '#lib/auth/session-cookie'
 import { isUnsignedToken, readSignedToken } from '#lib/auth/session-token'
 import { env } from '#lib/config/env'
 import { allowedOrigin } from '#lib/http/cors'
+import { Problem } from '#lib/http/errors'
 
 /** About 10 MB of Better Auth's tokens. Beyond it the oldest is forgotten. */
 const limit = 10_000
@@ -41,7 +42,7 @@ export async function authenticate(request: Request): Promise<Caller> {
   const header = request.headers.get('authorization') ?? ''
   if (!anyBearer.test(header)) return await authenticateCookie(request)
   const [scheme, token = ''] = /^bearer(?: +(.*))?$/i.exec(header) ?? []
-  if (scheme === undefined) throw missingCredentials(remedy)
+  if (scheme === undefined) throw new Problem('credentials_missing', remedy)
   const known = findVerified(token)
   if (known !== undefined) return known
   if (isUnsignedToken(token)) {
@@ -80,12 +81,15 @@ export function rememberVerified(token: string, caller: Caller, expiresAtSeconds
 
 async function authenticateCookie(request: Request): Promise<Caller> {
   const cookies = readSessionCookies(request)
-  if (cookies.length === 0) throw missingCredentials(remedy)
+  if (cookies.length === 0) throw new Problem('credentials_missing', remedy)
   if (!env().SESSION_TOKENS) {
-    throw missingCredentials(`A session cookie was sent, which does not count here. ${remedy}`)
+    throw new Problem(
+      'credentials_missing',
+      `A session cookie was sent, which does not count here. ${remedy}`,
+    )
   }
   if (isForeign(request)) {
-    throw missingCredentials('A session cookie counts only from an allowed Origin.')
+    throw new Problem('credentials_missing', 'A session cookie counts only from an allowed Origin.')
   }
   return await findCookieUser(cookies)
 }

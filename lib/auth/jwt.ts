@@ -2,9 +2,10 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from 'jo
 import type { Caller } from '#db/caller'
 import { isStorable } from '#db/storable-text'
 import { findPublicKey } from '#lib/auth/key-set'
-import { invalidToken, refusal } from '#lib/auth/refusal'
+import { invalidToken } from '#lib/auth/refusal'
 import { isSignedWithSecret, secretKey } from '#lib/auth/secret'
 import { env } from '#lib/config/env'
+import { Problem } from '#lib/http/errors'
 
 /** Only one list applies to a token. Otherwise a public key could pass for the secret of HS256. */
 const secretAlgorithms = ['HS256']
@@ -38,7 +39,7 @@ export interface VerifiedJwt {
 export async function verifyJwt(token: string): Promise<VerifiedJwt> {
   const header = readHeader(token)
   const isBySecret = secretAlgorithms.includes(header.alg)
-  if (isBySecret && isForged(token)) throw refusal('token_invalid', 'The token is invalid')
+  if (isBySecret && isForged(token)) throw new Problem('token_invalid', 'The token is invalid.')
   const { JWT_ISSUER: issuer, JWT_AUDIENCE: audience } = env()
   try {
     const options = {
@@ -53,9 +54,9 @@ export async function verifyJwt(token: string): Promise<VerifiedJwt> {
     return { caller: readCaller(payload), expiresAtSeconds: payload.exp ?? 0 }
   } catch (error) {
     if (error instanceof errors.JWTExpired)
-      throw refusal('token_expired', 'The token is expired', error)
+      throw new Problem('token_expired', 'The token is expired.', { cause: error })
     if (error instanceof errors.JOSEError)
-      throw refusal('token_invalid', 'The token is invalid', error)
+      throw new Problem('token_invalid', 'The token is invalid.', { cause: error })
     throw error
   }
 }

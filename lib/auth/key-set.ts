@@ -117,5 +117,5 @@ function isRefusal(error: unknown): boolean {
 
 function unavailable(cause: unknown): Problem {
   const detail = 'The issuer of the token cannot be asked. Try again shortly.'
-  return new Problem('keys_unavailable', detail, { cause, headers: { 'retry-after': '2' } })
+  return new Problem('keys_unavailable', detail, { cause })
 }

@@ -1,9 +1,9 @@
 import type { Caller } from '#db/caller'
 import { setLatest, since } from '#db/remembered'
 import type { Session } from '#db/sessions'
-import { invalidToken, refusal } from '#lib/auth/refusal'
+import { invalidToken } from '#lib/auth/refusal'
 import { isAuthentic, readSignedToken, type SignedToken } from '#lib/auth/session-token'
-import { type Problem, toProblem } from '#lib/http/errors'
+import { Problem, toProblem } from '#lib/http/errors'
 import { findSession } from '#lib/service/database'
 
 const cacheLimit = 10_000
@@ -85,7 +85,8 @@ async function findUserOf(value: string): Promise<Caller> {
 function toCaller(session: Session | undefined): Caller {
   if (session === undefined) throw invalidToken('its session is over')
   // Not `<=`, which would be false for a date that cannot be read (NaN), and so accept the session.
-  if (!(session.expiresAt > Date.now())) throw refusal('token_expired', 'The session is expired')
+  if (!(session.expiresAt > Date.now()))
+    throw new Problem('token_expired', 'The session is expired.')
   return { userId: session.userId }
 }
 

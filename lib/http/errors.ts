@@ -88,23 +88,15 @@ export class Problem extends Error {
   }
 }
 
-/** A 503 that passes. */
-function later(code: ProblemCode, detail: string, cause: DatabaseError): Problem {
-  return new Problem(code, detail, { cause, headers: { 'retry-after': '2' } })
-}
-
 const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Problem> = {
   unavailable: databaseUnavailable,
   misconfigured: databaseUnavailable,
   overloaded: (cause) =>
-    later('overloaded', 'Too many requests at once. Try again shortly.', cause),
+    new Problem('overloaded', 'Too many requests at once. Try again shortly.', { cause }),
   abandoned: (cause) =>
     new Problem('request_timeout', 'The client went away before its turn came.', { cause }),
   unknown_user: (cause) =>
-    new Problem('account_unknown', 'There is no account for this token.', {
-      cause,
-      headers: { 'www-authenticate': challenge('The token is invalid: its account is gone') },
-    }),
+    new Problem('account_unknown', 'There is no account for this token.', { cause }),
   rate_limited: (cause) => tooManyRequests('user', Number(cause.detail)),
   not_isolated: (cause) => notServed(cause, 'does not keep users apart'),
   unsuitable: (cause) => notServed(cause, 'is not as the service needs it'),
@@ -112,7 +104,7 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
 }
 
 function notServed(cause: DatabaseError, why: string): Problem {
-  return later('not_ready', `The database ${why}, so it is not served.`, cause)
+  return new Problem('not_ready', `The database ${why}, so it is not served.`, { cause })
 }
 
 function databaseUnavailable(cause: DatabaseError): Problem {
@@ -121,7 +113,7 @@ function databaseUnavailable(cause: DatabaseError): Problem {
     : 'cannot be reached. Nothing was changed. Try again shortly.'
   const inDoubt = 'did not say whether the change was made. Read before you repeat it.'
   const detail = `The database ${cause.mayHaveRun ? inDoubt : unchanged}`
-  return later('database_unavailable', detail, cause)
+  return new Problem('database_unavailable', detail, { cause })
 }
 
 /** A 429, with the policy that the request exceeds and the seconds to wait. */
@@ -147,11 +139,12 @@ function isProblem(thrown: unknown): thrown is Problem {
   return typeof thrown === 'object' && thrown !== null && brand in thrown
 }
 
-/** The `WWW-Authenticate` field of RFC 6750; without a description it asks for credentials. */
-export function challenge(description?: string): string {
-  return description === undefined
-    ? 'Bearer'
-    : `Bearer error="invalid_token", error_description="${description}"`
+/** What every 401 (RFC 6750) and every 503 says in its headers, unless the problem has its own. */
+function usualHeaders({ code, status, detail }: Problem): Readonly<Record<string, string>> {
+  if (status === 503) return { 'retry-after': '2' }
+  if (status !== 401) return {}
+  const invalid = `Bearer error="invalid_token", error_description="${detail.replace(/\.$/, '')}"`
+  return { 'www-authenticate': code === 'credentials_missing' ? 'Bearer' : invalid }
 }
 
 /** The problem document of RFC 9457. `message` repeats `detail` for frontends that read that. */
@@ -169,7 +162,8 @@ export function problemAnswer(problem: Problem, requestId: string): Answer {
     ...(errors !== undefined && { errors }),
     ...problem.members,
   }
-  const headers = { ...problem.headers, 'content-type': 'application/problem+json' }
+  const type = { 'content-type': 'application/problem+json' }
+  const headers = { ...usualHeaders(problem), ...problem.headers, ...type }
   return { status, headers, body: JSON.stringify(body) }
 }
 

@@ -7,13 +7,9 @@ import { getReadiness } from '#lib/service/operations'
 
 /** Says whether the database answers, is migrated, and keeps users apart. */
 export const GET = withoutAuth(getReadiness, async () => {
-  if (isDraining()) throw notReady('The service is shutting down.')
-  if (!(await isDatabaseReady())) throw notReady('The database is not migrated.')
+  if (isDraining()) throw new Problem('not_ready', 'The service is shutting down.')
+  if (!(await isDatabaseReady())) throw new Problem('not_ready', 'The database is not migrated.')
   return json({ status: 'ready' })
 })
-
-function notReady(detail: string): Problem {
-  return new Problem('not_ready', detail, { headers: { 'retry-after': '2' } })
-}
 
 export const { POST, PUT, PATCH, DELETE, OPTIONS } = otherMethods('GET')
