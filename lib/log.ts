@@ -38,10 +38,13 @@ export function describeError(error: unknown): object {
     message,
     ...(code !== undefined && { code }),
     ...(constraint !== undefined && { constraint, routine }),
-    stack: error.stack
-      ?.split('\n')
-      .slice(1)
-      .map((line) => line.trim()),
+    stack: callsOf(error),
     ...(error.cause !== undefined && { cause: describeError(error.cause) }),
   }
+}
+
+/** The calls in a stack, without the message in front of them, which may have several lines. */
+function callsOf({ stack = '', message }: Error): string[] {
+  const lines = stack.replace(message, () => '').split('\n')
+  return lines.map((line) => line.trim()).filter((line) => line.startsWith('at '))
 }

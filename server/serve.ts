@@ -34,7 +34,7 @@ const waitingConnections = 4096
 
 /** How long a load balancer has to notice that the service is ending, before it stops listening. */
 const noticeMs = 1000
-/** After this time open requests are cut off. Every time limit of a request is shorter. */
+/** After this time open requests are cut off. A request takes less, unless settings give it more. */
 const drainLimitMs = 30_000
 
 /**

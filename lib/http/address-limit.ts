@@ -6,7 +6,7 @@ import { tooManyRequests } from '#lib/http/errors'
 import { toNetwork } from '#lib/http/network'
 import { peerAddress } from '#lib/http/peer'
 
-/** The most addresses that are remembered. Beyond it the one without requests for longest goes. */
+/** The most addresses that are remembered. Beyond it the one that was let through longest ago goes. */
 const rememberedAddresses = 10_000
 
 /** For each address, the time in milliseconds at which its whole quota will be available again. */

@@ -21,7 +21,9 @@ test('the description of an error keeps its type, code, place and cause', () => 
 test.each(['22P02', '22001', '23502', '23503', '23505', '23514'])(
   'the description of an error with SQLSTATE %s leaves out what a user sent',
   (code) => {
-    const error = Object.assign(new Error('invalid: "private words"'), {
+    // A title may have lines, and the stack repeats the message.
+    const message = 'invalid: "private words\nand more private words\n    at work"'
+    const error = Object.assign(new Error(message), {
       ...{ code, detail: 'Failing row contains (private words).', where: 'private words' },
     })
     const outer = new DatabaseError(`SQLSTATE ${code}`, {
@@ -29,7 +31,9 @@ test.each(['22P02', '22001', '23502', '23503', '23505', '23514'])(
     })
     for (const described of [describeError(error), describeError(outer)]) {
       expect(JSON.stringify(described)).not.toContain('private words')
+      expect(JSON.stringify(described)).not.toContain('at work')
       expect(JSON.stringify(described)).toContain(code)
+      expect(JSON.stringify(described)).toContain('log.test.ts')
     }
   },
 )
