@@ -8,7 +8,7 @@ export type EntityTags = '*' | readonly string[]
  * Empty elements are allowed: RFC 9110, 5.6.1. The slash is in brackets, because generators of
  * clients copy this from the document, some into code that would lose a backslash.
  */
-export const tagList =
+const tagList =
   /^(?:[ \t]*,)*[ \t]*(?:W[/])?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*(?:,[ \t]*(?:(?:W[/])?"[\x21\x23-\x7e\x80-\xff]*"[ \t]*)?)*$/
 const oneTag = /"([^"]*)"/g
 /** What a proxy appends to the tag of an answer that it compresses: `"1-gzip"`, `"1;gzip"`. */

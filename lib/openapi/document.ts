@@ -56,7 +56,7 @@ export async function openApiDocument(
     // Both are relative to this document (OpenAPI 3.1, 4.6), which may be served under a prefix.
     servers: [{ url: '.', description: 'The server of this document' }],
     externalDocs: { url: 'docs/errors', description: 'Every error, and what to do about it' },
-    tags: [...tags, ...otherTags(operations)],
+    tags,
     // A request needs one of them.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),
     paths,
@@ -119,13 +119,6 @@ function contentOf({ type = 'application/json', name, schema, example }: Content
   const described = name === undefined ? toSchema(schema, 'output') : named(name)
   const media = { schema: described, ...(example !== undefined && { example }) }
   return { content: { [type]: media } }
-}
-
-/** Tags that have no description. */
-function otherTags(operations: readonly Operation[]): object[] {
-  const names = new Set(operations.map(({ tag }) => tag))
-  for (const { name } of tags) names.delete(name)
-  return Array.from(names, (name) => ({ name }))
 }
 
 function named(name: string): object {

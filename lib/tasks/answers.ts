@@ -130,6 +130,6 @@ function dateOf(day: number): string {
 }
 
 /** The `ETag` of a task. It is strong, because a version always has the same text. */
-export function taskTag(taskVersion: number): string {
+function taskTag(taskVersion: number): string {
   return `"${taskVersion}"`
 }
