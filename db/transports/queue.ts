@@ -112,7 +112,7 @@ export class Queue<Slot> {
 
   /** Fails those that have waited longest, because the room for so many did not come about. */
   failNext(count: number, error: DatabaseError): void {
-    for (const waiting of [...this.#common].slice(0, count)) this.#giveUp(waiting, error)
+    for (const waiting of this.#everybody().slice(0, count)) this.#giveUp(waiting, error)
   }
 
   load(): Pick<PoolLoad, 'inUse' | 'waiting'> {
@@ -122,8 +122,7 @@ export class Queue<Slot> {
   /** Fails those whose time is over, or whose client has gone. */
   #look(): void {
     const now = performance.now()
-    const lines = this.#users.values().map(({ line }) => line)
-    for (const waiting of [this.#common, ...lines].flatMap((queue) => [...queue])) {
+    for (const waiting of this.#everybody()) {
       if (now >= waiting.until) this.#timeOut(waiting)
       else if (waiting.transaction.place.signal?.().aborted) {
         this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
@@ -132,6 +131,11 @@ export class Queue<Slot> {
     if (this.#waiting > 0) return
     clearInterval(this.#clock)
     this.#clock = undefined
+  }
+
+  #everybody(): Waiting<Slot>[] {
+    const lines = this.#users.values().map(({ line }) => line)
+    return [this.#common, ...lines].flatMap((queue) => [...queue])
   }
 
   #timeOut(waiting: Waiting<Slot>): void {

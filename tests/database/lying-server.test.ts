@@ -396,6 +396,28 @@ test('once it is closed, no connection is opened for those who wait', async () =
   expect(server.connections()).toBe(1)
 })
 
+test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
+  open(false, { poolSize: 1 })
+  expect(await ask('user-0', 1)).toBe('served')
+  server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])
+  const send = (user: string, ...parameters: string[]) =>
+    transport.transaction([{ sql: 'select $1', parameters }], 30_000, { user })
+  const held = send('holder', 'fails with 55P03')
+  const own = Array.from({ length: 6 }, () => send('greedy', 'x'))
+  const ended = Promise.allSettled([held, ...own, ...users.map((user) => send(user, 'x'))])
+  await turn()
+  const waiting = transport.poolLoad?.().waiting ?? 0
+  const startedAt = performance.now()
+  await transport.close()
+  const closed = { kind: 'unavailable', mayHaveRun: false }
+  await expect(send('late', 'x')).rejects.toMatchObject(closed)
+  const refused = (await ended).filter(({ status }) => status === 'rejected')
+  expect(refused).toMatchObject(Array.from({ length: 1 + waiting }, () => ({ reason: closed })))
+  // Each of them had half of thirty seconds for its turn.
+  expect(performance.now() - startedAt).toBeLessThan(8000)
+  expect(server.connections()).toBe(1)
+})
+
 test('a message that is cut in two behind the first ReadyForQuery of a connection harms nobody', async () => {
   open()
   server.lieAtHello((messages) => {

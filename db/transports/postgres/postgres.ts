@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import { PostgresDialect } from 'kysely'
 import { Pool as Sessions } from 'pg'
 import { toClientConfig } from '#db/connection-url'
-import { type DatabaseError, isDatabaseError, toDatabaseError } from '#db/errors'
+import { type DatabaseError, isDatabaseError, toDatabaseError, unsent } from '#db/errors'
 import { Connection, type Owner, type Server } from '#db/transports/postgres/connection'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { Queue } from '#db/transports/queue'
@@ -28,6 +28,8 @@ const waitShare = 1 / 2
 const depth = 16
 /** Connections for readiness probes, which must not wait because others do. */
 const probeConnections = 2
+
+const closed = () => unsent('the connections to the database are closed', 'unavailable')
 
 /** Connections, of which one is filled before the next is used: few, large writes do for many. */
 class Pool implements Owner {
@@ -57,7 +59,9 @@ class Pool implements Owner {
   send(statements: readonly Statement[], end: number, place: Place): Promise<Row[][]> {
     const transaction = new Transaction(statements, end, place)
     const timeLeftMs = end - performance.now()
-    this.#queue.enter(transaction, Math.min(timeLeftMs - this.#leastMs, timeLeftMs * waitShare))
+    if (this.#isClosed) transaction.fail(closed())
+    else
+      this.#queue.enter(transaction, Math.min(timeLeftMs - this.#leastMs, timeLeftMs * waitShare))
     return transaction.outcome.promise
   }
 
@@ -84,6 +88,7 @@ class Pool implements Owner {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#queue.failNext(Number.POSITIVE_INFINITY, closed())
     await Promise.all([...this.#connections].map((connection) => connection.close()))
   }
 
@@ -92,7 +97,7 @@ class Pool implements Owner {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
     const opening = staying.filter(({ isOpening }) => isOpening).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
-    if (isEnough || this.#isClosed || staying.length >= this.#most) return
+    if (isEnough || staying.length >= this.#most) return
     this.#connections.add(new Connection(this))
   }
 }
