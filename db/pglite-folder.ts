@@ -3,6 +3,9 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { PGlite } from '@electric-sql/pglite'
 
+/** The files that are locked: one that nobody refers to is closed, and its lock is gone. */
+const locked = new Set<DatabaseSync>()
+
 /** SQLite's code for a file that is locked already. */
 const busy = 5
 
@@ -30,10 +33,12 @@ export function lockFolder(folder: string): () => void {
       { cause: error },
     )
   }
+  locked.add(file)
   writeFileSync(owner, String(process.pid))
   return () => {
     rmSync(owner, { force: true })
     file.close()
+    locked.delete(file)
   }
 }
 

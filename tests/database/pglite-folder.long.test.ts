@@ -17,18 +17,28 @@ function open(folder: string) {
   return openDatabase({ ...options, url: `pglite://${folder}` })
 }
 
-/** Takes the lock in a process of its own, and holds it until its input ends. */
+/** Takes the lock in a process of its own, forgets what it got, and holds it until its input ends. */
 function contender(folder: string) {
   const program = `
     import { lockFolder } from '#db/pglite-folder'
     import { once } from 'node:events'
-    try { lockFolder(process.argv[1]); console.log('open') } catch (error) { console.log(error.message) }
+    const lock = () => { lockFolder(process.argv[1]) }
+    try {
+      lock()
+      await new Promise(setImmediate)
+      gc()
+      console.log('open')
+    } catch (error) { console.log(error.message) }
     process.stdin.resume()
     await once(process.stdin, 'end')
     process.kill(process.pid, 'SIGKILL')`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program, folder], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--expose-gc', '--input-type=module', '-e', program, folder],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
   const said = once(child.stdout, 'data').then(([chunk]) => String(chunk).trim())
   return { pid: child.pid, said, ended: once(child, 'exit'), stop: () => child.stdin.end() }
 }
