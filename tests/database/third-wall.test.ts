@@ -70,11 +70,12 @@ describe.each(transports)('on %s', (name) => {
   })
 
   test.runIf(name === 'postgres')('the connection that brought such a row is closed', async () => {
-    const alice = opened.database.forUser('alice')
-    const backend = async () => (await sql`select pg_backend_pid()`.execute(alice)).rows
+    const carol = opened.database.forUser('carol')
+    await statementsOf(carol, 'carol').insert(task)
+    const backend = async () => (await sql`select pg_backend_pid()`.execute(carol)).rows
     const before = await backend()
     expect(await backend()).toEqual(before)
-    await expect(alice.selectFrom('tasks').select('id').execute()).rejects.toThrow()
+    await expect(carol.selectFrom('tasks').select('id').execute()).rejects.toThrow()
     expect(await backend()).not.toEqual(before)
   })
 })

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { inject } from 'vitest'
 import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
 import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
+import { createDatabase, openAdministrator, password, postgresAt } from '#tests/support/postgres'
 import { shared } from '#tests/support/shared'
 
 export const everyTransport = ['postgres', 'neon', 'pglite'] as const
@@ -47,12 +47,16 @@ export async function openTestDatabase(
   if (name === 'pglite') return await openOnPglite(overrides)
   const server = postgresAt(inject('postgresPort'))
   const databaseName = await createDatabase(server)
-  const asAdministrator = (...statements: string[]) =>
-    runSql(server.url(databaseName), ...statements)
+  const administrator = openAdministrator(server.url(databaseName))
+  const asAdministrator = administrator.run
   if (name === 'postgres') {
     const url = server.url(databaseName)
     const database = await openDatabase({ ...options, url, ...overrides })
-    return { database, asAdministrator, url, close: () => database.close() }
+    const close = async () => {
+      await database.close()
+      await administrator.close()
+    }
+    return { database, asAdministrator, url, close }
   }
   const standIn = await startNeonStandIn(server.port, password)
   const database = await openDatabase({
@@ -63,6 +67,7 @@ export async function openTestDatabase(
   const close = async () => {
     await database.close()
     await standIn.close()
+    await administrator.close()
   }
   return { database, asAdministrator, standIn, close }
 }

@@ -63,14 +63,39 @@ export async function startPostgres({ isDurable = false } = {}): Promise<Postgre
 
 /** Runs statements on a connection of their own and returns the rows of the last. */
 export async function runSql(url: string, ...statements: string[]) {
-  const client = new Client({ connectionString: url })
-  await client.connect()
+  const administrator = openAdministrator(url)
   try {
+    return await administrator.run(...statements)
+  } finally {
+    await administrator.close()
+  }
+}
+
+/** A connection that stays open: to open one takes Postgres longer than most statements do. */
+export function openAdministrator(url: string) {
+  const client = new Client({ connectionString: url })
+  // A test may end it. Who asks after that is told.
+  client.on('error', () => {})
+  let last: Promise<unknown> = Promise.resolve()
+  let connecting: Promise<unknown> | undefined
+  async function runAll(statements: readonly string[]) {
+    connecting ??= client.connect()
+    await connecting
     let rows: Record<string, unknown>[] = []
     for (const statement of statements) rows = (await client.query(statement)).rows
     return rows
-  } finally {
-    await client.end()
+  }
+  return {
+    /** Runs statements behind those that were asked for before, and returns the rows of the last. */
+    async run(...statements: string[]) {
+      const before = last.catch(() => {})
+      const running = before.then(() => runAll(statements))
+      last = running
+      return await running
+    },
+    async close() {
+      if (connecting !== undefined) await client.end()
+    },
   }
 }
 

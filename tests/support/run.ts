@@ -15,6 +15,7 @@ import {
   createDatabase,
   type PostgresServer,
   password,
+  runSql,
   startPostgres,
 } from '#tests/support/postgres'
 import { type Host, startService } from '#tests/support/service'
@@ -124,6 +125,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   mkdirSync('.data', { recursive: true })
   const folder = mkdtempSync(resolve('.data/run-'))
   const run = new Run(await startPostgres(), folder)
+  // New databases are copies, and so have what the first connection to one writes for the next.
+  await runSql(run.postgres.url('template1'), 'select')
   const server = answerTo(run).listen(0, '127.0.0.1')
   await once(server, 'listening')
   project.provide('postgresPort', run.postgres.port)
