@@ -97,7 +97,7 @@ test('each request is one line of the log, without a token, a cookie or a body',
   }
 })
 
-// `tests/door/mutated-requests.test.ts` sends thousands to plain Node, which also answers what Next cannot.
+// `tests/door/mutated-requests.test.ts` sends hundreds to plain Node, which also answers what Next cannot.
 test.runIf(host === 'next dev')(
   'no mutated request ends the host, or goes without an answer',
   async () => {

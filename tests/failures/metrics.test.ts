@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, test as base, beforeAll, expect, inject } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { host } from '#tests/failures/world'
 import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
 import { endWaitingSession, whileTasksAreLocked } from '#tests/support/locked-tasks'
@@ -9,8 +9,6 @@ import { createDatabase, password, postgresAt } from '#tests/support/postgres'
 import { type Service, startService } from '#tests/support/service'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
-// Vercel watches its functions itself, and Prometheus could not ask one of them.
-const test = base.skipIf(host === 'vercel')
 const server = postgresAt(inject('postgresPort'))
 let direct: string
 let proxy: FaultProxy

@@ -19,7 +19,7 @@ export interface Failure {
   readonly says?: string
 }
 
-/** What `serveTable` starts the service with, as the failures need it. */
+/** What the service is started with, as the failures need it. */
 export const tableSettings = {
   // One comes back after half an hour, and not while a slow machine spends the others.
   RATE_LIMIT: '20/99999',
