@@ -13,7 +13,7 @@ import { send } from '#tests/support/send'
 import { type Service, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-const count = Number(process.env['MUTATED_REQUESTS'] ?? 1000)
+const count = Number(process.env['MUTATED_REQUESTS'] ?? 500)
 const seed = Number(process.env['MUTATED_SEED'] ?? Math.floor(Math.random() * 2 ** 32))
 const atOnce = 20
 

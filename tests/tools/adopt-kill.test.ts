@@ -9,7 +9,7 @@ import { everythingIn } from '#tests/tools/everything-in'
 const server = postgresAt(inject('postgresPort'))
 const taskCount = 4000
 /** 50 are `KILLS=50`; this is what a run of all tests has time for. */
-const kills = Number(process.env['KILLS'] ?? 6)
+const kills = Number(process.env['KILLS'] ?? 4)
 
 const watcher = new Client({ connectionString: server.url('postgres') })
 beforeAll(() => watcher.connect())
