@@ -43,17 +43,11 @@ const shared = globalThis as typeof globalThis & {
 
 /** The database of the process. The first call opens it, migrates it, and proves isolation. */
 export function database(): Promise<OpenDatabase> {
-  shared.todoDatabase ??= open().then(
-    (opened) => {
-      shared.todoOpenDatabase = opened
-      return opened
-    },
-    (error) => {
-      // The next request tries again, so that the service recovers together with its database.
-      delete shared.todoDatabase
-      throw error
-    },
-  )
+  shared.todoDatabase ??= open().catch((error) => {
+    // The next request tries again, so that the service recovers together with its database.
+    delete shared.todoDatabase
+    throw error
+  })
   return shared.todoDatabase
 }
 
@@ -150,6 +144,7 @@ async function open(): Promise<OpenDatabase> {
   const opened = await openFromEnvironment()
   try {
     await within(preparationMs, opened.makeReady())
+    shared.todoOpenDatabase = opened
     return opened
   } catch (error) {
     await opened.close()
@@ -157,11 +152,16 @@ async function open(): Promise<OpenDatabase> {
   }
 }
 
-function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  const late = sleep(timeoutMs, undefined, { ref: false }).then(() => {
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  const ended = new AbortController()
+  const late = sleep(timeoutMs, undefined, { signal: ended.signal }).then(() => {
     throw unsent('the database is not open yet', 'unavailable')
   })
-  return Promise.race([promise, late])
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    ended.abort()
+  }
 }
 
 /** The time limits of the database, as parts of the time that a request has. */
