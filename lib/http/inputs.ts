@@ -9,7 +9,6 @@ import {
   type Input,
   type InputSource,
   type Inputs,
-  settle,
   type ValuesOf,
 } from '#lib/http/operation'
 import { parse } from '#lib/http/validation'
@@ -50,7 +49,7 @@ export function jsonBody<Schema extends z.ZodType>(
     async read({ request }) {
       const text = await readText(request)
       if (text === '') throw malformed('The body is empty, and a JSON object is expected.')
-      return parseJson(request, text, settle(schema, env()))
+      return parseJson(request, text, chosen(schema))
     },
     problems,
     body: describeBody({ name, required: true }, schema, examples),
@@ -66,11 +65,16 @@ export function optionalJsonBody<Schema extends z.ZodType>(
   return {
     async read({ request }) {
       const text = await readText(request)
-      return text === '' ? undefined : parseJson(request, text, settle(schema, env()))
+      return text === '' ? undefined : parseJson(request, text, chosen(schema))
     },
     problems,
     body: describeBody({ name, required: false }, schema, examples),
   }
+}
+
+/** The schema as the environment of this process has it. */
+function chosen<Schema extends z.ZodType>(schema: BySettings<Schema>): Schema {
+  return typeof schema === 'function' ? schema(env()) : schema
 }
 
 async function readText(request: Request): Promise<string> {
