@@ -73,8 +73,8 @@ const quick = [
 ]
 
 const failuresOnVercel = [
-  'tests/failures/{answers.dev,late-writes,network,outage}.test.ts',
-  'tests/failures/{away-at-start,frontend-settings,traces}.long.test.ts',
+  'tests/failures/{answers.dev,late-writes,outage}.test.ts',
+  'tests/failures/{away-at-start,traces}.long.test.ts',
 ]
 const onVercel: Settings = hasVercel ? {} : { runner: './tests/support/skip-all.ts' }
 
