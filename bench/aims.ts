@@ -58,21 +58,10 @@ const aims: readonly Aim[] = [
     ...{ cost: time, least: { ...each(1.3), unchanged: 1.3, refused: 1.3 } },
   },
 ]
-/** CPU time that the service may add to Next's own. */
-const nextShareMs = 0.15
 
 /** What was aimed at, beside what this run shows; only what it measured. */
 export function aimsTable(results: readonly Result[]): string {
   const counts = [...new Set(results.map(({ connections }) => connections))]
-  const rows: string[][] = []
-  /** A row, where both were measured: as many values as there are numbers of connections. */
-  function add(what: string, aim: string, isMet: (value: number) => boolean, of: ValueOf) {
-    const values = counts.map(of)
-    const shown = values.map((value) => (value === undefined ? '' : value.toFixed(2)))
-    if (shown.every((text) => text === '')) return
-    const isMissed = values.some((value) => value !== undefined && !isMet(value))
-    rows.push([what, aim, ...shown, isMissed ? 'no' : 'yes'])
-  }
   const find = (target: string, operation: string, connections: number) =>
     results.find(
       (one) =>
@@ -81,28 +70,23 @@ export function aimsTable(results: readonly Result[]): string {
         one.connections === connections,
     )?.median
 
-  for (const { what, ours, theirs, cost, least, theirOperation } of aims) {
-    for (const [operation, ratio] of Object.entries(least)) {
-      const title = results.find((one) => one.operation.name === operation)?.operation.title
-      const isMet = (value: number) => value >= ratio
-      add(`${what}, ${title}`, `≥ ${ratio}`, isMet, (connections) => {
+  const rows = aims.flatMap(({ what, ours, theirs, cost, least, theirOperation }) =>
+    Object.entries(least).flatMap(([operation, ratio]) => {
+      const values = counts.map((connections) => {
         const our = find(ours, operation, connections)
         const their = find(theirs, theirOperation ?? operation, connections)
         return our && their && cost(their) / cost(our)
       })
-    }
-  }
-  const isSmall = (value: number) => value <= nextShareMs
-  const what = 'CPU ms on top of a constant Next route, read one'
-  add(what, `≤ ${nextShareMs}`, isSmall, (connections) => {
-    const service = find('next', 'read', connections)
-    const constant = find('next-constant', 'read', connections)
-    return service && constant && service.serverMs - constant.serverMs
-  })
+      const measured = values.filter((value) => value !== undefined)
+      if (measured.length === 0) return []
+      const title = results.find((one) => one.operation.name === operation)?.operation.title
+      const shown = values.map((value) => value?.toFixed(2) ?? '')
+      const isMet = measured.every((value) => value >= ratio)
+      return [[`${what}, ${title}`, `≥ ${ratio}`, ...shown, isMet ? 'yes' : 'no']]
+    }),
+  )
   const measured = counts.length === 1 ? ['measured'] : counts.map((one) => `${one} connections`)
   const explained =
     'CPU time of the server for a request, theirs over ours, where nothing else is said.'
   return `${explained}\n\n${toTable(['aim', 'aimed at', ...measured, 'met'], rows)}`
 }
-
-type ValueOf = (connections: number) => number | undefined
