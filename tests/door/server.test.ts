@@ -63,6 +63,16 @@ describe('plain Node', () => {
     expect((await fetch(`${service.url}/health`)).status).toBe(200)
   })
 
+  test('decodes the user in a path once', async () => {
+    const odd = `${newUser()}%25`
+    const headers = { authorization: `Bearer ${await tokenFor(odd)}` }
+    const once = encodeURIComponent(odd)
+    const statuses = [once, encodeURIComponent(once)].map(
+      async (name) => (await fetch(`${service.url}/api/${name}/tasks`, { headers })).status,
+    )
+    expect(await Promise.all(statuses)).toEqual([200, 403])
+  })
+
   test('answers OPTIONS * with the methods of the service', async () => {
     const answer = await sendRaw(service.url, ['OPTIONS * HTTP/1.1'])
     expect(answer).toMatch(/^HTTP\/1.1 204 No Content\r\n/)

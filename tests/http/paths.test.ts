@@ -55,14 +55,6 @@ describe.each(families)('the path family %s', (_, list, one) => {
   )
 })
 
-test('the user in a path is decoded once', async () => {
-  const odd = `${newUser()}%25`
-  const path = (name: string) => `/api/${name}/tasks`
-  const once = encodeURIComponent(odd)
-  expect((await call('GET', path(once), { as: odd })).status).toBe(200)
-  expect((await call('GET', path(encodeURIComponent(once)), { as: odd })).status).toBe(403)
-})
-
 describe('a path that does not exist', () => {
   test.each([
     '/nope',
