@@ -44,6 +44,17 @@ test('a token counts as a whole: one with the same beginning or end is another',
   }
 })
 
+test('a token is remembered up to 2048 characters', () => {
+  for (const [length, found] of [
+    [2048, caller],
+    [2049, undefined],
+  ] as const) {
+    const token = 'x'.repeat(length)
+    rememberVerified(token, caller, now() + 900)
+    expect(findVerified(token)).toBe(found)
+  }
+})
+
 test('ten thousand tokens are remembered, and the oldest is forgotten for one more', () => {
   rememberVerified('oldest', caller, now() + 900)
   for (let index = 0; index < 9999; index += 1) rememberVerified(`t${index}`, caller, now() + 900)

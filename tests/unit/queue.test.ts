@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { unsent } from '#db/errors'
 import { Queue } from '#db/transports/queue'
 
@@ -12,6 +12,11 @@ const slotIn = (room: { left: number }) => () => {
 }
 const options = { userShare: 2, queueLimit: 8, silentAfterMs: 60_000, findSlot: roomFor(4) }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
+const away = { kind: 'unavailable', mayHaveRun: false }
+
+afterEach(() => {
+  vi.useRealTimers()
+})
 
 function enter(queue: Queue<true>, waitMs: number, user: string, signal?: () => AbortSignal) {
   return new Promise<true>((go, fail) => queue.enter({ place: { user, signal }, go, fail }, waitMs))
@@ -48,6 +53,15 @@ test('what waits goes first come, first served; beyond a user’s share it waits
   expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
 })
 
+test('who has had a slot and waits again still has one share', () => {
+  const queue = new Queue({ ...options, findSlot: roomFor(8) })
+  const { turns, leaves } = enterAll(queue, ['a', 'a'])
+  leaves[0]?.()
+  const { turns: later } = enterAll(queue, ['a', 'a', 'a'])
+  expect([turns, later]).toEqual([['a', 'a'], ['a']])
+  expect(queue.load()).toEqual({ inUse: 2, waiting: 2 })
+})
+
 test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', () => {
   const queue = new Queue({ ...options, findSlot: roomFor(1) })
   const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'a', 'b'])
@@ -55,16 +69,30 @@ test('a user’s line is a share of the queue: what is beyond it is refused, and
   expect(queue.load()).toEqual({ inUse: 1, waiting: 4 })
 })
 
-test('a wait that is too long fails as overloaded, or as unavailable while the database answers nobody', async () => {
-  const busy = new Queue({ ...options, userShare: 1 })
-  await enter(busy, 1000, 'a')
-  await expect(enter(busy, 30, 'a')).rejects.toMatchObject(overloaded)
-  const silent = new Queue({ ...options, userShare: 1, silentAfterMs: 10 })
-  await enter(silent, 1000, 'a')
-  const away = { kind: 'unavailable', mayHaveRun: false }
-  await expect(enter(silent, 30, 'a')).rejects.toMatchObject(away)
-  silent.heard()
-  expect(silent.load()).toEqual({ inUse: 1, waiting: 0 })
+test('as many wait as the queue takes, and the next is refused', () => {
+  const queue = new Queue({ ...options, findSlot: roomFor(1) })
+  const { failures } = enterAll(queue, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
+  expect([failures, queue.load()]).toEqual([[], { inUse: 1, waiting: 8 }])
+  expect(enterAll(queue, ['j']).failures).toMatchObject([overloaded])
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 8 })
+})
+
+test.each([
+  { what: 'that owed nothing before is busy', quietMs: 0, answers: false, failure: overloaded },
+  { what: 'that has answered of late is busy', quietMs: 90, answers: true, failure: overloaded },
+  { what: 'that answers nobody is away', quietMs: 90, answers: false, failure: away },
+])('where a wait is too long, a database $what', async ({ quietMs, answers, failure }) => {
+  vi.useFakeTimers()
+  const queue = new Queue({ ...options, userShare: 1, silentAfterMs: 150 })
+  vi.advanceTimersByTime(1000)
+  await enter(queue, 1000, 'a')
+  vi.advanceTimersByTime(quietMs)
+  if (answers) queue.heard()
+  const refused = expect(enter(queue, 80, 'a')).rejects.toMatchObject(failure)
+  vi.advanceTimersByTime(120)
+  await refused
+  expect(queue.load()).toEqual({ inUse: 1, waiting: 0 })
+  expect(vi.getTimerCount()).toBe(0)
 })
 
 test('a transaction without time to wait is refused, although slots are free', async () => {
@@ -74,15 +102,25 @@ test('a transaction without time to wait is refused, although slots are free', a
   expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
 })
 
-test('a database that gives no slot although nothing is under way is unavailable', async () => {
+test('a database that gives no slot although nothing is under way is away', async () => {
+  vi.useFakeTimers()
+  const queue = new Queue({ ...options, findSlot: roomFor(0) })
+  const refused = expect(enter(queue, 200, 'a')).rejects.toMatchObject(away)
+  vi.advanceTimersByTime(220)
+  await refused
+})
+
+test('a database that kept the first waiting for a slot, and has not answered yet, is away', async () => {
+  vi.useFakeTimers()
   const room = { left: 0 }
-  const queue = new Queue({ ...options, silentAfterMs: 100, findSlot: slotIn(room) })
+  const queue = new Queue({ ...options, silentAfterMs: 150, findSlot: slotIn(room) })
   const given = enter(queue, 5000, 'a')
-  const refused = expect(enter(queue, 200, 'b')).rejects.toMatchObject({ kind: 'unavailable' })
-  await new Promise((resolve) => setTimeout(resolve, 110))
+  vi.advanceTimersByTime(90)
+  const refused = expect(enter(queue, 80, 'b')).rejects.toMatchObject(away)
   room.left = 1
   queue.admit()
   await given
+  vi.advanceTimersByTime(120)
   await refused
 })
 
