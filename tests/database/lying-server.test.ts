@@ -298,6 +298,13 @@ test.each<[string, Lie]>([
       return withIn(without(answer, at), at - 1, dataRow(['1']))
     },
   ],
+  [
+    'an error of another: TD429',
+    (answer) => [
+      ...answer.slice(0, rowsIn(answer)[1] ?? 0),
+      ...[errorMessage('22012'), errorMessage('TD429'), ready()],
+    ],
+  ],
   ...['T', 'E', 'X'].map((status): [string, Lie] => [
     'a transaction is open',
     (answer) => instead(answer, answer.length - 1, ready(status)),
