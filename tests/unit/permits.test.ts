@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { DatabaseError } from '#db/errors'
 import { type Permit, Permits } from '#db/rate-limit'
 
 const quota = { requests: 600, seconds: 60 }
@@ -52,6 +53,7 @@ test('a user’s first request takes one permit, the next one within ten seconds
   expect(await take('bob')).toBe(1)
   vi.advanceTimersByTime(10_100)
   expect(await take('bob')).toBe(1)
+  expect(await take('bob')).toBe(101)
 })
 
 test('of requests at once one takes spare permits, which the others leave alone', async () => {
@@ -65,6 +67,36 @@ test('of requests at once one takes spare permits, which the others leave alone'
   }
   await Promise.all(answers.map(() => count('alice', send)))
   expect(asked).toEqual([101, 1, 1])
+  expect(await useUp('alice')).toBe(30)
+})
+
+test('until the one has brought them, whoever comes takes one permit', async () => {
+  await take('alice')
+  const answer = Promise.withResolvers<string>()
+  const bringing = count('alice', () => answer.promise)
+  expect(await take('alice')).toBe(1)
+  expect(await take('alice')).toBe(1)
+  answer.resolve('500 11 30 14100')
+  await bringing
+  expect(await useUp('alice')).toBe(30)
+})
+
+test('a request that fails is not sent again because spare permits have come meanwhile', async () => {
+  await take('alice')
+  const lost = new DatabaseError('Lost.', {
+    kind: 'unavailable',
+    transient: true,
+    mayHaveRun: true,
+  })
+  const bringing = count('alice', async () => '500 11 30 14100')
+  let sent = 0
+  const failing = count('alice', async () => {
+    sent += 1
+    await bringing
+    throw lost
+  })
+  await expect(failing).rejects.toBe(lost)
+  expect(sent).toBe(1)
   expect(await useUp('alice')).toBe(30)
 })
 
