@@ -11,6 +11,7 @@ import {
   message,
   ready,
   startLyingPostgres,
+  toBytes,
 } from '#tests/database/lying-postgres'
 import { options } from '#tests/support/databases'
 
@@ -85,6 +86,13 @@ const happenings: Happening[] = [
     what: 'what came is no answer',
     lie: (answer) => [ready(), ...answer],
     first: 'in doubt',
+    behind: 'in doubt',
+  },
+  {
+    what: 'what came with the answer is no answer',
+    // In one piece: who takes the room of the first is not written yet.
+    lie: (answer) => [Buffer.concat([...answer, ready()].map(toBytes))],
+    first: 'served',
     behind: 'in doubt',
   },
 ]
