@@ -334,6 +334,33 @@ test('with less than a second left, nothing is sent', async () => {
   expect(server.ran).toHaveLength(ran)
 })
 
+describe('a connection whose answer does not come', () => {
+  const look = [{ sql: 'select 1', parameters: [] }]
+  const inDoubt = { kind: 'unavailable', mayHaveRun: true }
+
+  beforeEach(async () => {
+    open(false, { poolSize: 1 })
+    expect(await ask('user-0', 1)).toBe('served')
+    server.lieOnce((answer) => [{ waitMs: 6000 }, ...answer])
+  })
+
+  test('ends with the first that is late, although others have time', async () => {
+    const late = transport.transaction(look, 1500, { user: 'late' })
+    const other = transport.transaction(look, 60_000, { user: 'other' })
+    const failures = [expect(late), expect(other)].map((each) =>
+      each.rejects.toMatchObject(inDoubt),
+    )
+    await Promise.all(failures)
+  })
+
+  test('is closed all the same, once it has had as long as a connection may take to open', async () => {
+    const asked = expect(transport.transaction(look, 60_000)).rejects.toMatchObject(inDoubt)
+    await turn()
+    await transport.close()
+    await asked
+  })
+})
+
 test('whose client goes while a connection is opened is not sent', async () => {
   open()
   server.lieAtHello((messages) => [{ waitMs: 200 }, ...messages])
