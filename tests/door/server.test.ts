@@ -176,6 +176,23 @@ describe('plain Node', () => {
     expect(response.headers.get('access-control-allow-origin')).toBe('http://localhost:3000')
   })
 
+  test('reads 32 MiB of a body without an end, and closes its connection', async () => {
+    const socket = await openSocket(service.url)
+    const authorization = `Authorization: Bearer ${await tokenFor(newUser())}`
+    const chunked = ['Host: localhost', 'Transfer-Encoding: chunked', '', '']
+    socket.write(['POST /api/tasks HTTP/1.1', authorization, ...chunked].join('\r\n'))
+    const mebibyte = `100000\r\n${' '.repeat(2 ** 20)}\r\n`
+    const closed = new Promise((resolve) => socket.on('error', resolve).on('close', resolve))
+    let sent = 0
+    for (; sent < 64 && !socket.destroyed; sent += 1) {
+      const drained = new Promise((resolve) => socket.once('drain', resolve))
+      if (!socket.write(mebibyte)) await Promise.race([drained, closed])
+    }
+    expect(sent).toBeGreaterThanOrEqual(32)
+    expect(sent).toBeLessThan(64)
+    expect((await fetch(`${service.url}/health`)).status).toBe(200)
+  })
+
   test.each([
     ['of React server components', { rsc: '1', 'next-router-prefetch': '1' }],
     ['of an upgrade', { connection: 'Upgrade', upgrade: 'websocket' }],
