@@ -19,7 +19,7 @@ const askingUsers = 1000
 
 /** Replaces all data by `users` times `tasksEach` tasks, and returns whom to ask for. */
 export async function loadData(
-  postgres: BenchPostgres,
+  postgres: Pick<BenchPostgres, 'query'>,
   users: number,
   tasksEach: number,
 ): Promise<BenchUser[]> {

@@ -32,6 +32,12 @@ const create = (user: BenchUser): BenchRequest => ({
   body: newTask,
 })
 
+const toggle = (user: BenchUser): BenchRequest => ({
+  method: 'PATCH',
+  path: `/api/tasks/${pick(user.taskIds)}/complete`,
+  headers: bearer(user),
+})
+
 export const readOne = operation('read', 'read one', 200, (user) => read(user))
 const listOf50 = operation('list', 'list of 50', 200, (user) => ({
   method: 'GET',
@@ -43,11 +49,7 @@ const listOf50 = operation('list', 'list of 50', 200, (user) => ({
 export const operations: readonly Operation[] = [
   ...[readOne, listOf50],
   operation('create', 'create', 201, (user) => create(user)),
-  operation('toggle', 'toggle', 200, (user) => ({
-    method: 'PATCH',
-    path: `/api/tasks/${pick(user.taskIds)}/complete`,
-    headers: bearer(user),
-  })),
+  operation('toggle', 'toggle', 200, (user) => toggle(user)),
   { name: 'unchanged', title: 'read one, 304', status: 304, writes: false, prepare: readEtags },
   operation('refused', 'refused token', 401, (user) => ({
     ...read(user),
@@ -59,8 +61,7 @@ export const operations: readonly Operation[] = [
   })),
   {
     ...operation('stale', 'a version that is over', 412, (user) => ({
-      ...read(user),
-      method: 'PATCH',
+      ...toggle(user),
       headers: { ...bearer(user), 'if-match': '"0"' },
     })),
     isFor: isOurs,

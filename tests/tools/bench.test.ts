@@ -1,9 +1,13 @@
+import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { aimsTable } from '#bench/aims'
+import { Connection } from '#bench/connection'
+import { loadData } from '#bench/data'
 import { startNetwork } from '#bench/network'
-import { readOne } from '#bench/operations'
-import { targetsFor } from '#bench/servers'
-import { postgresAt, runSql } from '#tests/support/postgres'
+import { operations, readOne } from '#bench/operations'
+import { counting, targetsFor } from '#bench/servers'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { startService } from '#tests/support/service'
 
 const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
 
@@ -26,6 +30,24 @@ test('an aim counts as met only where it is met with every number of connections
   const row = ['', title, '≥ 1.15']
   expect(cells(met)).toEqual([...row, '1.20', 'yes', ''])
   expect(cells([...met, ...missed])).toEqual([...row, '1.20', '1.10', 'no', ''])
+})
+
+test('the service answers each operation with the status that it is measured with', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const url = server.url(await createDatabase(server))
+  await using service = await startService('node', { DATABASE_URL: url, ...counting })
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  const query = async (sql: string, values?: unknown[]) => (await client.query(sql, values)).rows
+  const users = await loadData({ query }, 2, 3)
+  const connection = new Connection(service.url)
+  for (const { title, status, prepare } of operations) {
+    const next = await prepare(users, service.url)
+    const answer = await connection.send(next())
+    expect(answer.status, `${title}: ${answer.text}`).toBe(status)
+  }
+  await connection.close()
+  await client.end()
 })
 
 test('from half of a measurement on, a round trip takes what the network is told last', async () => {
