@@ -256,8 +256,9 @@ test('where one ReadyForQuery too many comes behind each error, who makes errors
   expect(mismatches.length).toBeGreaterThan(0)
 })
 
-test('an answer that nobody waits for closes the connection, and says what came', async () => {
-  open()
+test('an answer that nobody waits for closes the connection, and one line says what came', async () => {
+  const faults: unknown[] = []
+  open(false, { onFault: (error: unknown) => faults.push(error) })
   expect(await ask('user-0', 1)).toBe('served')
   server.lieOnce((answer) => [...answer, { waitMs: 50 }, ready()])
   expect(await ask('user-0', 1)).toBe('served')
@@ -265,6 +266,7 @@ test('an answer that nobody waits for closes the connection, and says what came'
   await expect.poll(() => server.resets()).toBe(1)
   expect(await askAll(1)).toEqual(everybody)
   expect(mismatches).toHaveLength(1)
+  expect(faults).toEqual([])
 })
 
 test('an error that ends an idle connection is no answer of a wrong server', async () => {

@@ -136,6 +136,8 @@ export class Connection implements Listener {
   }
 
   mistrusted(error: unknown): void {
+    // It is told as a mismatch, and not as an idle connection that was lost as well.
+    if (this.#state === 'open') this.#state = 'closing'
     this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
     if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
@@ -155,23 +157,22 @@ export class Connection implements Listener {
       this.#owner.over(transaction, false)
     }
     for (const transaction of this.#unsent.splice(0)) fail(transaction, terminated(error), false)
-    const mayHaveRun = ({ isAnswered }: Transaction) => !isBackendOver || isAnswered
+    const isInDoubt = ({ isAnswered }: Transaction) => !isBackendOver || isAnswered
     const settle = () => {
       for (const [index, transaction] of this.#sent.splice(0).entries()) {
-        fail(transaction, index === 0 ? error : terminated(error), mayHaveRun(transaction))
+        fail(transaction, index === 0 ? error : terminated(error), isInDoubt(transaction))
       }
       this.#owner.gone(this, error, before !== 'opening')
       this.#gone.resolve()
     }
     // The client of a write in doubt looks for what it did: Postgres must be done with it before.
-    if (this.#sent.some(mayHaveRun)) setTimeout(settle, goneMs)
+    if (this.#sent.some(isInDoubt)) setTimeout(settle, goneMs)
     else settle()
   }
 
   #look(): void {
     const now = performance.now()
-    const isLate = this.#sent.some(({ cutAt }) => now >= cutAt)
-    if (isLate) this.ended(new Error('query read timeout'))
+    if (this.#sent.some(({ cutAt }) => now >= cutAt)) this.ended(new Error('query read timeout'))
     if (now < this.#closeAt) return
     if (this.#state === 'closing') this.ended(terminated())
     else if (this.underWay === 0) void this.close()
