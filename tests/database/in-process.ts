@@ -1,3 +1,4 @@
+import { askHere } from '#tests/support/in-process'
 import { tokenFor } from '#tests/support/tokens'
 
 /** Answers a request to `/api/tasks` in this process, from the database that `setDatabase` was given. */
@@ -8,13 +9,10 @@ export async function ask(
   body?: unknown,
   headers: Record<string, string> = {},
 ) {
-  // When it is loaded it reads the environment, which a test may have changed until now.
-  const { handle } = await import('#server/handle')
-  const url = new URL(`http://in-process/api/tasks${path}`)
   const sent = new Headers({ 'content-type': 'application/json', ...headers })
   if (as !== undefined) sent.set('authorization', `Bearer ${await tokenFor(as)}`)
   const init = { method, headers: sent, ...(body !== undefined && { body: JSON.stringify(body) }) }
-  const response = await handle(new Request(url, init), url)
+  const response = await askHere(`/api/tasks${path}`, init)
   const text = await response.text()
   return { status: response.status, headers: response.headers, text }
 }

@@ -4,8 +4,7 @@ export type Environment = Record<string, string | undefined>
 
 /** The service in this process, as its variables configure it. */
 export interface ServiceHere {
-  /** Answers a request as Node's host does. */
-  ask(path: string, init?: RequestInit): Promise<Response>
+  readonly ask: typeof askHere
   /** What it has written to its log as a warning or an error. */
   readonly logged: readonly unknown[]
 }
@@ -17,6 +16,13 @@ export async function closeHere(): Promise<void> {
   const close = closeLast
   closeLast = async () => {}
   await close()
+}
+
+/** Answers a request as Node's host does, with the modules that are there or, else, are loaded now. */
+export async function askHere(path: string, init?: RequestInit): Promise<Response> {
+  const { handle } = await import('#server/handle')
+  const url = new URL(path, 'http://service')
+  return await handle(new Request(url, init), url)
 }
 
 /** Makes every module fresh, to be imported with these variables. */
@@ -38,14 +44,7 @@ export async function startHere(env: Environment): Promise<ServiceHere> {
   const { start, stop } = await import('#lib/service/start')
   await start()
   closeLast = stop
-  const { handle } = await import('#server/handle')
-  return {
-    logged,
-    ask(path, init) {
-      const url = new URL(path, 'http://service')
-      return handle(new Request(url, init), url)
-    },
-  }
+  return { logged, ask: askHere }
 }
 
 /** Migrates a database as the service with these variables would. */
