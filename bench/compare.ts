@@ -38,8 +38,7 @@ export async function compare(rig: Rig, options: Options): Promise<Result[]> {
   const results: Result[] = []
   for (const operation of chosen(operations, options.only)) {
     const targets = rig.targets.filter(
-      (target) =>
-        (operation.isFor?.(target) ?? true) && (!target.constant || operation.name === 'read'),
+      (target) => operation.isFor(target) && (!target.constant || operation.name === 'read'),
     )
     for (const connections of options.connections) {
       results.push(...(await measureWith(rig, options, connections, operation, targets, data)))

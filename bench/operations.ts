@@ -7,8 +7,8 @@ export interface Operation {
   readonly title: string
   readonly status: number
   readonly writes: boolean
-  /** Who answers it with this status; everybody where it is left out. */
-  readonly isFor?: (target: Target) => boolean
+  /** Whether a target answers it with this status. */
+  readonly isFor: (target: Target) => boolean
   /** Makes what makes the requests, each for another user and task. */
   prepare(users: readonly BenchUser[], url: string): Promise<() => BenchRequest>
 }
@@ -38,7 +38,7 @@ const toggle = (user: BenchUser): BenchRequest => ({
   headers: bearer(user),
 })
 
-export const readOne = operation('read', 'read one', 200, (user) => read(user))
+export const readOne = operation('read', 'read one', 200, read)
 const listOf50 = operation('list', 'list of 50', 200, (user) => ({
   method: 'GET',
   path: '/api/tasks?limit=50',
@@ -48,9 +48,12 @@ const listOf50 = operation('list', 'list of 50', 200, (user) => ({
 /** Every operation that is measured, by its name on the command line. */
 export const operations: readonly Operation[] = [
   ...[readOne, listOf50],
-  operation('create', 'create', 201, (user) => create(user)),
-  operation('toggle', 'toggle', 200, (user) => toggle(user)),
-  { name: 'unchanged', title: 'read one, 304', status: 304, writes: false, prepare: readEtags },
+  operation('create', 'create', 201, create),
+  operation('toggle', 'toggle', 200, toggle),
+  {
+    ...operation('unchanged', 'read one, 304', 304, read),
+    prepare: readEtags,
+  },
   operation('refused', 'refused token', 401, (user) => ({
     ...read(user),
     headers: { authorization: `Bearer ${forgeToken(user)}` },
@@ -59,27 +62,27 @@ export const operations: readonly Operation[] = [
     ...read(user),
     path: `/api/tasks/${crypto.randomUUID()}`,
   })),
-  {
-    ...operation('stale', 'a version that is over', 412, (user) => ({
-      ...toggle(user),
-      headers: { ...bearer(user), 'if-match': '"0"' },
-    })),
-    isFor: isOurs,
-  },
-  {
-    ...operation('invalid', 'create without a title', 422, (user) => ({
-      ...create(user),
-      body: '{}',
-    })),
-    isFor: isOurs,
-  },
-  {
-    ...operation('limited', 'a quota that is used up', 429, (user) => ({
-      ...read(user),
-      headers: { authorization: `Bearer ${spentToken}` },
-    })),
-    isFor: ({ name }) => name === 'node-counting',
-  },
+  operation(
+    'stale',
+    'a version that is over',
+    412,
+    (user) => ({ ...toggle(user), headers: { ...bearer(user), 'if-match': '"0"' } }),
+    isOurs,
+  ),
+  operation(
+    'invalid',
+    'create without a title',
+    422,
+    (user) => ({ ...create(user), body: '{}' }),
+    isOurs,
+  ),
+  operation(
+    'limited',
+    'a quota that is used up',
+    429,
+    (user) => ({ ...read(user), headers: { authorization: `Bearer ${spentToken}` } }),
+    ({ name }) => name === 'node-counting',
+  ),
 ]
 
 function operation(
@@ -87,9 +90,10 @@ function operation(
   title: string,
   status: number,
   make: (user: BenchUser) => BenchRequest,
+  isFor: (target: Target) => boolean = () => true,
 ): Operation {
   const writes = name === 'create' || name === 'toggle'
-  return { name, title, status, writes, prepare: async (users) => () => make(pick(users)) }
+  return { name, title, status, writes, isFor, prepare: async (users) => () => make(pick(users)) }
 }
 
 /** Reads some tasks, so that they can be asked for again with the tag that they have now. */

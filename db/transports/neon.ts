@@ -39,6 +39,7 @@ export function openNeon(options: TransportOptions): Transport {
       try {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())
+        // A fetch has its own answer: it needs no number to be told by.
         const limited = withTimeLimits(statements, timeLeftMs, unshared, '')
         const queries = limited.map(({ sql: text, parameters }) => sql.query(text, [...parameters]))
         const results: unknown = await sql.transaction(queries, {
