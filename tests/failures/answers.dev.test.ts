@@ -108,7 +108,10 @@ test.runIf(host === 'next dev')(
       const request = mutatedRequest(random, authorization)
       const answer = await answersTo(world.url, request)
       const said = `seed ${seed}: ${JSON.stringify(request.bytes.toString('latin1'))}\n${answer}`
-      expect(answer === '' && request.isWhole, said).toBe(false)
+      // Next listens to no CONNECT, so Node closes its connection.
+      const needsAnswer =
+        request.isWhole && !request.bytes.toString('latin1').startsWith('CONNECT ')
+      expect(answer === '' && needsAnswer, said).toBe(false)
       expect(world.service.process.exitCode, said).toBeNull()
     }
     expect((await fetch(`${world.url}/health`)).status).toBe(200)
