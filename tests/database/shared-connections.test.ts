@@ -111,18 +111,22 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
   })
 
   test('where a pooler has the server forget all statements, one write is in doubt, and none after it', async () => {
-    const tasks = statementsOf(opened.database.forUser('forgotten'), 'forgotten')
+    // A cancel above may have met a statement between losing its name and getting it again.
+    const { database, close } = await openTestDatabase('postgres', { poolSize: 1, namedStatements })
+    await database.makeReady()
+    const tasks = statementsOf(database.forUser('forgotten'), 'forgotten')
     const id = crypto.randomUUID()
     await tasks.insert(id)
     const outcomes: unknown[] = []
     for (let round = 0; round < 3; round += 1) {
-      await sql`deallocate all`.execute(opened.database.forUser('pooler'))
+      await sql`deallocate all`.execute(database.forUser('pooler'))
       const flip = tasks.complete(id).then(
         () => 'done',
         ({ kind, mayHaveRun }) => ({ kind, mayHaveRun }),
       )
       outcomes.push(await flip)
     }
+    await close()
     const first = namedStatements ? { kind: 'unavailable', mayHaveRun: true } : 'done'
     expect(outcomes).toEqual([first, 'done', 'done'])
   })
