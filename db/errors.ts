@@ -72,6 +72,7 @@ const networkCodes = new Set([
   ...['ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'],
 ])
 
+/** What Node, `pg` and Neon's driver say; the first and `query read timeout` are ours as well. */
 const networkMessages =
   /connection terminated|connection error|client was closed|is not queryable|query read timeout|timeout expired|timeout exceeded/i
 
@@ -90,7 +91,7 @@ export class DatabaseError extends Error {
   readonly sqlState: string | undefined
   /** The detail of the error: `todo_take_permit` writes the seconds to wait into it. */
   readonly detail: string | undefined
-  /** False if the statements certainly had no effect, so that they may be sent again. */
+  /** False if nothing of the statements is kept, so that they may be sent again. */
   readonly mayHaveRun: boolean
 
   constructor(
@@ -140,9 +141,8 @@ export function isDatabaseError(error: unknown): error is DatabaseError {
 /** The SQLSTATE of an error that Postgres itself sent, whichever driver carried it. */
 export function sqlStateOf(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !networkCodes.has(code)
-    ? code
-    : undefined
+  const isState = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !networkCodes.has(code)
+  return isState ? code : undefined
 }
 
 /**

@@ -59,7 +59,7 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
 function readAnswer(answer: Buffer, transaction: Transaction): boolean {
   let isOver = false
   readMessages(answer, (type, bytes, start, end) => {
-    if (type === 'E') transaction.failed(readError(bytes, start, end))
+    if (type === 'E') transaction.takeError(readError(bytes, start, end))
     else isOver = transaction.read(type, bytes, start, end)
   })
   return isOver

@@ -110,7 +110,7 @@ function notServed(cause: DatabaseError, why: string): Problem {
 function databaseUnavailable(cause: DatabaseError): Problem {
   const unchanged = cause.tookTooLong
     ? 'did not answer in time. Nothing was changed. Narrow a search, or try again shortly.'
-    : 'cannot be reached. Nothing was changed. Try again shortly.'
+    : 'cannot answer now. Nothing was changed. Try again shortly.'
   const inDoubt = 'did not say whether the change was made. Read before you repeat it.'
   const detail = `The database ${cause.mayHaveRun ? inDoubt : unchanged}`
   return new Problem('database_unavailable', detail, { cause })

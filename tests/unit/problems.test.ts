@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { DatabaseError, type DatabaseErrorKind, toDatabaseError } from '#db/errors'
 import { problemAnswer, toProblem } from '#lib/http/errors'
 
-const nothingChanged = 'The database cannot be reached. Nothing was changed. Try again shortly.'
+const nothingChanged = 'The database cannot answer now. Nothing was changed. Try again shortly.'
 const tooLong =
   'The database did not answer in time. Nothing was changed. Narrow a search, or try again shortly.'
 const read = 'The database did not say whether the change was made. Read before you repeat it.'

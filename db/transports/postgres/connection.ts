@@ -122,7 +122,7 @@ export class Connection implements Listener {
       const isBackendOver = endsBackend(error)
       this.ended(isBackendOver ? error : terminated(error), isBackendOver)
     } else if (first === undefined) throw unexpected(type)
-    else if (error !== undefined) first.failed(error)
+    else if (error !== undefined) first.takeError(error)
     else if (first.read(type, bytes, start, end)) this.#finish(first)
   }
 

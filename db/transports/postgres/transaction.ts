@@ -141,7 +141,7 @@ export class Transaction {
   }
 
   /** Takes an error that rolls it back. @throws Error where it is not the error of this transaction */
-  failed(error: PgError): void {
+  takeError(error: PgError): void {
     const isOwn = this.#isMatched || ofFirstStatement.test(error.code ?? '')
     if (!isOwn || this.#error !== undefined) throw new Error(`an error of another: ${error.code}`)
     this.#error = error
@@ -171,7 +171,7 @@ export class Transaction {
     this.fail(isStale ? stale : cause, meaning.mayHaveRun)
   }
 
-  /** To be called where no answer comes. @param mayHaveRun whether it may be committed all the same */
+  /** Ends it with an error. @param mayHaveRun whether it may be committed all the same */
   fail(error: unknown, mayHaveRun = false): void {
     this.outcome.reject(toDatabaseError(error, mayHaveRun))
   }
