@@ -17,13 +17,16 @@ interface Aim {
   /** By operation. */
   readonly least: Readonly<Record<string, number>>
   /** What theirs is asked for where it is not the same operation. */
-  readonly theirOperation?: string
+  readonly theirOperations?: Readonly<Record<string, string>>
 }
 
 const byCpu = { ours: 'node', cost: server }
 const byThroughput = { ours: 'node', cost: time }
 const each = (least: number) => ({ read: least, list: least, create: least, toggle: least })
 const counted = { ours: 'node-counting', theirs: 'node', least: each(0.9) }
+
+/** What is refused, and the same request without its mistake. */
+const refusals = { refused: 'read', missing: 'read', stale: 'toggle', invalid: 'create' }
 
 const aims: readonly Aim[] = [
   {
@@ -50,8 +53,13 @@ const aims: readonly Aim[] = [
     least: { read: 8, list: 12, create: 8, toggle: 8 },
   },
   {
-    ...{ ...byCpu, what: 'a read of the Node host against what it refuses', theirs: 'node' },
-    ...{ theirOperation: 'read', least: { refused: 1, missing: 1, stale: 1, invalid: 1 } },
+    ...{ what: 'a right request against', ours: 'node', theirs: 'node', cost: serverAndPostgres },
+    ...{ theirOperations: refusals, least: { refused: 1, missing: 1, stale: 1, invalid: 1 } },
+  },
+  {
+    ...{ what: 'a right request with `RATE_LIMIT` against', cost: serverAndPostgres },
+    ...{ ours: 'node-counting', theirs: 'node-counting' },
+    ...{ theirOperations: { limited: 'read' }, least: { limited: 1 } },
   },
   {
     ...{ what: 'Next host against FastAPI, requests/s', ours: 'next', theirs: 'fastapi' },
@@ -70,11 +78,11 @@ export function aimsTable(results: readonly Result[]): string {
         one.connections === connections,
     )?.median
 
-  const rows = aims.flatMap(({ what, ours, theirs, cost, least, theirOperation }) =>
+  const rows = aims.flatMap(({ what, ours, theirs, cost, least, theirOperations }) =>
     Object.entries(least).flatMap(([operation, ratio]) => {
       const values = counts.map((connections) => {
         const our = find(ours, operation, connections)
-        const their = find(theirs, theirOperation ?? operation, connections)
+        const their = find(theirs, theirOperations?.[operation] ?? operation, connections)
         return our && their && cost(their) / cost(our)
       })
       const measured = values.filter((value) => value !== undefined)
