@@ -1,4 +1,11 @@
-import type { ColumnType } from 'kysely'
+import {
+  type ColumnType,
+  type Dialect,
+  DummyDriver,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+} from 'kysely'
 
 /**
  * `tasks`, with the key `(user_id, id)`: the owner is part of a task's identity. `never` marks what
@@ -21,4 +28,12 @@ export interface TasksTable {
 /** The tables that statements may name. Only `todo_owner()` reaches the users table. */
 export interface Database {
   tasks: TasksTable
+}
+
+/** Compiles statements for Postgres, and has no connection. */
+export const dialect: Dialect = {
+  createAdapter: () => new PostgresAdapter(),
+  createDriver: () => new DummyDriver(),
+  createIntrospector: (db) => new PostgresIntrospector(db),
+  createQueryCompiler: () => new PostgresQueryCompiler(),
 }

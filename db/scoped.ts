@@ -1,9 +1,8 @@
 import { type CompiledQuery, DefaultQueryExecutor, Kysely, type QueryResult, RawNode } from 'kysely'
 import { refuseRow } from '#db/errors'
-import { dialect } from '#db/precompiled'
 import type { Permits, Quota, RateLimit } from '#db/rate-limit'
 import { effectOf, sendWithRetries } from '#db/retry'
-import type { Database } from '#db/schema'
+import { type Database, dialect } from '#db/schema'
 import type { Place, Statement, Transport } from '#db/transports/transport'
 
 /** A Kysely that sees and changes only the rows of one user. */

@@ -1,8 +1,8 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely'
-import { precompile } from '#db/precompiled'
 import type { Database } from '#db/schema'
 import type { CallerDatabase, CallerQuery } from '#db/scoped'
 import { searchPattern } from '#db/tasks/search-pattern'
+import { precompile } from '#db/tasks/statements'
 import { columnsOf, type TaskRow, taskColumns } from '#db/tasks/task-row'
 
 /** Where a page ends: the sort key of its last task, as it was when the page was read. */

@@ -1,32 +1,31 @@
 import {
+  type Compilable,
+  type CompiledQuery,
   type DeleteQueryBuilder,
+  type Expression,
   expressionBuilder,
-  type Kysely,
+  Kysely,
   type RawBuilder,
   type SelectQueryBuilder,
   type SqlBool,
   sql,
   type UpdateQueryBuilder,
 } from 'kysely'
-import { precompile } from '#db/precompiled'
-import type { Database } from '#db/schema'
-import { columnsOf, type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import { type Database, dialect } from '#db/schema'
+import {
+  columnsOf,
+  type TaskContent,
+  type TaskKey,
+  type TaskRow,
+  taskColumns,
+  type VersionCondition,
+  type Versions,
+} from '#db/tasks/task-row'
 
-/** The primary key of one task. */
-export interface TaskKey {
-  readonly userId: string
-  readonly id: string
-}
-
-/** The versions that a request names. `*` stands for all of them. */
-export type Versions = '*' | readonly number[]
-
-/** What a task's version must be for a statement to touch it. */
-export interface VersionCondition {
-  /** The version must be one of these. */
-  readonly ifMatch?: Versions | undefined
-  /** The version must be none of these. */
-  readonly ifNoneMatch?: Versions | undefined
+/** The same as values of a statement: arrays of Postgres as text, null for all versions. */
+interface VersionArrays {
+  readonly ifMatch: string | null
+  readonly ifNoneMatch: string | null
 }
 
 interface NewTaskRow extends TaskKey, TaskContent {
@@ -35,10 +34,36 @@ interface NewTaskRow extends TaskKey, TaskContent {
   readonly creation: string | null
 }
 
-// The statements of most requests, which have no condition.
-export const findStatement = precompile(selectQuery)
-export const deleteStatement = precompile(deleteQuery)
-export const flipStatement = precompile(flipQuery)
+/** What reads or changes one task, and returns it. */
+type QueryOnOneTask =
+  | SelectQueryBuilder<Database, 'tasks', TaskRow>
+  | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
+  | DeleteQueryBuilder<Database, 'tasks', TaskRow>
+
+export const findStatements = onOneTask((db, isTask) =>
+  db.selectFrom('tasks').select(taskColumns).where(isTask),
+)
+export const deleteStatements = onOneTask((db, isTask) =>
+  db.deleteFrom('tasks').where(isTask).returning(taskColumns),
+)
+export const flipStatements = onOneTask((db, isTask) =>
+  updateTask(db).set({ completed: sql`not completed` }).where(isTask).returning(taskColumns),
+)
+
+const updates = new Map<string, OnOneTask<TaskKey & Partial<TaskContent>>>()
+
+/** The statements that change these fields. */
+export function updateStatements(fields: readonly (keyof TaskContent)[]) {
+  const known = updates.get(fields.join())
+  if (known !== undefined) return known
+  const made = onOneTask<TaskKey & Partial<TaskContent>>((db, isTask, values) => {
+    const changes = Object.fromEntries(fields.map((field) => [field, values[field]]))
+    return updateTask(db).set(changes).where(isTask).returning(taskColumns)
+  })
+  updates.set(fields.join(), made)
+  return made
+}
+
 export const insertStatement = precompile((db, task: NewTaskRow) =>
   db
     .insertInto('tasks')
@@ -56,66 +81,99 @@ export const insertStatement = precompile((db, task: NewTaskRow) =>
     .returning([...taskColumns, 'creation']),
 )
 
-/** The condition of every statement on one task: owner (the first wall), id and version. */
-function isTask({ userId, id }: TaskKey, condition: VersionCondition) {
-  const { and, eb } = expressionBuilder<Database, 'tasks'>()
-  return and([eb('user_id', '=', userId), eb('id', '=', id), meets(condition)])
-}
-
-export function selectQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
-  return db.selectFrom('tasks').select(taskColumns).where(isTask(key, condition))
-}
-
-export function updateQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
+function updateTask(db: Kysely<Database>) {
   return db
     .updateTable('tasks')
     .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
-    .where(isTask(key, condition))
 }
 
-export function flipQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
-  return updateQuery(db, key, condition)
-    .set({ completed: sql<boolean>`not completed` })
-    .returning(taskColumns)
+/** The statements of one query: as most requests send it, and for those with a condition. */
+export type OnOneTask<Values extends TaskKey> = ReturnType<typeof onOneTask<Values>>
+
+/** @param write builds the query. Its `where` is the given condition, which names owner and id */
+function onOneTask<Values extends TaskKey = TaskKey>(
+  write: (db: Kysely<Database>, isTask: Expression<SqlBool>, values: Values) => QueryOnOneTask,
+) {
+  const { and, eb } = expressionBuilder<Database, 'tasks'>()
+  const isTask = ({ userId, id }: TaskKey) => and([eb('user_id', '=', userId), eb('id', '=', id)])
+  return {
+    unconditional: precompile((db, values: Values) => write(db, isTask(values), values)),
+    /** Returns a row if the task exists: its owner, and what the query found of it, or nulls. */
+    conditional: precompile((db, values: Values & VersionArrays) =>
+      db
+        .with('matched', () => write(db, and([isTask(values), meets(values)]), values))
+        .selectFrom('tasks')
+        .leftJoin('matched', (join) => join.onTrue())
+        .select(columnsOf('matched'))
+        .select(sql<string>`tasks.user_id::text`.as('user_id'))
+        .where('tasks.user_id', '=', values.userId)
+        .where('tasks.id', '=', values.id),
+    ),
+  }
 }
 
-export function deleteQuery(db: Kysely<Database>, key: TaskKey, condition: VersionCondition = {}) {
-  return db.deleteFrom('tasks').where(isTask(key, condition)).returning(taskColumns)
-}
-
-/** What reads or changes one task, and returns it. */
-export type QueryOnOneTask =
-  | SelectQueryBuilder<Database, 'tasks', TaskRow>
-  | UpdateQueryBuilder<Database, 'tasks', 'tasks', TaskRow>
-  | DeleteQueryBuilder<Database, 'tasks', TaskRow>
-
-/** Returns a row if the task exists: its owner, and what the query found of it, or nulls. */
-export function besideTask(db: Kysely<Database>, { userId, id }: TaskKey, query: QueryOnOneTask) {
-  return db
-    .with('matched', () => query)
-    .selectFrom('tasks')
-    .leftJoin('matched', (join) => join.onTrue())
-    .select(columnsOf('matched'))
-    .select(sql<string>`tasks.user_id::text`.as('user_id'))
-    .where('tasks.user_id', '=', userId)
-    .where('tasks.id', '=', id)
-}
-
-/** Whether every version meets the condition. */
-export function isUnconditional({ ifMatch = '*', ifNoneMatch }: VersionCondition): boolean {
-  return ifMatch === '*' && ifNoneMatch === undefined
-}
-
-/** The condition as SQL. */
-export function meets(condition: VersionCondition): RawBuilder<SqlBool> {
-  if (isUnconditional(condition)) return sql<SqlBool>`true`
-  const { ifMatch = '*', ifNoneMatch = [] } = condition
+function meets({ ifMatch, ifNoneMatch }: VersionArrays): RawBuilder<SqlBool> {
   return sql<SqlBool>`${isOneOf(ifMatch)} and not ${isOneOf(ifNoneMatch)}`
 }
 
-/** Whether the row has one of these versions, as one parameter however many there are. */
-function isOneOf(versions: Versions): RawBuilder<SqlBool> {
-  return versions === '*'
-    ? sql<SqlBool>`true`
-    : sql<SqlBool>`version = any(${`{${versions.join()}}`}::integer[])`
+function isOneOf(versions: string | null): RawBuilder<SqlBool> {
+  return sql<SqlBool>`coalesce(version = any(${versions}::integer[]), true)`
+}
+
+/** The values of a condition, undefined where every version meets it. */
+export function toArrays({
+  ifMatch = '*',
+  ifNoneMatch = [],
+}: VersionCondition): VersionArrays | undefined {
+  if (ifMatch === '*' && ifNoneMatch.length === 0) return undefined
+  return { ifMatch: toArray(ifMatch), ifNoneMatch: toArray(ifNoneMatch) }
+}
+
+function toArray(versions: Versions): string | null {
+  return versions === '*' ? null : `{${versions.join()}}`
+}
+
+/** Builds statements. Only a `CallerDatabase` can run them. */
+const builder = new Kysely<Database>({ dialect })
+
+/** A placeholder for a value, until the statement runs. */
+class Parameter {
+  readonly name: string | symbol
+
+  constructor(name: string | symbol) {
+    this.name = name
+  }
+
+  /**
+   * Code that builds a statement may pass a value on, but not read it. What makes text or a number of
+   * a value throws here. A comparison (`===`) or `!value` cannot: it would be decided once for all.
+   */
+  [Symbol.toPrimitive](): never {
+    throw new TypeError(
+      `${String(this.name)} has no value yet: a prepared statement is built once.`,
+    )
+  }
+}
+
+const parameters = new Proxy({}, { get: (_, name) => new Parameter(name) })
+
+/**
+ * Builds and compiles a statement on its first use, and then only fills in values. Building it
+ * takes 13 µs, an eighth of what the service spends on a read.
+ *
+ * @param write builds the statement from placeholders, which it may only pass on: what the statement
+ *   itself depends on is no value of it, but asks for a statement of its own
+ */
+export function precompile<Values extends object, Row>(
+  write: (db: Kysely<Database>, values: Values) => Compilable<Row>,
+): (values: Values) => CompiledQuery<Row> {
+  let compiled: CompiledQuery<Row> | undefined
+  return (values) => {
+    compiled ??= write(builder, parameters as Values).compile()
+    return { ...compiled, parameters: compiled.parameters.map((part) => fill(part, values)) }
+  }
+}
+
+function fill(part: unknown, values: object): unknown {
+  return part instanceof Parameter ? Reflect.get(values, part.name) : part
 }

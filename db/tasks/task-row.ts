@@ -20,6 +20,23 @@ export interface TaskContent {
   readonly completed: boolean
 }
 
+/** The primary key of one task. */
+export interface TaskKey {
+  readonly userId: string
+  readonly id: string
+}
+
+/** The versions that a request names. `*` stands for all of them. */
+export type Versions = '*' | readonly number[]
+
+/** What a task's version must be for a statement to touch it. */
+export interface VersionCondition {
+  /** The version must be one of these. */
+  readonly ifMatch?: Versions | undefined
+  /** The version must be none of these. */
+  readonly ifNoneMatch?: Versions | undefined
+}
+
 /**
  * A number needs no time zone, and no driver turns it into a `Date`. The text of an integer depends
  * on no setting: `extra_float_digits` rounds that of a float.

@@ -1,22 +1,15 @@
-import type { CompiledQuery } from 'kysely'
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import {
-  besideTask,
-  deleteQuery,
-  deleteStatement,
-  findStatement,
-  flipQuery,
-  flipStatement,
+  deleteStatements,
+  findStatements,
+  flipStatements,
   insertStatement,
-  isUnconditional,
-  type QueryOnOneTask,
-  selectQuery,
-  type TaskKey,
-  updateQuery,
-  type VersionCondition,
+  type OnOneTask,
+  toArrays,
+  updateStatements,
 } from '#db/tasks/statements'
-import { type TaskContent, type TaskRow, taskColumns } from '#db/tasks/task-row'
+import type { TaskContent, TaskKey, TaskRow, VersionCondition } from '#db/tasks/task-row'
 
 /** A task, undefined if there is none, or a word if it does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined
@@ -35,7 +28,7 @@ export function findTaskRow(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  return runOnTask(db, { userId, id }, condition, findStatement, selectQuery)
+  return runOnTask(db, { userId, id }, condition, findStatements)
 }
 
 /**
@@ -59,19 +52,21 @@ export async function insertTaskRow(
 }
 
 /** Changes the fields that are given. Without any, it reads the task. */
-export async function updateTaskRow(
+export function updateTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
-  changes: TaskChanges,
+  { title, description, completed }: TaskChanges,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const isEmpty = Object.values(changes).every((value) => value === undefined)
-  if (isEmpty) return await findTaskRow(db, userId, id, condition)
-  const key = { userId, id }
-  const query = updateQuery(db, key, condition).set(changes).returning(taskColumns)
-  if (isUnconditional(condition)) return await query.executeTakeFirst()
-  return await findConditionally(db, key, query)
+  const changes = {
+    ...(title !== undefined && { title }),
+    ...(description !== undefined && { description }),
+    ...(completed !== undefined && { completed }),
+  }
+  const fields = Object.keys(changes) as (keyof typeof changes)[]
+  const statements = fields.length === 0 ? findStatements : updateStatements(fields)
+  return runOnTask(db, { userId, id, ...changes }, condition, statements)
 }
 
 /** Sets completion, or flips it if no value is given. */
@@ -83,7 +78,7 @@ export function completeTaskRow(
   condition: VersionCondition = {},
 ): Promise<Found> {
   if (completed !== undefined) return updateTaskRow(db, userId, id, { completed }, condition)
-  return runOnTask(db, { userId, id }, condition, flipStatement, flipQuery)
+  return runOnTask(db, { userId, id }, condition, flipStatements)
 }
 
 /** Deletes a task, and returns what it was. */
@@ -93,31 +88,23 @@ export function deleteTaskRow(
   id: string,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  return runOnTask(db, { userId, id }, condition, deleteStatement, deleteQuery)
-}
-
-/** Most requests make no condition, and their statement is compiled already. */
-async function runOnTask(
-  db: CallerDatabase,
-  key: TaskKey,
-  condition: VersionCondition,
-  statement: (key: TaskKey) => CompiledQuery<TaskRow>,
-  query: (db: CallerDatabase, key: TaskKey, condition: VersionCondition) => QueryOnOneTask,
-): Promise<Found> {
-  if (isUnconditional(condition)) return (await db.executeQuery(statement(key))).rows[0]
-  return await findConditionally(db, key, query(db, key, condition))
+  return runOnTask(db, { userId, id }, condition, deleteStatements)
 }
 
 /**
- * Runs the query, and tells a task that does not meet the condition from one that is not there. One
- * statement does both, because the task could change before a second one.
+ * With a condition, tells a task that does not meet it from one that is not there. One statement does
+ * both, because the task could change before a second one.
  */
-async function findConditionally(
+async function runOnTask<Values extends TaskKey>(
   db: CallerDatabase,
-  key: TaskKey,
-  query: QueryOnOneTask,
+  values: Values,
+  condition: VersionCondition,
+  { unconditional, conditional }: OnOneTask<Values>,
 ): Promise<Found> {
-  const row = await besideTask(db, key, query).executeTakeFirst()
+  const arrays = toArrays(condition)
+  if (arrays === undefined) return (await db.executeQuery(unconditional(values))).rows[0]
+  const { rows } = await db.executeQuery(conditional({ ...values, ...arrays }))
+  const [row] = rows
   if (row === undefined) return undefined
   // The join sets all columns to null, or none.
   return row.version === null ? 'precondition failed' : (row as TaskRow)

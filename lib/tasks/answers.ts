@@ -1,5 +1,4 @@
-import type { Versions } from '#db/tasks/statements'
-import type { TaskRow } from '#db/tasks/task-row'
+import type { TaskRow, Versions } from '#db/tasks/task-row'
 import type { CreatedTask, Found } from '#db/tasks/tasks'
 import { env } from '#lib/config/env'
 import { type Answer, json } from '#lib/http/answer'

@@ -1,4 +1,4 @@
-import type { VersionCondition } from '#db/tasks/statements'
+import type { VersionCondition } from '#db/tasks/task-row'
 import { conditionHeaders, readVersions } from '#lib/http/entity-tags'
 import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
 import type { AnswerDescription, ContractSettings, Input, Operation } from '#lib/http/operation'

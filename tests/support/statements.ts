@@ -1,8 +1,7 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { type ListOptions, listTaskRows } from '#db/tasks/list-tasks'
-import type { VersionCondition } from '#db/tasks/statements'
-import type { TaskContent, TaskRow } from '#db/tasks/task-row'
+import type { TaskContent, TaskRow, VersionCondition } from '#db/tasks/task-row'
 import {
   completeTaskRow,
   deleteTaskRow,
