@@ -9,6 +9,7 @@ import { guardFunctions } from '#db/migrations/0005-guarded-functions'
 import { boundCosts } from '#db/migrations/0006-bounded-costs'
 import { spareWrites } from '#db/migrations/0007-spare-permits'
 import { moveTasks } from '#db/migrations/0008-moved-tasks'
+import { tellExactWait } from '#db/migrations/0009-exact-refusals'
 import { callerRole } from '#db/scoped'
 import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import type { TableName } from '#db/table-name'
@@ -25,6 +26,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0006-bounded-costs': { up: boundCosts },
     '0007-spare-permits': { up: spareWrites },
     '0008-moved-tasks': { up: moveTasks },
+    '0009-exact-refusals': { up: tellExactWait },
   }
 }
 

@@ -1,4 +1,4 @@
-import { type DatabaseErrorKind, isDatabaseError } from '#db/errors'
+import { DatabaseError, type DatabaseErrorKind, isDatabaseError } from '#db/errors'
 import { setLatest, since } from '#db/remembered'
 import type { Row } from '#db/transports/transport'
 
@@ -25,6 +25,8 @@ export interface RateLimit {
  * spare permits of a user stand for: what a process loses with them is back that soon.
  */
 const spareMs = 10_000
+/** How long a refusal is remembered at most: an administrator may give permits back. */
+const rememberedMs = 10_000
 /** Users that are remembered at most; the one that has been quiet longest goes first. */
 const rememberedUsers = 10_000
 /** Failures that a user can cause again and again; see ADR 0050. */
@@ -44,17 +46,26 @@ const asking: Known = { spare: 0, at: Number.POSITIVE_INFINITY, untilPassedMs: 0
 /** Sends a request's transaction, or an empty one, that takes so many permits at most. */
 type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 
+/** A user who was refused, and how long after that no permit is back. */
+interface Refused {
+  readonly at: number
+  readonly waitMs: number
+}
+
 /**
  * Counts the requests of users. For an active user the process takes spare permits, so that most
- * requests are counted without a write; ADR 0059 says why nobody gets more than the limit by it.
+ * requests are counted without a write; ADR 0059 says why nobody gets more than the limit by it. A user who was
+ * refused costs the database nothing until a permit is back (ADR 0067).
  */
 export class Permits {
   readonly #users = new Map<string, Known>()
+  readonly #refused = new Map<string, Refused>()
 
   /** Sends a request with a spare permit, else with one that it takes. @throws DatabaseError */
   async count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
     const spare = this.#spend(user, limit.quota)
     if (spare !== undefined) return await this.#sendWith(spare, user, limit, send)
+    this.#refuse(user)
     try {
       return await this.#take(user, limit, send)
     } catch (error) {
@@ -66,6 +77,13 @@ export class Permits {
       if (brought === undefined) throw error
       return await this.#sendWith(brought, user, limit, send)
     }
+  }
+
+  /** @throws DatabaseError where the database would refuse the user too */
+  #refuse(user: string): void {
+    const { at, waitMs } = this.#refused.get(user) ?? { at: 0, waitMs: 0 }
+    const leftMs = waitMs - since(at)
+    if (leftMs > 0) throw refusal(leftMs)
   }
 
   #spend(user: string, { requests, seconds }: Quota): Permit | undefined {
@@ -116,6 +134,8 @@ export class Permits {
       return results
     } catch (error) {
       if (known !== undefined && most > 0) this.#users.set(user, known)
+      const waitMs = Math.min(waitOf(error), rememberedMs)
+      if (waitMs > 0) setLatest(this.#refused, user, { at, waitMs }, rememberedUsers)
       throw error
     }
   }
@@ -128,4 +148,16 @@ function mostSpare({ requests, seconds }: Quota): number {
 
 function isCounted(error: unknown): boolean {
   return isDatabaseError(error) && countedFailures.includes(error.kind)
+}
+
+/** Milliseconds until a permit is back, as a refusal of the database says; 0 for any other error. */
+function waitOf(error: unknown): number {
+  const cause = isDatabaseError(error) && error.kind === 'rate_limited' ? error.cause : undefined
+  return cause instanceof Error && 'hint' in cause ? Number(cause.hint) || 0 : 0
+}
+
+function refusal(leftMs: number): DatabaseError {
+  const detail = String(Math.ceil(leftMs / 1000))
+  const fields = { kind: 'rate_limited', transient: false, mayHaveRun: false, detail } as const
+  return new DatabaseError('no permit is back yet', fields)
 }

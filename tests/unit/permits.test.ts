@@ -34,7 +34,7 @@ async function take(user: string): Promise<number> {
 
 /** Uses all spare permits up. @returns how many there were */
 async function useUp(user: string): Promise<number> {
-  for (let used = 0; ; used += 1) {
+  for (let used = 0; used <= 1000; used += 1) {
     let asked = 0
     await count(user, async (most) => {
       asked = most
@@ -43,6 +43,7 @@ async function useUp(user: string): Promise<number> {
     }).catch(() => undefined)
     if (asked > 0) return used
   }
+  throw new Error(`${user} has no end of spare permits.`)
 }
 
 test('a user’s first request takes one permit, the next one within ten seconds takes spare ones', async () => {
@@ -140,6 +141,62 @@ describe('spare permits', () => {
     vi.advanceTimersByTime(5000)
     vi.setSystemTime(Date.now() - 3_600_000)
     expect(await useUp('alice')).toBe(0)
+  })
+})
+
+describe('a user who was refused', () => {
+  /** Asks as a user whom the database refuses. @returns whether it was asked, and the answer */
+  async function refuse(user: string, waitMs: number) {
+    let isAsked = false
+    const cause = Object.assign(new Error('rate limited'), { hint: String(waitMs) })
+    const answer = await count(user, () => {
+      isAsked = true
+      const meaning = { kind: 'rate_limited', transient: false, mayHaveRun: false } as const
+      return Promise.reject(new DatabaseError('Refused.', { ...meaning, detail: '1', cause }))
+    }).catch(({ kind, detail }) => ({ kind, detail }))
+    return { isAsked, answer }
+  }
+  const refusal = { kind: 'rate_limited', detail: '1' }
+
+  test('is refused without the database until a permit is back, and asks it again then', async () => {
+    expect(await refuse('alice', 83)).toEqual({ isAsked: true, answer: refusal })
+    vi.advanceTimersByTime(82)
+    expect(await refuse('alice', 83)).toEqual({ isAsked: false, answer: refusal })
+    expect(await refuse('bob', 83)).toEqual({ isAsked: true, answer: refusal })
+    vi.advanceTimersByTime(1)
+    expect(await take('alice')).toBe(1)
+  })
+
+  test('is told how long that is', async () => {
+    await refuse('alice', 9500)
+    vi.advanceTimersByTime(3000)
+    const { answer } = await refuse('alice', 9500)
+    expect(answer).toEqual({ kind: 'rate_limited', detail: '7' })
+  })
+
+  test('asks again after ten seconds, since an administrator may have given permits back', async () => {
+    await refuse('alice', 86_400_000)
+    vi.advanceTimersByTime(9999)
+    expect((await refuse('alice', 86_400_000)).isAsked).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect((await refuse('alice', 86_400_000)).isAsked).toBe(true)
+  })
+
+  test('asks again where the clock on the wall is set back, or the database does not say how long', async () => {
+    await refuse('alice', 83)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    expect((await refuse('alice', Number.NaN)).isAsked).toBe(true)
+    expect((await refuse('alice', 83)).isAsked).toBe(true)
+  })
+
+  test('spends the spare permits that another request has brought', async () => {
+    await take('alice')
+    const bringing = Promise.withResolvers<string>()
+    const brings = count('alice', () => bringing.promise)
+    await refuse('alice', 83)
+    bringing.resolve('500 11 30 14100')
+    await brings
+    expect(await take('alice')).toBe(0)
   })
 })
 
