@@ -48,33 +48,6 @@ function operationTable(results: readonly Result[]): string {
   return toTable(head, rows)
 }
 
-const pairs = [
-  { ours: 'node', theirs: 'fastapi', title: 'Node, FastAPI' },
-  { ours: 'node', theirs: 'fastify', title: 'Node, Fastify' },
-  { ours: 'node', theirs: 'fastify-postgresjs', title: 'Node, Fastify with `postgres`' },
-  { ours: 'node-counting', theirs: 'node', title: '`RATE_LIMIT` on, off' },
-  { ours: 'next', theirs: 'fastapi', title: 'Next, FastAPI' },
-  { ours: 'node', theirs: 'base', title: 'Node, base' },
-]
-
-/**
- * How many times as much CPU the peers need for a request: of the server alone, and of the server
- * and Postgres together, since work may be moved from one to the other.
- */
-export function cpuRatios(results: readonly Result[]): string {
-  const ran = new Set(results.map(({ target }) => target.name))
-  const shown = pairs.filter(({ ours, theirs }) => ran.has(ours) && ran.has(theirs))
-  const rows = groupsOf(results).map(([title, group]) => {
-    const median = (name: string) => group.find(({ target }) => target.name === name)?.median
-    const cells = shown.flatMap(({ ours, theirs }) => {
-      const [less, more] = [median(ours), median(theirs)]
-      return [ratio(more?.serverMs, less?.serverMs), ratio(allMs(more), allMs(less))]
-    })
-    return [title, ...cells]
-  })
-  return toTable(['operation', ...shown.flatMap(({ title }) => [title, 'with Postgres'])], rows)
-}
-
 /** CPU ms of every server, and in Postgres, for a request. */
 export function cpuTable(results: readonly Result[]): string {
   const servers = [...new Set(results.map(({ target }) => target))]
@@ -88,10 +61,6 @@ export function cpuTable(results: readonly Result[]): string {
 
 const cpuOf = ({ serverMs, postgresMs }: Measurement) =>
   `${serverMs.toFixed(3)} + ${postgresMs.toFixed(3)}`
-
-function allMs(measurement: Measurement | undefined): number | undefined {
-  return measurement && measurement.serverMs + measurement.postgresMs
-}
 
 /** From the slowest to the fastest round, as a share of the median. */
 function spreadOf(rounds: readonly Measurement[]): string {

@@ -5,7 +5,7 @@
 import { aimsTable } from '#bench/aims'
 import { coldStart } from '#bench/cold-start'
 import { compare, describeRun } from '#bench/compare'
-import { cpuRatios, cpuTable, operationTables } from '#bench/comparison-tables'
+import { cpuTable, operationTables } from '#bench/comparison-tables'
 import { load } from '#bench/load'
 import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
@@ -30,7 +30,7 @@ if (runs('compare')) {
     const results = await compare(rig, options)
     return [
       ...[`${describeRun(options)}.`, operationTables(results)],
-      ...['### Ratios of CPU time', cpuRatios(results)],
+      ...['### CPU time', cpuTable(results)],
       ...['### Aims', aimsTable(results)],
     ]
   })
