@@ -3,16 +3,15 @@ import { parseArgs } from 'node:util'
 import { loadEnvFiles } from '#lib/config/env-files'
 import { signToken } from '#lib/service/development'
 
+const text = { type: 'string' } as const
 const { values } = parseArgs({
-  options: {
-    user: { type: 'string' },
-    email: { type: 'string' },
-    expires: { type: 'string', default: '1h' },
-  },
+  strict: false,
+  options: { user: text, email: text, expires: { ...text, default: '1h' } },
 })
-if (values.user === undefined) {
+const { user, email, expires } = values
+if (typeof user !== 'string' || typeof email === 'boolean' || typeof expires !== 'string') {
   console.error('Name the user: npm run token -- --user alice [--email …] [--expires 1h]')
   process.exit(1)
 }
 loadEnvFiles(true)
-console.log(await signToken({ sub: values.user, email: values.email }, values.expires))
+console.log(await signToken({ sub: user, email }, expires))

@@ -57,6 +57,28 @@ test('answers say how long they took in development, and nowhere else', async ()
   else expect(timing).toMatch(/^auth;dur=\d+\.\d\d, db;dur=\d+\.\d\d, total;dur=\d+\.\d\d$/)
 })
 
+// A build has the path that was set while it was built.
+test.skipIf(host === 'vercel')('the collection is at TASKS_PATH too', async () => {
+  const user = newUser()
+  const headers = {
+    authorization: `Bearer ${await tokenFor(user)}`,
+    'content-type': 'application/json',
+  }
+  const ask = (method: string, path: string, body?: string) =>
+    fetch(`${world.url}/api/users/${path}`, { method, headers, ...(body && { body }) })
+  const created = await ask('POST', `${user}/todos`, JSON.stringify({ title: 'Buy milk' }))
+  const { id } = await created.json()
+  const seen = [
+    created.status,
+    (await ask('GET', `${user}/todos/${id}`)).status,
+    (await ask('PATCH', `${user}/todos/${id}/complete`)).status,
+    (await ask('GET', `${newUser()}/todos`)).status,
+    (await ask('DELETE', `${user}/todos/${id}`)).status,
+    (await ask('GET', `${user}/todos/${id}`)).status,
+  ]
+  expect(seen).toEqual([201, 200, 200, 403, 204, 404])
+})
+
 test('each request is one line of the log, without a token, a cookie or a body', async () => {
   const { id, taskId } = await newPerson(world)
   const token = await tokenFor(id)

@@ -24,6 +24,7 @@ export const tableSettings = {
   // One comes back after half an hour, and not while a slow machine spends the others.
   RATE_LIMIT: '20/99999',
   SESSION_TOKENS: 'true',
+  TASKS_PATH: '/api/users/{user_id}/todos',
 }
 const quota = 20
 
