@@ -59,7 +59,7 @@ test('answers say how long they took in development, and nowhere else', async ()
 
 // A build has the path that was set while it was built.
 test.skipIf(host === 'vercel')('the collection is at TASKS_PATH too', async () => {
-  const user = newUser()
+  const { id: user } = await newPerson(world)
   const headers = {
     authorization: `Bearer ${await tokenFor(user)}`,
     'content-type': 'application/json',
