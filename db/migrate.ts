@@ -132,7 +132,7 @@ export async function migrateWithin(
 /** Refuses to migrate if another backend has made a table `tasks`, which holds its tasks. */
 async function refuseForeignTasks(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql`select from pg_class
-    where relname = 'tasks' and relnamespace = current_schema()::regnamespace
+    where relname = 'tasks' and relnamespace = quote_ident(current_schema())::regnamespace
     and to_regproc('todo_owner') is null`.execute(db)
   if (rows.length === 0) return
   throw new Error(

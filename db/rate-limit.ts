@@ -1,5 +1,5 @@
 import { DatabaseError, type DatabaseErrorKind, isDatabaseError } from '#db/errors'
-import { setLatest, since } from '#db/remembered'
+import { setLatest, since, startStopwatch } from '#db/remembered'
 import type { Row } from '#db/transports/transport'
 
 /** How many requests a user may make in how many seconds. */
@@ -25,7 +25,7 @@ export interface RateLimit {
  * spare permits of a user stand for: what a process loses with them is back that soon.
  */
 const spareMs = 10_000
-/** How long a refusal is remembered at most: an administrator may give permits back. */
+/** How long a refusal is remembered at most: `rate_limits` may be emptied meanwhile. */
 const rememberedMs = 10_000
 /** Users that are remembered at most; the one that has been quiet longest goes first. */
 const rememberedUsers = 10_000
@@ -46,31 +46,30 @@ const asking: Known = { spare: 0, at: Number.POSITIVE_INFINITY, untilPassedMs: 0
 /** Sends a request's transaction, or an empty one, that takes so many permits at most. */
 type Send = (permits: number, isEmpty?: boolean) => Promise<readonly Row[][]>
 
-/** A user who was refused, and how long after that no permit is back. */
-interface Refused {
-  readonly at: number
-  readonly waitMs: number
-}
-
 /**
  * Counts the requests of users. For an active user the process takes spare permits, so that most
- * requests are counted without a write; ADR 0059 says why nobody gets more than the limit by it. A user who was
- * refused costs the database nothing until a permit is back (ADR 0067).
+ * requests are counted without a write; ADR 0059 says why nobody gets more than the limit by it. A
+ * user who was refused costs the database nothing until a permit is back (ADR 0067).
  */
 export class Permits {
   readonly #users = new Map<string, Known>()
-  readonly #refused = new Map<string, Refused>()
+  /** Users who were refused: how long ago, and how long after that no permit is back. */
+  readonly #refused = new Map<string, { passedMs: () => number; waitMs: number }>()
 
   /** Sends a request with a spare permit, else with one that it takes. @throws DatabaseError */
   async count(user: string, limit: RateLimit, send: Send): Promise<readonly Row[][]> {
     const spare = this.#spend(user, limit.quota)
     if (spare !== undefined) return await this.#sendWith(spare, user, limit, send)
-    this.#refuse(user)
+    this.#refuse(user, limit.quota)
     try {
       return await this.#take(user, limit, send)
     } catch (error) {
       // The rollback gave the permit back. A failure that the user can cause must still cost one.
-      if (isCounted(error)) await this.#take(user, limit, (permits) => send(permits, true))
+      if (isCounted(error)) {
+        const own = this.#spend(user, limit.quota)
+        if (own !== undefined) limit.onPermit(own)
+        else await this.#take(user, limit, (permits) => send(permits, true))
+      }
       // Another request may have brought spare permits meanwhile.
       const isRefused = isDatabaseError(error) && error.kind === 'rate_limited'
       const brought = isRefused ? this.#spend(user, limit.quota) : undefined
@@ -80,10 +79,16 @@ export class Permits {
   }
 
   /** @throws DatabaseError where the database would refuse the user too */
-  #refuse(user: string): void {
-    const { at, waitMs } = this.#refused.get(user) ?? { at: 0, waitMs: 0 }
-    const leftMs = waitMs - since(at)
-    if (leftMs > 0) throw refusal(leftMs)
+  #refuse(user: string, { requests, seconds }: Quota): void {
+    const refused = this.#refused.get(user)
+    if (refused === undefined) return
+    const { waitMs } = refused
+    const passedMs = refused.passedMs()
+    if (passedMs < Math.min(waitMs, rememberedMs)) throw refusal(waitMs - passedMs)
+    const nextMs = waitMs + (seconds * 1000) / requests
+    // One permit is back, which this request is to have. The next comes a share later.
+    if (passedMs >= waitMs && passedMs < nextMs) refused.waitMs = nextMs
+    else this.#refused.delete(user)
   }
 
   #spend(user: string, { requests, seconds }: Quota): Permit | undefined {
@@ -115,6 +120,14 @@ export class Permits {
     }
   }
 
+  /** Notes a refusal. After any other failure the permit is there still, for whoever comes. */
+  #remember(user: string, error: unknown): void {
+    if (!isDatabaseError(error) || error.kind !== 'rate_limited') this.#refused.delete(user)
+    const waitMs = waitOf(error)
+    if (waitMs === 0) return
+    setLatest(this.#refused, user, { passedMs: startStopwatch(), waitMs }, rememberedUsers)
+  }
+
   /** Spare permits come only for a user who was let through of late, and with one request at a time. */
   async #take(user: string, { quota, onPermit }: RateLimit, send: Send) {
     const known = this.#users.get(user)
@@ -134,8 +147,7 @@ export class Permits {
       return results
     } catch (error) {
       if (known !== undefined && most > 0) this.#users.set(user, known)
-      const waitMs = Math.min(waitOf(error), rememberedMs)
-      if (waitMs > 0) setLatest(this.#refused, user, { at, waitMs }, rememberedUsers)
+      this.#remember(user, error)
       throw error
     }
   }
@@ -158,6 +170,11 @@ function waitOf(error: unknown): number {
 
 function refusal(leftMs: number): DatabaseError {
   const detail = String(Math.ceil(leftMs / 1000))
-  const fields = { kind: 'rate_limited', transient: false, mayHaveRun: false, detail } as const
-  return new DatabaseError('no permit is back yet', fields)
+  // A stack trace is most of the work here, and nobody would read it.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  const meaning = { kind: 'rate_limited', transient: false, mayHaveRun: false } as const
+  const error = new DatabaseError('no permit is back yet', { ...meaning, detail })
+  Error.stackTraceLimit = stackTraceLimit
+  return error
 }

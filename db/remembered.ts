@@ -16,3 +16,12 @@ export function since(at: number): number {
   const passedMs = Date.now() - at
   return passedMs < 0 ? Number.POSITIVE_INFINITY : passedMs
 }
+
+/**
+ * Starts to count milliseconds by two clocks: the one on the wall may be set back, and the other stands
+ * still while a function is frozen.
+ */
+export function startStopwatch(): () => number {
+  const [at, startedAt] = [Date.now(), performance.now()]
+  return () => Math.max(since(at), performance.now() - startedAt)
+}

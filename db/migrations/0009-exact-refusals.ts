@@ -17,7 +17,7 @@ export async function tellExactWait(db: Kysely<unknown>): Promise<void> {
         asked_at timestamptz;
         wait double precision;
       begin
-        if not has_function_privilege(session_user, '%1$I.todo_service()', 'execute') then
+        if not has_function_privilege(session_user, %2$L, 'execute') then
           raise insufficient_privilege using message = 'the login may not execute todo_service()';
         end if;
         insert into %1$I.rate_limits as held values (caller, clock_timestamp() + share)
@@ -35,6 +35,6 @@ export async function tellExactWait(db: Kysely<unknown>): Promise<void> {
         return concat_ws(' ', floor(extract(epoch from asked_at + quota_window - next_full_at)
           / extract(epoch from share) + 0.000001), ceil(extract(epoch from next_full_at - asked_at)));
       end $take$
-    $make$, current_schema());
+    $make$, current_schema(), format('%I.todo_service()', current_schema()));
   end $$`.execute(db)
 }

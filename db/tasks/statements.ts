@@ -125,7 +125,8 @@ export function toArrays({
   ifMatch = '*',
   ifNoneMatch = [],
 }: VersionCondition): VersionArrays | undefined {
-  if (ifMatch === '*' && ifNoneMatch.length === 0) return undefined
+  const isAny = ifMatch === '*' && ifNoneMatch !== '*' && ifNoneMatch.length === 0
+  if (isAny) return undefined
   return { ifMatch: toArray(ifMatch), ifNoneMatch: toArray(ifNoneMatch) }
 }
 

@@ -56,17 +56,13 @@ export function updateTaskRow(
   db: CallerDatabase,
   userId: string,
   id: string,
-  { title, description, completed }: TaskChanges,
+  changes: TaskChanges,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const changes = {
-    ...(title !== undefined && { title }),
-    ...(description !== undefined && { description }),
-    ...(completed !== undefined && { completed }),
-  }
-  const fields = Object.keys(changes) as (keyof typeof changes)[]
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined)
+  const fields = given.map(([field]) => field as keyof TaskContent)
   const statements = fields.length === 0 ? findStatements : updateStatements(fields)
-  return runOnTask(db, { userId, id, ...changes }, condition, statements)
+  return runOnTask(db, { ...Object.fromEntries(given), userId, id }, condition, statements)
 }
 
 /** Sets completion, or flips it if no value is given. */

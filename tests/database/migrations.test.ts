@@ -3,6 +3,7 @@ import { openDatabase } from '#db/database'
 import { migrationNames, retryRaces } from '#db/migrate'
 import { openTestDatabase, options, transports } from '#tests/support/databases'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
 
 const everyMigration = migrationNames.map((name) => ({ name }))
 const server = postgresAt(inject('postgresPort'))
@@ -59,6 +60,26 @@ test('a table of the same name in another schema changes nothing', async () => {
   await runSql(url, 'create schema other', 'create table other.tasks (id int)')
   expect(await start(url)).toBe(true)
 })
+
+test.each(["it's", 'My Todo', 'a"b', '$make$'])(
+  'the schema may be called %s: its tables are made, and a request is counted',
+  async (schema) => {
+    const name = await createDatabase(server)
+    const quoted = `"${schema.replaceAll('"', '""')}"`
+    await runSql(
+      server.url(name),
+      `create schema ${quoted}`,
+      `alter database ${name} set search_path = ${quoted}`,
+    )
+    const database = await openDatabase({ ...options, url: server.url(name) })
+    await database.makeReady()
+    const limit = { quota: { requests: 1, seconds: 60 }, onPermit: () => {} }
+    const { list } = statementsOf(database.forUser('alice', 8000, limit), 'alice')
+    expect((await list()).json).toBe('[]')
+    await expect(list()).rejects.toMatchObject({ kind: 'rate_limited' })
+    await database.close()
+  },
+)
 
 test.each([
   ...['23505', '42710', 'XX000'].map((code) => ({ code, runs: 3 })),

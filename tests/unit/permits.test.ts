@@ -101,6 +101,25 @@ test('a request that fails is not sent again because spare permits have come mea
   expect(await useUp('alice')).toBe(30)
 })
 
+test('a failure that costs a permit spends a spare one that has come meanwhile, and leaves the others', async () => {
+  await take('alice')
+  const fault = new DatabaseError('A fault.', {
+    kind: 'internal',
+    transient: false,
+    mayHaveRun: false,
+  })
+  const bringing = count('alice', async () => '500 11 30 14100')
+  const asked: number[] = []
+  const failing = count('alice', async (most) => {
+    asked.push(most)
+    await bringing
+    throw fault
+  })
+  await expect(failing).rejects.toBe(fault)
+  expect(asked).toEqual([1])
+  expect(await useUp('alice')).toBe(29)
+})
+
 test('where a request for spare permits fails, the next one asks for them', async () => {
   await take('alice')
   await expect(count('alice', () => Promise.reject(new Error('Lost.')))).rejects.toThrow('Lost.')
@@ -167,11 +186,53 @@ describe('a user who was refused', () => {
     expect(await take('alice')).toBe(1)
   })
 
-  test('is told how long that is', async () => {
-    await refuse('alice', 9500)
+  test('is told how long that is, although it is remembered for ten seconds only', async () => {
+    await refuse('alice', 86_400_000)
     vi.advanceTimersByTime(3000)
-    const { answer } = await refuse('alice', 9500)
-    expect(answer).toEqual({ kind: 'rate_limited', detail: '7' })
+    const answer = { kind: 'rate_limited', detail: '86397' }
+    expect(await refuse('alice', 86_400_000)).toEqual({ isAsked: false, answer })
+  })
+
+  test('asks with one request for each permit that comes back, however many it sends', async () => {
+    await refuse('alice', 83)
+    vi.advanceTimersByTime(83)
+    expect(await take('alice')).toBe(1)
+    expect((await refuse('alice', 83)).isAsked).toBe(false)
+    vi.advanceTimersByTime(99)
+    expect((await refuse('alice', 83)).isAsked).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect((await refuse('alice', 83)).isAsked).toBe(true)
+  })
+
+  test('has all permits that have come back while it was quiet', async () => {
+    await refuse('alice', 83)
+    vi.advanceTimersByTime(83 + 100)
+    for (const _ of 'many') expect((await refuse('alice', 0)).isAsked).toBe(true)
+  })
+
+  test('loses nothing where the one that asked fails', async () => {
+    await refuse('alice', 83)
+    vi.advanceTimersByTime(83)
+    await expect(count('alice', () => Promise.reject(new Error('Lost.')))).rejects.toThrow('Lost.')
+    expect(await take('alice')).toBe(1)
+  })
+
+  test.each([1, 50])(
+    'is not refused once more where the clock is set back, %i s after',
+    async (seconds) => {
+      await refuse('alice', 9500)
+      vi.advanceTimersByTime(9500 + seconds * 1000)
+      vi.setSystemTime(Date.now() - 9000 - seconds * 1000)
+      expect(await take('alice')).toBe(1)
+    },
+  )
+
+  test('is not refused for longer where the clock is set back meanwhile', async () => {
+    await refuse('alice', 9500)
+    vi.advanceTimersByTime(5000)
+    vi.setSystemTime(Date.now() - 4000)
+    vi.advanceTimersByTime(4500)
+    expect(await take('alice')).toBe(1)
   })
 
   test('asks again after ten seconds, since an administrator may have given permits back', async () => {
