@@ -69,6 +69,13 @@ describe('a preflight', () => {
   })
 })
 
+test('only OPTIONS asks for permission: what else names a method is done, and needs credentials', async () => {
+  const headers = { origin: frontend, 'access-control-request-method': 'POST' }
+  expect((await call('GET', '/api/tasks', { headers })).status).toBe(401)
+  const body = { title: 'x' }
+  expect((await call('POST', '/api/tasks', { as: user, body, headers })).status).toBe(201)
+})
+
 describe('a response to the frontend', () => {
   test.each([
     [200, 'GET', '/api/tasks', { as: user }],
