@@ -38,7 +38,7 @@ if (runs('compare')) {
 // What ends within four minutes is run again.
 const fewer = {
   ...{ ...options, rounds: Math.min(options.rounds, 3) },
-  ...{ seconds: Math.min(options.seconds, 1), warmUpSeconds: 0.4, firstWarmUpSeconds: 4 },
+  ...{ seconds: Math.min(options.seconds, 0.8), warmUpSeconds: 0.4, firstWarmUpSeconds: 3 },
 }
 if (runs('aims')) {
   const standard = ['node', 'node-counting', 'fastify', 'fastify-postgresjs']
