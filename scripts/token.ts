@@ -3,15 +3,23 @@ import { parseArgs } from 'node:util'
 import { loadEnvFiles } from '#lib/config/env-files'
 import { signToken } from '#lib/service/development'
 
-const text = { type: 'string' } as const
-const { values } = parseArgs({
-  strict: false,
-  options: { user: text, email: text, expires: { ...text, default: '1h' } },
-})
-const { user, email, expires } = values
-if (typeof user !== 'string' || typeof email === 'boolean' || typeof expires !== 'string') {
-  console.error('Name the user: npm run token -- --user alice [--email …] [--expires 1h]')
-  process.exit(1)
-}
+const { user, email, expires } = readOptions()
+if (user === undefined) failBecause('Name the user')
 loadEnvFiles(true)
 console.log(await signToken({ sub: user, email }, expires))
+
+function readOptions() {
+  const text = { type: 'string' } as const
+  const options = { user: text, email: text, expires: { ...text, default: '1h' } }
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    // It names the option or the word that there is not.
+    failBecause(error instanceof Error ? error.message : String(error))
+  }
+}
+
+function failBecause(reason: string): never {
+  console.error(`${reason}: npm run token -- --user alice [--email …] [--expires 1h]`)
+  process.exit(1)
+}
