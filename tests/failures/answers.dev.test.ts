@@ -6,6 +6,7 @@ import { failures, tableSettings } from '#tests/failures/table'
 import { host, openWorld, type World } from '#tests/failures/world'
 import { linesAbout } from '#tests/support/log-lines'
 import { answersTo, mutatedRequest, randomFrom } from '#tests/support/mutated-request'
+import { send } from '#tests/support/send'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 let world: World
@@ -60,14 +61,10 @@ test('answers say how long they took in development, and nowhere else', async ()
 // A build has the path that was set while it was built.
 test.skipIf(host === 'vercel')('the collection is at TASKS_PATH too', async () => {
   const { id: user } = await newPerson(world)
-  const headers = {
-    authorization: `Bearer ${await tokenFor(user)}`,
-    'content-type': 'application/json',
-  }
-  const ask = (method: string, path: string, body?: string) =>
-    fetch(`${world.url}/api/users/${path}`, { method, headers, ...(body && { body }) })
-  const created = await ask('POST', `${user}/todos`, JSON.stringify({ title: 'Buy milk' }))
-  const { id } = await created.json()
+  const ask = (method: string, path: string, body?: object) =>
+    send(world.url, method, `/api/users/${path}`, user, body)
+  const created = await ask('POST', `${user}/todos`, { title: 'Buy milk' })
+  const { id } = created.json()
   const seen = [
     created.status,
     (await ask('GET', `${user}/todos/${id}`)).status,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { DatabaseError } from '#db/errors'
+import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
 import { type Permit, Permits } from '#db/rate-limit'
 
 const quota = { requests: 600, seconds: 60 }
@@ -21,6 +21,11 @@ const count = (user: string, send: (most: number) => Promise<string>) =>
     [],
     [{ permit: await send(most) }],
   ])
+
+const failure = (
+  kind: DatabaseErrorKind,
+  more: { transient?: boolean; mayHaveRun?: boolean; detail?: string; cause?: Error } = {},
+) => new DatabaseError('A failure.', { kind, transient: false, mayHaveRun: false, ...more })
 
 /** Sends a request as the database would answer it. @returns how many permits it took at most */
 async function take(user: string): Promise<number> {
@@ -84,11 +89,7 @@ test('until the one has brought them, whoever comes takes one permit', async () 
 
 test('a request that fails is not sent again because spare permits have come meanwhile', async () => {
   await take('alice')
-  const lost = new DatabaseError('Lost.', {
-    kind: 'unavailable',
-    transient: true,
-    mayHaveRun: true,
-  })
+  const lost = failure('unavailable', { transient: true, mayHaveRun: true })
   const bringing = count('alice', async () => '500 11 30 14100')
   let sent = 0
   const failing = count('alice', async () => {
@@ -103,11 +104,7 @@ test('a request that fails is not sent again because spare permits have come mea
 
 test('a failure that costs a permit spends a spare one that has come meanwhile, and leaves the others', async () => {
   await take('alice')
-  const fault = new DatabaseError('A fault.', {
-    kind: 'internal',
-    transient: false,
-    mayHaveRun: false,
-  })
+  const fault = failure('internal')
   const bringing = count('alice', async () => '500 11 30 14100')
   const asked: number[] = []
   const failing = count('alice', async (most) => {
@@ -170,8 +167,7 @@ describe('a user who was refused', () => {
     const cause = Object.assign(new Error('rate limited'), { hint: String(waitMs) })
     const answer = await count(user, () => {
       isAsked = true
-      const meaning = { kind: 'rate_limited', transient: false, mayHaveRun: false } as const
-      return Promise.reject(new DatabaseError('Refused.', { ...meaning, detail: '1', cause }))
+      return Promise.reject(failure('rate_limited', { detail: '1', cause }))
     }).catch(({ kind, detail }) => ({ kind, detail }))
     return { isAsked, answer }
   }
