@@ -71,8 +71,7 @@ export class Permits {
         else await this.#take(user, limit, (permits) => send(permits, true))
       }
       // Another request may have brought spare permits meanwhile.
-      const isRefused = isDatabaseError(error) && error.kind === 'rate_limited'
-      const brought = isRefused ? this.#spend(user, limit.quota) : undefined
+      const brought = isRefusal(error) ? this.#spend(user, limit.quota) : undefined
       if (brought === undefined) throw error
       return await this.#sendWith(brought, user, limit, send)
     }
@@ -82,12 +81,12 @@ export class Permits {
   #refuse(user: string, { requests, seconds }: Quota): void {
     const refused = this.#refused.get(user)
     if (refused === undefined) return
-    const { waitMs } = refused
     const passedMs = refused.passedMs()
-    if (passedMs < Math.min(waitMs, rememberedMs)) throw refusal(waitMs - passedMs)
-    const nextMs = waitMs + (seconds * 1000) / requests
+    const leftMs = refused.waitMs - passedMs
+    if (leftMs > 0 && passedMs < rememberedMs) throw refusal(Math.ceil(leftMs / 1000))
+    const nextMs = refused.waitMs + (seconds * 1000) / requests
     // One permit is back, which this request is to have. The next comes a share later.
-    if (passedMs >= waitMs && passedMs < nextMs) refused.waitMs = nextMs
+    if (leftMs <= 0 && passedMs < nextMs) refused.waitMs = nextMs
     else this.#refused.delete(user)
   }
 
@@ -122,8 +121,8 @@ export class Permits {
 
   /** Notes a refusal. After any other failure the permit is there still, for whoever comes. */
   #remember(user: string, error: unknown): void {
-    if (!isDatabaseError(error) || error.kind !== 'rate_limited') this.#refused.delete(user)
-    const waitMs = waitOf(error)
+    if (!isRefusal(error)) this.#refused.delete(user)
+    const waitMs = isRefusal(error) ? waitOf(error) : 0
     if (waitMs === 0) return
     setLatest(this.#refused, user, { passedMs: startStopwatch(), waitMs }, rememberedUsers)
   }
@@ -162,19 +161,20 @@ function isCounted(error: unknown): boolean {
   return isDatabaseError(error) && countedFailures.includes(error.kind)
 }
 
-/** Milliseconds until a permit is back, as a refusal of the database says; 0 for any other error. */
-function waitOf(error: unknown): number {
-  const cause = isDatabaseError(error) && error.kind === 'rate_limited' ? error.cause : undefined
+const isRefusal = (error: unknown): error is DatabaseError =>
+  isDatabaseError(error) && error.kind === 'rate_limited'
+
+/** Milliseconds until a permit is back, as a refusal of the database says. */
+function waitOf({ cause }: DatabaseError): number {
   return cause instanceof Error && 'hint' in cause ? Number(cause.hint) || 0 : 0
 }
 
-function refusal(leftMs: number): DatabaseError {
-  const detail = String(Math.ceil(leftMs / 1000))
+function refusal(leftSeconds: number): DatabaseError {
   // A stack trace is most of the work here, and nobody would read it.
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   const meaning = { kind: 'rate_limited', transient: false, mayHaveRun: false } as const
-  const error = new DatabaseError('no permit is back yet', { ...meaning, detail })
+  const error = new DatabaseError('no permit is back yet', { ...meaning, detail: `${leftSeconds}` })
   Error.stackTraceLimit = stackTraceLimit
   return error
 }

@@ -14,6 +14,7 @@ import {
 import { type Database, dialect } from '#db/schema'
 import {
   columnsOf,
+  type TaskChanges,
   type TaskContent,
   type TaskKey,
   type TaskRow,
@@ -22,7 +23,7 @@ import {
   type Versions,
 } from '#db/tasks/task-row'
 
-/** The same as values of a statement: arrays of Postgres as text, null for all versions. */
+/** A `VersionCondition` as values of a statement: arrays of Postgres as text, null for `*`. */
 interface VersionArrays {
   readonly ifMatch: string | null
   readonly ifNoneMatch: string | null
@@ -50,13 +51,13 @@ export const flipStatements = onOneTask((db, isTask) =>
   updateTask(db).set({ completed: sql`not completed` }).where(isTask).returning(taskColumns),
 )
 
-const updates = new Map<string, OnOneTask<TaskKey & Partial<TaskContent>>>()
+const updates = new Map<string, OnOneTask<TaskKey & TaskChanges>>()
 
 /** The statements that change these fields. */
 export function updateStatements(fields: readonly (keyof TaskContent)[]) {
   const known = updates.get(fields.join())
   if (known !== undefined) return known
-  const made = onOneTask<TaskKey & Partial<TaskContent>>((db, isTask, values) => {
+  const made = onOneTask<TaskKey & TaskChanges>((db, isTask, values) => {
     const changes = Object.fromEntries(fields.map((field) => [field, values[field]]))
     return updateTask(db).set(changes).where(isTask).returning(taskColumns)
   })
@@ -121,10 +122,8 @@ function isOneOf(versions: string | null): RawBuilder<SqlBool> {
 }
 
 /** The values of a condition, undefined where every version meets it. */
-export function toArrays({
-  ifMatch = '*',
-  ifNoneMatch = [],
-}: VersionCondition): VersionArrays | undefined {
+export function toArrays(condition: VersionCondition): VersionArrays | undefined {
+  const { ifMatch = '*', ifNoneMatch = [] } = condition
   const isAny = ifMatch === '*' && ifNoneMatch !== '*' && ifNoneMatch.length === 0
   if (isAny) return undefined
   return { ifMatch: toArray(ifMatch), ifNoneMatch: toArray(ifNoneMatch) }

@@ -20,6 +20,9 @@ export interface TaskContent {
   readonly completed: boolean
 }
 
+/** What a user changes of a task. A field that is missing or undefined stays as it is. */
+export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
+
 /** The primary key of one task. */
 export interface TaskKey {
   readonly userId: string

@@ -9,12 +9,16 @@ import {
   toArrays,
   updateStatements,
 } from '#db/tasks/statements'
-import type { TaskContent, TaskKey, TaskRow, VersionCondition } from '#db/tasks/task-row'
+import type {
+  TaskChanges,
+  TaskContent,
+  TaskKey,
+  TaskRow,
+  VersionCondition,
+} from '#db/tasks/task-row'
 
 /** A task, undefined if there is none, or a word if it does not meet the condition. */
 export type Found = TaskRow | 'precondition failed' | undefined
-
-export type TaskChanges = { readonly [field in keyof TaskContent]?: TaskContent[field] | undefined }
 
 /** A task that an insert stored or found, with the note from its creation. */
 export interface CreatedTask extends TaskRow {
@@ -59,10 +63,10 @@ export function updateTaskRow(
   changes: TaskChanges,
   condition: VersionCondition = {},
 ): Promise<Found> {
-  const given = Object.entries(changes).filter(([, value]) => value !== undefined)
-  const fields = given.map(([field]) => field as keyof TaskContent)
+  const names = Object.keys(changes) as (keyof TaskContent)[]
+  const fields = names.filter((name) => changes[name] !== undefined)
   const statements = fields.length === 0 ? findStatements : updateStatements(fields)
-  return runOnTask(db, { ...Object.fromEntries(given), userId, id }, condition, statements)
+  return runOnTask(db, { ...changes, userId, id }, condition, statements)
 }
 
 /** Sets completion, or flips it if no value is given. */

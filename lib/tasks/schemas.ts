@@ -1,7 +1,6 @@
 import * as z from 'zod'
 import { isStorable } from '#db/storable-text'
-import type { TaskContent } from '#db/tasks/task-row'
-import type { TaskChanges } from '#db/tasks/tasks'
+import type { TaskChanges, TaskContent } from '#db/tasks/task-row'
 import type { ContractSettings } from '#lib/http/operation'
 
 export const titleLimit = 200

@@ -1,14 +1,13 @@
 import type { Caller } from '#db/caller'
 import type { CallerDatabase } from '#db/scoped'
 import { type ListOptions, listTaskRows } from '#db/tasks/list-tasks'
-import type { TaskContent, TaskRow, VersionCondition } from '#db/tasks/task-row'
+import type { TaskChanges, TaskContent, TaskRow, VersionCondition } from '#db/tasks/task-row'
 import {
   completeTaskRow,
   deleteTaskRow,
   type Found,
   findTaskRow,
   insertTaskRow,
-  type TaskChanges,
   updateTaskRow,
 } from '#db/tasks/tasks'
 import { toTask } from '#lib/tasks/answers'
