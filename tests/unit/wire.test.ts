@@ -2,10 +2,9 @@ import { expect, test } from 'vitest'
 import { readMessages, readRow } from '#db/transports/postgres/wire'
 import { dataRow, toBytes } from '#tests/database/lying-postgres'
 
-const text = (bytes: Buffer, start: number, end: number) => bytes.toString('utf8', start, end)
 const columns = [
-  { name: 'title', decode: text },
-  { name: 'note', decode: text },
+  { name: 'title', parse: String },
+  { name: 'note', parse: String },
 ]
 const read = (body: Buffer) => readRow(body, 0, body.length, columns)
 

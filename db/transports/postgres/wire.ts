@@ -32,20 +32,10 @@ export function readMessages(bytes: Buffer, take: TakeMessage): Buffer {
   return bytes.subarray(at)
 }
 
-/** A column of an answer, and what makes a value of the bytes of its text. */
+/** A column of an answer, and what makes a value of its text. */
 export interface Column {
   readonly name: string
-  readonly decode: (bytes: Buffer, start: number, end: number) => unknown
-}
-
-/** The types that tasks have, by their OIDs in `pg_type`. `pg` knows what to do with all others. */
-const decoders: Readonly<Record<number, Column['decode']>> = {
-  16: (bytes, start) => bytes[start] === 0x74, // bool: t or f
-  23: (bytes, start, end) => Number(bytes.toString('latin1', start, end)), // int4
-  25: (bytes, start, end) => bytes.toString('utf8', start, end), // text
-  701: (bytes, start, end) => Number(bytes.toString('latin1', start, end)), // float8
-  1043: (bytes, start, end) => bytes.toString('utf8', start, end), // varchar
-  2950: (bytes, start, end) => bytes.toString('latin1', start, end), // uuid
+  readonly parse: (text: string) => unknown
 }
 
 /** Behind the name of a column: the OIDs of table and type, the sizes, the format. */
@@ -58,10 +48,8 @@ export function readColumns(bytes: Buffer, start: number, end: number): Column[]
   for (let left = bytes.readUInt16BE(start); left > 0; left -= 1) {
     const nameEnd = bytes.indexOf(0, at)
     if (nameEnd < at || nameEnd + afterName.all >= end) throw unreadable('with columns')
-    const type = bytes.readUInt32BE(nameEnd + 1 + afterName.type)
-    const parse = types.getTypeParser(type)
-    const decode = decoders[type] ?? ((of, from, to) => parse(of.toString('utf8', from, to)))
-    columns.push({ name: bytes.toString('utf8', at, nameEnd), decode })
+    const parse = types.getTypeParser(bytes.readUInt32BE(nameEnd + 1 + afterName.type))
+    columns.push({ name: bytes.toString('utf8', at, nameEnd), parse })
     at = nameEnd + 1 + afterName.all
   }
   if (at !== end) throw unreadable('with columns')
@@ -78,12 +66,12 @@ export function readRow(
   const row: Record<string, unknown> = {}
   let at = start + 2
   let isReadable = bytes.readUInt16BE(start) === columns.length
-  for (const { name, decode } of columns) {
+  for (const { name, parse } of columns) {
     const length = at + 4 <= end ? bytes.readInt32BE(at) : -2
     const valueEnd = at + 4 + Math.max(0, length)
     isReadable &&= length >= -1 && valueEnd <= end
     if (!isReadable) break
-    row[name] = length === -1 ? null : decode(bytes, at + 4, valueEnd)
+    row[name] = length === -1 ? null : parse(bytes.toString('utf8', at + 4, valueEnd))
     at = valueEnd
   }
   if (!isReadable || at !== end) throw unreadable('with a row')
