@@ -45,7 +45,7 @@ export function targetsFor(
   // The best that a peer can do whose requests share connections.
   const sharing = { ...peer, DATABASE_POOL_SIZE: '1' }
   const env = {
-    ...{ DATABASE_URL: databaseUrl, DATABASE_NAMED_STATEMENTS: 'true', RATE_LIMIT: 'off' },
+    ...{ DATABASE_URL: databaseUrl, RATE_LIMIT: 'off' },
     ...{ BETTER_AUTH_SECRET: secret, LOG_LEVEL: 'error', ...settings },
   }
   const onNode = { command: [node, 'server/main.js'], env, isOurs: true }

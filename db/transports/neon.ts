@@ -4,7 +4,7 @@ import { PostgresDialect, type PostgresPool } from 'kysely'
 import { withoutRootCertificate } from '#db/connection-url'
 import { sqlStateOf, toDatabaseError } from '#db/errors'
 import { Queue } from '#db/transports/queue'
-import { unshared, withTimeLimits } from '#db/transports/time-limits'
+import { unconnected, withTimeLimits } from '#db/transports/time-limits'
 import { nobody, type Row, type Transport, type TransportOptions } from '#db/transports/transport'
 
 /** Of the time that a request has, what it may wait for its turn. */
@@ -40,7 +40,7 @@ export function openNeon(options: TransportOptions): Transport {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())
         // A fetch has its own answer: it needs no number to be told by.
-        const limited = withTimeLimits(statements, timeLeftMs, unshared, '')
+        const limited = withTimeLimits(statements, timeLeftMs, unconnected, '')
         const queries = limited.map(({ sql: text, parameters }) => sql.query(text, [...parameters]))
         const results: unknown = await sql.transaction(queries, {
           fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },

@@ -2,7 +2,7 @@ import { PGliteDialect } from 'kysely'
 import { openFolder } from '#db/pglite-folder'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { readError, readMessages } from '#db/transports/postgres/wire'
-import { unshared, withTimeLimits } from '#db/transports/time-limits'
+import { unconnected } from '#db/transports/time-limits'
 import { nobody, type Transport, type TransportOptions } from '#db/transports/transport'
 
 /**
@@ -27,10 +27,8 @@ export async function openPglite({ url }: TransportOptions): Promise<Transport> 
     async transaction(statements, timeoutMs, place = nobody) {
       const transaction = new Transaction(statements, performance.now() + timeoutMs, place)
       try {
-        const { number } = transaction
         // It keeps to no limit, and is sent what a server is sent.
-        const limited = withTimeLimits(transaction.statements, timeoutMs, unshared, number)
-        const message = Buffer.concat(transaction.write(limited, undefined))
+        const message = Buffer.concat(transaction.write(unconnected))
         // Both locks of PGlite: a session may have a transaction open, which this must not be in.
         const answer = await pglite._runExclusiveTransaction(() =>
           pglite.runExclusive(() => pglite.execProtocolRaw(message)),

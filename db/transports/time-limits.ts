@@ -22,28 +22,31 @@ export const idleMs = 10_000
 /** Lets Postgres 14 and up look, while it works, whether its connection is still there. */
 export const checkSetting = 'client_connection_check_interval'
 
-/** How a transaction is sent on a connection that carries others too. */
-export interface Sharing {
+/** How a transaction is sent on its connection. */
+export interface Sending {
   /** Whether nobody is sent behind it, so that it may wait for a lock as long as it has time. */
   readonly isAlone: boolean
   /** Whether this server can look after its connections. */
   readonly isChecked: boolean
+  /** The id of the backend that the connection was opened to. */
+  readonly backend: string
 }
 
-/** How it is sent where there are no such connections. */
-export const unshared: Sharing = { isAlone: true, isChecked: false }
+/** How it is sent where there are no connections. */
+export const unconnected: Sending = { isAlone: true, isChecked: false, backend: '0' }
 
 /**
  * The statements with their time limits in front, which end with the transaction. See ADR 0048.
  *
  * @param timeoutMs how long the service waits for the answer
- * @param number returned as the last column of the first statement; see ADR 0063
+ * @param number returned as the last column of the first statement; see ADR 0063. In front of it is
+ *   whether the backend is the one of the connection, so that no pooler stands between; see ADR 0073
  * @returns as many statements where the first of them sets the limits too, else one more in front
  */
 export function withTimeLimits(
   statements: readonly Statement[],
   timeoutMs: number,
-  sharing: Sharing,
+  sending: Sending,
   number: string,
 ): readonly Statement[] {
   const [first, ...others] = statements
@@ -54,8 +57,8 @@ export function withTimeLimits(
   const limits = [limit((timeoutMs * statementsShare) / count), limit(timeoutMs * transactionShare)]
   return [
     {
-      sql: textOf(sql, parameters.length, sharing),
-      parameters: [...parameters, ...limits, number],
+      sql: textOf(sql, parameters.length, sending),
+      parameters: [...parameters, ...limits, sending.backend, number],
       onlySets: true,
     },
     ...rest,
@@ -67,15 +70,15 @@ const nothing = { sql: 'select null', parameters: [] }
 /** The texts of each first statement, by what they set besides. */
 const texts = new Map<string, string[]>()
 
-function textOf(first: string, parameters: number, sharing: Sharing): string {
+function textOf(first: string, parameters: number, sending: Sending): string {
   const known = texts.get(first) ?? []
   texts.set(first, known)
-  const kind = (sharing.isAlone ? 1 : 0) + (sharing.isChecked ? 2 : 0)
-  known[kind] ??= write(first, parameters, sharing)
+  const kind = (sending.isAlone ? 1 : 0) + (sending.isChecked ? 2 : 0)
+  known[kind] ??= write(first, parameters, sending)
   return known[kind]
 }
 
-function write(first: string, parameters: number, { isAlone, isChecked }: Sharing): string {
+function write(first: string, parameters: number, { isAlone, isChecked }: Sending): string {
   const parts = [
     first,
     `set_config('statement_timeout', $${parameters + 1}, true)`,
@@ -85,7 +88,7 @@ function write(first: string, parameters: number, { isAlone, isChecked }: Sharin
   const setToNotice = (name: string) => parts.push(`set_config('${name}', '${noticeMs}', true)`)
   if (!isAlone) setToNotice('lock_timeout')
   if (isChecked) setToNotice(checkSetting)
-  parts.push(`$${parameters + 3}::text`)
+  parts.push(`pg_backend_pid() = $${parameters + 3}::integer`, `$${parameters + 4}::text`)
   return parts.join(', ')
 }
 

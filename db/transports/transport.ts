@@ -25,8 +25,11 @@ export interface TransportOptions {
   readonly connectTimeoutMs: number
   /** How long a request may take in the database, with all its waits and attempts (`pg` only). */
   readonly requestTimeoutMs: number
-  /** Statements keep a name on their connection, so that Postgres parses them once (`pg` only). */
-  readonly namedStatements: boolean
+  /**
+   * Statements keep a name on their connection, so that Postgres parses them once (`pg` only).
+   * Undefined: where no pooler stands between.
+   */
+  readonly namedStatements?: boolean | undefined
   /** Called with the pool, so that a host which freezes processes can close idle connections. */
   readonly onPool?: ((pool: object) => void) | undefined
   /** Called for a fault that belongs to no request, such as an idle connection that broke. */

@@ -32,7 +32,7 @@ function readEnvironment() {
       DATABASE_URL: isProduction ? databaseUrl : databaseUrl.default('pglite://.data/pglite'),
       DATABASE_POOL_SIZE: wholeNumber(1, 1000).default(5),
       DATABASE_TIMEOUT_MS: wholeNumber(100, 60_000).default(8000),
-      DATABASE_NAMED_STATEMENTS: flag.default(false),
+      DATABASE_NAMED_STATEMENTS: flag.optional(),
       USERS_TABLE: tableName.prefault('users'),
       USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
       BETTER_AUTH_SECRET: z.preprocess((alone) => currentSecret() ?? alone, secret),

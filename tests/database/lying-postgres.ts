@@ -93,6 +93,7 @@ export async function startLyingPostgres() {
   let resets = 0
   let hello: (messages: readonly Message[]) => Told = (messages) => messages
   let always: Lie | undefined
+  let isDirect = true
 
   const server = createServer({ noDelay: true }, (socket) => {
     connections += 1
@@ -158,7 +159,7 @@ export async function startLyingPostgres() {
       }
       if (type === 'D') answer.push(describe(asked))
       if (type === 'E') {
-        const { messages, error } = execute(asked, user)
+        const { messages, error } = execute(asked, user, isDirect)
         answer.push(...messages)
         hasFailed = error
         if (!error) ran.push(`${asked.sql} ${asked.parameters.join()}`)
@@ -201,6 +202,10 @@ export async function startLyingPostgres() {
     /** Lies about every answer; undefined ends that. */
     lieAlways(lie: Lie | undefined) {
       always = lie
+    },
+    /** Says from now on whether another backend than the one of the connection runs statements. */
+    standBetween(isPooler: boolean) {
+      isDirect = !isPooler
     },
     /** Lies about what it says where a connection begins. */
     lieAtHello(lie: (messages: readonly Message[]) => Told) {
@@ -249,11 +254,12 @@ function describe({ sql }: Asked): Message {
 }
 
 /** A parameter `fails with <SQLSTATE>` has the statement fail so. */
-function execute({ sql, parameters }: Asked, user: string) {
+function execute({ sql, parameters }: Asked, user: string, isDirect: boolean) {
   const [, sqlState] = /^fails with (.{5})$/m.exec(parameters.join('\n')) ?? []
   if (sqlState !== undefined) return { messages: [errorMessage(sqlState)], error: true }
   if (sql.includes('statement_timeout')) {
-    return { messages: [dataRow(parameters), message('C', 'SELECT 1\0')], error: false }
+    const row = dataRow(parameters.with(-2, isDirect ? 't' : 'f'))
+    return { messages: [row, message('C', 'SELECT 1\0')], error: false }
   }
   if (!isOnTasks(sql)) {
     return { messages: [dataRow(['1']), message('C', 'SELECT 1\0')], error: false }

@@ -135,7 +135,7 @@ afterEach(async () => {
   await server?.close()
 })
 
-function open(namedStatements = false, overrides = {}) {
+function open(namedStatements?: boolean, overrides = {}) {
   transport = openPostgres({
     ...{ ...options, url: server.url, poolSize: 5, namedStatements, connectTimeoutMs: 1000 },
     onMismatch: (error) => mismatches.push(error),
@@ -325,6 +325,26 @@ test.each<[string, Lie]>([
     expect(mismatches).toMatchObject([{ message: expect.stringContaining(says) }])
     await transport.close()
   }
+})
+
+test('statements have names while no pooler stands between, and once one was met never again', async () => {
+  const parsed: number[] = []
+  server.lieAlways((answer) => {
+    parsed.push(answer.filter(({ type }) => type === '1').length)
+    return answer
+  })
+  open(undefined, { poolSize: 1 })
+  const look = async (times: number) => {
+    for (let time = 0; time < times; time += 1)
+      await transport.transaction([{ sql: 'select 1', parameters: [] }], 8000)
+  }
+  // Before the first answer nobody knows; then the names are made, and then they are known.
+  await look(3)
+  server.standBetween(true)
+  await look(2)
+  server.standBetween(false)
+  await look(2)
+  expect(parsed).toEqual([2, 2, 0, 0, 2, 2, 2])
 })
 
 test('with less than a second left, nothing is sent', async () => {

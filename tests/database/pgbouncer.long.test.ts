@@ -14,7 +14,8 @@ for (const names of [0, 200, 2]) {
   describe.skipIf(!hasPgbouncer || (names > 0 && !knowsNames))(
     `through PgBouncer in transaction mode, with ${names} names`,
     () => {
-      const own = { ...options, namedStatements: names > 0 }
+      // Where nobody says that it knows names, it is found out that it stands between.
+      const own = { ...options, namedStatements: names > 0 || undefined }
       let bouncer: Awaited<ReturnType<typeof startPgbouncer>>
       let name: string
       let database: OpenDatabase
@@ -47,7 +48,7 @@ for (const names of [0, 200, 2]) {
         const look = sql<{ role: string; user: string; backend: number; known: number }>`
       select current_user::text as role, current_setting('app.user_id') as "user",
         pg_backend_pid() as backend, pg_sleep(0.002),
-        (select count(*)::integer from pg_prepared_statements where name like 'PGBOUNCER%') as known`
+        (select count(*)::integer from pg_prepared_statements) as known`
         const backends = new Map<number, number>()
         const client = async (_: unknown, index: number) => {
           const user = `user-${index}`

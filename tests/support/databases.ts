@@ -23,7 +23,6 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   queueLimit: 2000,
   connectTimeoutMs: 3000,
   requestTimeoutMs: 8000,
-  namedStatements: false,
   limits: { deadlineMs: 60_000, attemptMs: 30_000 },
   onFault: () => {},
 }

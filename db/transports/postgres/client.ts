@@ -36,6 +36,8 @@ export class Client {
   readonly #socket = new Socket()
   readonly #listener: Listener
   #rest: Buffer = Buffer.alloc(0)
+  /** The id of the backend that it was opened to: the server's, or what a pooler makes up. */
+  backend = '0'
   #isOpen = false
   #isCut = false
 
@@ -83,6 +85,7 @@ export class Client {
         else if (type === 'E') this.#listener.ended(readError(bytes, start, end))
         else if (ofStart.includes(type)) {
           this.#isOpen = type === 'Z'
+          if (type === 'K') this.backend = String(bytes.readInt32BE(start))
           toPg.emit('data', bytes.subarray(start - headBytes, end))
         } else throw unexpected(type)
       })

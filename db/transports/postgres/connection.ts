@@ -3,13 +3,7 @@ import { isDatabaseError } from '#db/errors'
 import { Client, type Listener } from '#db/transports/postgres/client'
 import type { Names, Transaction } from '#db/transports/postgres/transaction'
 import { endsBackend, readError, unexpected } from '#db/transports/postgres/wire'
-import {
-  goneMs,
-  idleMs,
-  patienceShare,
-  startClock,
-  withTimeLimits,
-} from '#db/transports/time-limits'
+import { goneMs, idleMs, startClock } from '#db/transports/time-limits'
 import type { TransportOptions } from '#db/transports/transport'
 
 /** How a server is reached, and what was found out about it. */
@@ -18,6 +12,8 @@ export interface Server {
   readonly client: ClientConfig
   /** Whether it can look after its connections while it works. */
   isChecked: boolean
+  /** Whether no pooler stands between; undefined before the first answer. See ADR 0073. */
+  isDirect: boolean | undefined
 }
 
 /** The pool of a connection, which hears what becomes of it. */
@@ -41,7 +37,7 @@ const terminated = (cause?: unknown) => new Error('connection terminated', { cau
 export class Connection implements Listener {
   readonly #owner: Owner
   readonly #client: Client
-  readonly #names: Names | undefined
+  readonly #names: Names = new Map()
   /** Postgres works on the first. */
   readonly #sent: Transaction[] = []
   /** What this turn of the event loop brings is one write. */
@@ -55,7 +51,6 @@ export class Connection implements Listener {
 
   constructor(owner: Owner) {
     this.#owner = owner
-    this.#names = owner.server.options.namedStatements ? new Map() : undefined
     this.#client = new Client(owner.server.client, this)
   }
 
@@ -101,15 +96,12 @@ export class Connection implements Listener {
   #write(): void {
     this.#writing = undefined
     const { depth, server } = this.#owner
-    const sharing = { isAlone: depth === 1, isChecked: server.isChecked }
-    const now = performance.now()
+    const { backend } = this.#client
+    const sending = { isAlone: depth === 1, isChecked: server.isChecked, backend }
+    const isNaming = server.options.namedStatements ?? server.isDirect === true
     const messages: Buffer[] = []
     for (const transaction of this.#unsent.splice(0)) {
-      const timeLeftMs = transaction.end - now
-      const { statements, number } = transaction
-      const limited = withTimeLimits(statements, timeLeftMs, sharing, number)
-      messages.push(...transaction.write(limited, this.#names))
-      transaction.cutAt = now + timeLeftMs * patienceShare
+      messages.push(...transaction.write(sending, isNaming ? this.#names : undefined))
       this.#sent.push(transaction)
     }
     this.#client.write(messages)

@@ -69,7 +69,9 @@ class Pool implements Owner {
     this.#queue.admit()
   }
 
-  over({ place }: Transaction, isAnswered: boolean): void {
+  over({ place, isDirect }: Transaction, isAnswered: boolean): void {
+    // A pooler that was met once stays.
+    if (this.server.isDirect !== false) this.server.isDirect = isDirect ?? this.server.isDirect
     if (isAnswered) this.#queue.heard()
     this.#queue.leave(place)
     this.events.emit('release')
@@ -107,7 +109,7 @@ export function openPostgres(options: TransportOptions): Transport {
   const { poolSize, connectTimeoutMs } = options
   const times = { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }
   const client = { ...toClientConfig(options.url), ...times }
-  const server: Server = { options, client, isChecked: true }
+  const server: Server = { options, client, isChecked: true, isDirect: undefined }
   const shared = new Pool(server, poolSize, depth)
   /** For transactions that met a lock, or may take long: nobody is behind them. */
   const alone = new Pool(server, Math.ceil(poolSize / 2), 1, loneUserShare)

@@ -3,6 +3,7 @@ import { DatabaseError, refuseRow, toDatabaseError } from '#db/errors'
 import {
   type Column,
   endsWithText,
+  isOfFirstStatement,
   nameOf,
   readColumns,
   readCount,
@@ -11,6 +12,7 @@ import {
   unexpected,
   writeStatement,
 } from '#db/transports/postgres/wire'
+import { patienceShare, type Sending, withTimeLimits } from '#db/transports/time-limits'
 import type { Place, Row, Statement } from '#db/transports/transport'
 
 /** What a connection knows by name, with the columns of the answers; null for what gets no name. */
@@ -24,13 +26,6 @@ interface Sent extends Statement {
   columns: readonly Column[] | undefined
   readonly rows: Row[]
 }
-
-/**
- * What the first statement may fail with: its role or settings are refused, its name is not there, it
- * is cancelled, the server is in trouble. Users can cause none of these. Before the number nothing
- * else is believed, since it would be the error of another transaction.
- */
-const ofFirstStatement = /^(?:08|22023|26000|42|53|54|57|58|XX)/
 
 /**
  * Several statements as one transaction in one round trip: all of them are written at once, with a
@@ -49,6 +44,8 @@ export class Transaction {
   readonly outcome = Promise.withResolvers<Row[][]>()
   /** When its connection is closed. */
   cutAt = Number.POSITIVE_INFINITY
+  /** Whether no pooler passed it on, as soon as that is known. */
+  isDirect: boolean | undefined
   #names: Names | undefined
   #sent: readonly Sent[] = []
   /** The types of the messages that are due. */
@@ -75,11 +72,14 @@ export class Transaction {
     connection.send(this)
   }
 
-  /** @returns the messages to be sent. @param statements with one in front that returns `number` */
-  write(statements: readonly Statement[], names: Names | undefined): Buffer[] {
+  /** @returns the messages to be sent now */
+  write(sending: Sending, names?: Names): Buffer[] {
+    const timeLeftMs = this.end - performance.now()
+    this.cutAt = this.end - timeLeftMs * (1 - patienceShare)
     this.#names = names
     const messages: Buffer[] = []
-    this.#sent = statements.map((statement) => this.#write(messages, statement))
+    const limited = withTimeLimits(this.statements, timeLeftMs, sending, this.number)
+    this.#sent = limited.map((statement) => this.#write(messages, statement))
     this.#expected += 'Z'
     messages.push(serialize.sync())
     return messages
@@ -126,6 +126,7 @@ export class Transaction {
       const isOwn = !this.#isMatched && endsWithText(bytes, start, end, this.number)
       if (!isOwn) throw new Error('an answer to another transaction')
       this.#isMatched = true
+      this.isDirect = bytes[end - this.number.length - 5] === 0x74 // t, of true
     } else if (columns !== undefined) {
       const row = readRow(bytes, start, end, columns)
       if (owner !== undefined && row['user_id'] !== owner) refuseRow()
@@ -142,7 +143,8 @@ export class Transaction {
 
   /** Takes an error that rolls it back. @throws Error where it is not the error of this transaction */
   takeError(error: PgError): void {
-    const isOwn = this.#isMatched || ofFirstStatement.test(error.code ?? '')
+    // Before the number, anything else would be the error of another transaction.
+    const isOwn = this.#isMatched || isOfFirstStatement(error)
     if (!isOwn || this.#error !== undefined) throw new Error(`an error of another: ${error.code}`)
     this.#error = error
     this.#at = this.#expected.length - 1

@@ -115,6 +115,14 @@ export function endsBackend({ code = '' }: DatabaseError): boolean {
   return /^(?:25P0[34]|57P0)/.test(code)
 }
 
+/**
+ * What the first statement may fail with: its role or settings are refused, its name is not there, it
+ * is cancelled, the server is in trouble. Users can cause none of these.
+ */
+export function isOfFirstStatement({ code = '' }: DatabaseError): boolean {
+  return /^(?:08|22023|26000|42|53|54|57|58|XX)/.test(code)
+}
+
 function unreadable(what: string): Error {
   return new Error(`a message ${what} that cannot be read`)
 }
