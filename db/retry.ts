@@ -38,8 +38,8 @@ const firstPauseMs = 50
  * that may have taken effect is not repeated: a second time it could undo somebody else's change,
  * flip a flag back, or answer 404 to a delete that worked.
  *
- * @throws DatabaseError of the last attempt. For statements without effect its `mayHaveRun` is
- *   false
+ * @throws DatabaseError of the last attempt, or of an earlier one that may have taken effect. For
+ *   statements without effect its `mayHaveRun` is false
  */
 export async function sendWithRetries(
   transport: Transport,
@@ -55,9 +55,11 @@ export async function sendWithRetries(
       return await traced(statements, () => transport.transaction(statements, timeoutMs, place))
     } catch (error) {
       if (!isDatabaseError(error)) throw error
-      const failure = effect === 'none' ? withoutEffect(error) : error
-      // Where there was no time for another attempt, the one before says why.
-      if (failure.kind === 'overloaded' && before !== undefined) throw before
+      const latest = effect === 'none' ? withoutEffect(error) : error
+      // What may have run stays in doubt, whatever became of the attempts after it. And where there
+      // was no time for another, the one before says why.
+      const saysMore = before?.mayHaveRun === true || latest.kind === 'overloaded'
+      const failure = saysMore ? (before ?? latest) : latest
       before = failure
       if (!error.transient || tried === attempts) throw failure
       if (error.mayHaveRun && effect === 'once') throw failure

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { DatabaseError } from '#db/errors'
+import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
 import { type Effect, type RetryOptions, sendWithRetries } from '#db/retry'
 import type { Transport } from '#db/transports/transport'
 
@@ -53,6 +53,30 @@ test.each(cases)(
     await expect(sent).rejects.toMatchObject({ mayHaveRun: isInDoubt, transient })
     const isRepeated = transient && !(effect === 'once' && mayHaveRun)
     expect(allowed).toHaveLength(isRepeated ? 3 : 1)
+  },
+)
+
+const laterFailures: { kind: DatabaseErrorKind; transient: boolean }[] = [
+  { kind: 'unavailable', transient: true },
+  { kind: 'unavailable', transient: false },
+  { kind: 'overloaded', transient: false },
+  { kind: 'rate_limited', transient: false },
+  { kind: 'unknown_user', transient: false },
+]
+
+test.each(laterFailures)(
+  'a create that may have run stays in doubt where the attempt after it changed nothing: $kind (passing: $transient)',
+  async (later) => {
+    const lost = { kind: 'unavailable', transient: true, mayHaveRun: true } as const
+    const failures = [lost, { ...later, mayHaveRun: false }]
+    const { transport } = failing(lost)
+    const transaction = async () => {
+      throw new DatabaseError('gone', failures.shift() ?? { ...later, mayHaveRun: false })
+    }
+    const options: RetryOptions = { ...defaults, effect: 'same again' }
+    const sent = sendWithRetries({ ...transport, transaction }, statements, options)
+    await expect(sent).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
+    expect(failures).toEqual([])
   },
 )
 
