@@ -82,7 +82,9 @@ async function operationsOf([path, load]: [string, () => Promise<object>]): Prom
 function describe(served: Served, settings: DocumentOptions) {
   const { operation, path } = served
   const { id, tag, summary, isPublic = false } = operation
-  const family = familiesWith(settings.TASKS_PATH).find(({ start }) => path.startsWith(start))
+  const family = familiesWith(settings.TASKS_PATH).find(({ start }) =>
+    `${path}/`.startsWith(`${start}/`),
+  )
   const names = parameterNames(operation, path)
   const bodies = bodiesOf(operation, settings)
   const described = Object.entries(settle(operation.answers, settings))

@@ -66,6 +66,7 @@ test.each(['completed', 'is_completed'] as const)(
 
 test.each([
   ['/api/todos', '/api/tasks'],
+  ['/api/task', '/api/tasks'],
   ['/api/users/{user_id}/tasks', '/api/{userId}/tasks'],
 ])('TASKS_PATH=%s has each operation of %s in the document', async (tasksPath, served) => {
   const files = withTasksPath(routeFiles, tasksPath)
@@ -80,6 +81,7 @@ test.each([
       expect(operation.operationId).not.toBe(operationId)
     }
   }
+  expect(paths['/api/tasks'].get).toEqual(document.paths['/api/tasks']?.get)
 })
 
 test('the document has nothing that generators of clients stumble over', () => {
