@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { findVerified, rememberVerified } from '#lib/auth/authenticate'
+import { authenticate, findVerified, rememberVerified } from '#lib/auth/authenticate'
+import { tokenFor } from '#tests/support/tokens'
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_800_000_000_000 })
@@ -52,6 +53,16 @@ test('a token is remembered up to 2048 characters', () => {
     const token = 'x'.repeat(length)
     rememberVerified(token, caller, now() + 900)
     expect(findVerified(token)).toBe(found)
+  }
+})
+
+test('a token is not remembered where spaces make its header long, which would stay in memory too', async () => {
+  for (const spaces of [1, 2000]) {
+    const token = await tokenFor('alice', { spaces })
+    const authorization = `Bearer${' '.repeat(spaces)}${token}`
+    const request = new Request('http://service/api/tasks', { headers: { authorization } })
+    expect(await authenticate(request)).toMatchObject(caller)
+    expect(findVerified(token) !== undefined).toBe(spaces === 1)
   }
 })
 
