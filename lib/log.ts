@@ -1,5 +1,10 @@
-import { type Logger, pino, stdTimeFunctions } from 'pino'
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { env, withoutPassword } from '#lib/config/env'
+
+/** What may wait to be written. Only an output that takes nothing lets so much come together. */
+const waitingBytes = 4 * 1024 * 1024
+/** How long the end of the process waits until its last lines are read. */
+const lastLinesMs = 1000
 
 let logger: Logger | undefined
 
@@ -8,18 +13,49 @@ let logger: Logger | undefined
  * a cookie, a body or a connection string; errors go through `describeError`.
  */
 export function log(): Logger {
-  logger ??= pino({
+  if (logger !== undefined) return logger
+  const options = {
     level: env().LOG_LEVEL,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (level) => ({ level }) },
     serializers: { err: describeError },
-    ...(env().NODE_ENV === 'development' && {
-      formatters: {},
-      transport: { target: 'pino-pretty', options: { singleLine: true } },
-    }),
-  })
+  }
+  const transport = { target: 'pino-pretty', options: { singleLine: true } }
+  logger =
+    env().NODE_ENV === 'development'
+      ? pino({ ...options, transport })
+      : pino({ ...options, formatters: { level: (level) => ({ level }) } }, standardOutput())
   return logger
+}
+
+/**
+ * Standard output, where its disk may be full, and whoever reads it may have stopped. Then lines wait
+ * up to a limit, and those beyond are lost. By itself pino would end the process with the first line
+ * that cannot be written, keep all lines in memory, and wait for ever when the process exits.
+ */
+function standardOutput(): DestinationStream {
+  let isBroken = false
+  let giveUpAt = Number.POSITIVE_INFINITY
+  const output = destination({
+    ...{ dest: process.stdout.fd, sync: false, maxLength: waitingBytes },
+    retryEAGAIN: () => performance.now() < giveUpAt,
+  })
+  output.on('error', () => {
+    isBroken = true
+  })
+  output.on('write', () => {
+    isBroken = false
+  })
+  const flushSync = output.flushSync.bind(output)
+  output.flushSync = () => {
+    giveUpAt = performance.now() + lastLinesMs
+    try {
+      if (!isBroken) flushSync()
+    } catch {
+      // Nobody reads them, and there is no other place to say so.
+    }
+  }
+  return output
 }
 
 /** SQLSTATE classes whose messages repeat what a user sent: 22 (data), 23 (constraints). */
