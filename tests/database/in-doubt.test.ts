@@ -18,83 +18,44 @@ import { options } from '#tests/support/databases'
 /** What its client is told of a write: that it ran, that it did not, or to look first. */
 type Fate = 'served' | 'rolled back' | 'in doubt'
 
-interface Happening {
-  readonly what: string
-  /** What comes in place of the answer to the first of those that were sent. */
-  readonly lie: Lie
-  readonly first: Fate
-  readonly behind: Fate
-}
+/** An answer that ends behind so many messages, with the news that the connection does too. */
+const endsWith =
+  (sqlState: string, messages: number, severity = 'FATAL'): Lie =>
+  (answer) => [...answer.slice(0, messages), errorMessage(sqlState, severity), 'end']
 
-const fatal = (sqlState: string, severity = 'FATAL') => errorMessage(sqlState, severity)
+const served = ['served', 'served'] as const
+const inDoubt = ['in doubt', 'in doubt'] as const
 
-/** ADR 0063 has the same table. */
-const happenings: Happening[] = [
-  {
-    what: 'an ERROR',
-    lie: (answer) => [...answer.slice(0, 4), errorMessage('40001'), ready()],
-    first: 'served',
-    behind: 'served',
-  },
-  ...['FATAL', 'PANIC'].flatMap((severity): Happening[] => [
-    {
-      what: `${severity}, before anything was answered`,
-      lie: () => [fatal('57P01', severity), 'end'],
-      first: 'served',
-      behind: 'served',
-    },
-    {
-      what: `${severity}, in the middle of the statements`,
-      lie: (answer) => [...answer.slice(0, 6), fatal('57P01', severity), 'end'],
-      first: 'served',
-      behind: 'served',
-    },
-    {
-      what: `${severity}, when every statement was answered`,
-      lie: (answer) => [...answer.slice(0, -1), fatal('57P01', severity), 'end'],
-      first: 'in doubt',
-      behind: 'served',
-    },
-  ]),
-  {
-    what: 'a FATAL of a transaction that took too long',
-    lie: (answer) => [...answer.slice(0, 4), fatal('25P04'), 'end'],
-    first: 'rolled back',
-    behind: 'served',
-  },
-  {
-    what: 'a FATAL of class 08, with which a pooler says that a connection behind it broke',
-    lie: (answer) => [...answer.slice(0, 4), fatal('08006'), 'end'],
-    first: 'in doubt',
-    behind: 'in doubt',
-  },
-  {
-    what: 'a FATAL of another code, with which other poolers say so',
-    lie: (answer) => [...answer.slice(0, 4), fatal('XX000'), 'end'],
-    first: 'in doubt',
-    behind: 'in doubt',
-  },
-  {
-    what: 'a FATAL as PgBouncer writes it',
-    lie: () => [message('E', 'SFATAL\0C08P01\0Mserver conn crashed?\0\0'), 'end'],
-    first: 'in doubt',
-    behind: 'in doubt',
-  },
-  { what: 'the wire broke', lie: () => ['reset'], first: 'in doubt', behind: 'in doubt' },
-  { what: 'the connection ended', lie: () => ['end'], first: 'in doubt', behind: 'in doubt' },
-  {
-    what: 'what came is no answer',
-    lie: (answer) => [ready(), ...answer],
-    first: 'in doubt',
-    behind: 'in doubt',
-  },
-  {
-    what: 'what came with the answer is no answer',
+/**
+ * What becomes of the first of those that were sent, and of those behind it, where something comes in
+ * place of the answer to the first. ADR 0063 has the same table.
+ */
+const happenings: [string, Fate, Fate, Lie][] = [
+  ['an ERROR', ...served, (all) => [...all.slice(0, 4), errorMessage('40001'), ready()]],
+  ['FATAL, before anything was answered', ...served, endsWith('57P01', 0)],
+  ['FATAL, in the middle of the statements', ...served, endsWith('57P01', 6)],
+  ['FATAL, when every statement was answered', 'in doubt', 'served', endsWith('57P01', -1)],
+  ['PANIC, in the middle of the statements', ...served, endsWith('57P02', 6, 'PANIC')],
+  ['a FATAL of a transaction that took too long', 'rolled back', 'served', endsWith('25P04', 4)],
+  ['a FATAL on a connection that stays', ...served, () => [errorMessage('57P01', 'FATAL')]],
+  // So poolers say that a connection behind them broke.
+  ['a FATAL of class 08', ...inDoubt, endsWith('08006', 4)],
+  ['a FATAL of another code', ...inDoubt, endsWith('XX000', 4)],
+  [
+    'a FATAL as PgBouncer writes it',
+    ...inDoubt,
+    () => [message('E', 'SFATAL\0C08P01\0Mserver conn crashed?\0\0'), 'end'],
+  ],
+  ['the wire broke', ...inDoubt, () => ['reset']],
+  ['the connection ended', ...inDoubt, () => ['end']],
+  ['what came is no answer', ...inDoubt, (answer) => [ready(), ...answer]],
+  [
+    'what came with the answer is no answer',
+    'served',
+    'in doubt',
     // In one piece: who takes the room of the first is not written yet.
-    lie: (answer) => [Buffer.concat([...answer, ready()].map(toBytes))],
-    first: 'served',
-    behind: 'in doubt',
-  },
+    (answer) => [Buffer.concat([...answer, ready()].map(toBytes))],
+  ],
 ]
 
 let server: LyingPostgres
@@ -124,17 +85,17 @@ async function write(user: string, isFlip: boolean): Promise<Fate> {
 }
 
 test.each(happenings)(
-  '$what: the first is $first, those behind it are $behind',
-  async (happening) => {
-    const { lie, first, behind } = happening
+  '%s: the first is %s, those behind it are %s',
+  async (what, first, behind, lie) => {
     // The connection is open, so that sixteen are sent at once, which is all that it takes.
     await transport.transaction([{ sql: 'select 1', parameters: [] }], 5000)
     server.lieOnce(lie)
     const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
     const fates = await Promise.all(users.map((user, index) => write(user, index % 2 === 0)))
-    expect(fates.slice(0, 1)).toEqual([first])
-    expect(fates.slice(1, 16)).toEqual(users.slice(1, 16).map(() => behind))
+    const others = fates.slice(1, 16)
+    expect([fates[0], ...others]).toEqual([first, ...others.map(() => behind)])
     // What was not sent yet goes over the next connection.
     expect(fates.slice(16)).toEqual(users.slice(16).map(() => 'served'))
+    expect(server.connections()).toBe(what === 'an ERROR' ? 1 : 2)
   },
 )
