@@ -11,8 +11,6 @@ export type ProxyMode =
   | 'hold'
   /** What the client sends arrives; what the server answers is lost, and the connection ends. */
   | 'cut answers'
-  /** As if Postgres were shut down behind its answers: it says so in place of the end, and stays. */
-  | 'shut down'
 
 /** A network between the service and Postgres that can be made as bad as needed. */
 export interface FaultProxy {
@@ -75,10 +73,6 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         held.push(() => to.write(data))
         return
       }
-      if (proxy.mode === 'shut down') {
-        to.write(withoutEnd(data))
-        return
-      }
       const delayMs = proxy.delayMs + lagMs()
       if (delayMs === 0) to.write(data)
       else setTimeout(() => to.write(data), delayMs)
@@ -127,19 +121,4 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     },
   }
   return proxy
-}
-
-const shutDown = message('E', 'SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0')
-
-/** An answer of Postgres' with the news of a shutdown in place of its ReadyForQuery. */
-function withoutEnd(data: Buffer): Buffer {
-  const end = data.subarray(-6)
-  const isEnd = end.toString('latin1', 0, 1) === 'Z' && end.readInt32BE(1) === 5
-  return isEnd ? Buffer.concat([data.subarray(0, -6), shutDown]) : data
-}
-
-function message(type: string, body: string): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(4 + body.length)
-  return Buffer.concat([Buffer.from(type), length, Buffer.from(body)])
 }
