@@ -18,8 +18,6 @@ export interface FaultProxy {
   mode: ProxyMode
   /** Added to each direction. */
   delayMs: number
-  /** Added to what the server answers. */
-  lagMs: number
   /** Answers that were lost by `cut answers` so far. */
   readonly lostAnswers: number
   /** Request-response exchanges so far: how often the client spoke after having listened. */
@@ -45,14 +43,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     let isListening = true
-    const none = () => 0
-    forward(client, upstream, none, () => {
+    forward(client, upstream, () => {
       if (isListening) exchanges += 1
       isListening = false
       return true
     })
-    const lag = () => proxy.lagMs
-    forward(upstream, client, lag, () => {
+    forward(upstream, client, () => {
       isListening = true
       if (proxy.mode === 'cut answers') {
         // An answer may arrive in several pieces.
@@ -64,7 +60,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     return undefined
   })
 
-  function forward(from: Socket, to: Socket, lagMs: () => number, mayPass: () => boolean): void {
+  function forward(from: Socket, to: Socket, mayPass: () => boolean): void {
     open.add(from)
     from.setNoDelay(true)
     from.on('data', (data) => {
@@ -73,9 +69,8 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
         held.push(() => to.write(data))
         return
       }
-      const delayMs = proxy.delayMs + lagMs()
-      if (delayMs === 0) to.write(data)
-      else setTimeout(() => to.write(data), delayMs)
+      if (proxy.delayMs === 0) to.write(data)
+      else setTimeout(() => to.write(data), proxy.delayMs)
     })
     // On a dead network nobody learns that the other side has ended.
     from.on('end', () => {
@@ -105,7 +100,6 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       return lostAnswers
     },
     delayMs: 0,
-    lagMs: 0,
     get exchanges() {
       return exchanges
     },
