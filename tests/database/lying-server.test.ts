@@ -23,6 +23,7 @@ import { options } from '#tests/support/databases'
 
 const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
 const id = crypto.randomUUID()
+const look = [{ sql: 'select 1', parameters: [] }]
 const page = { sort: 'created', order: 'desc', limit: 1 } as const
 
 type Answer = readonly Message[]
@@ -82,6 +83,10 @@ const lies: Record<string, Lie[]> = {
       ready(),
     ),
   ),
+  'one ReadyForQuery too many comes behind an error': atEach((answer, at) => [
+    ...answer.slice(0, at),
+    ...[errorMessage('22012'), ready(), ready()],
+  ]),
   'a message is somebody else’s': atEach(anothers),
   'the answer is somebody else’s': Array(3).fill(
     (answer: Answer, others: readonly Answer[]) => others.at(-1) ?? answer,
@@ -119,6 +124,10 @@ const lies: Record<string, Lie[]> = {
     atEach((answer, at) => withIn(answer, at, message(type, 'x'))),
   ),
   'the connection ends in the middle': atEach((answer, at) => [...answer.slice(0, at), 'reset']),
+  'the answer ends at any byte': forEach(Array(16).keys(), (answer, part) => [
+    Buffer.concat(answer.map(toBytes)).subarray(0, 13 * part),
+    'end',
+  ]),
   'there are only zeros': [() => [Buffer.alloc(64)]],
 }
 
@@ -198,6 +207,9 @@ describe.each([false, true])('with named statements: %s', (namedStatements) => {
   )
 })
 
+/** What a server says where it ends a connection that is idle. */
+const idleError = (severity: string) => message('E', `${severity}C08P01\0Mclient idle timeout\0\0`)
+
 /** Asks as all users at once, and says how it ended for each. */
 const askAll = (round: number) => Promise.all(users.map((user) => ask(user, round)))
 const everybody = users.map(() => 'served')
@@ -219,67 +231,20 @@ test('an answer may come in pieces, wherever it is cut', async () => {
   expect(server.connections()).toBe(1)
 })
 
-test('of an answer that ends at any byte, nothing is handed out; a read is sent again', async () => {
-  open()
-  for (let at = 0; at < 200; at += 13) {
-    const told = server.lieOnce((answer) => [
-      Buffer.concat(answer.map(toBytes)).subarray(0, at),
-      'end',
-    ])
-    expect(await ask('user-0', 1)).toBe('served')
-    await told
-  }
-  expect(server.connections()).toBeGreaterThan(10)
-})
-
-test('where one ReadyForQuery too many comes behind each error, who makes errors meets no answer of others', async () => {
-  open()
-  const isError = (answer: Answer) => answer.some(({ type }) => type === 'E')
-  server.lieAlways((answer) => (isError(answer) ? [...answer, ready()] : answer))
-  const offend = async (user: string) => {
-    const bind = {
-      sql: 'select $1, $2, app.user_id',
-      parameters: ['x', user],
-      onlySets: true as const,
-    }
-    const fails = { sql: 'select $1', parameters: ['fails with TD429'] }
-    for (let round = 0; round < 5; round += 1) {
-      const failing = transport.transaction([bind, fails], 8000, { user })
-      expect(['rate_limited', 'unavailable']).toContain(await failing.catch(({ kind }) => kind))
-    }
-  }
-  const offending = Promise.all(['a', 'b', 'c'].map(offend))
-  for (let round = 0; round < 5; round += 1) await askAll(round)
-  await offending
-  server.beHonest()
-  expect(await askAll(1)).toEqual(everybody)
-  expect(mismatches.length).toBeGreaterThan(0)
-})
-
-test('an answer that nobody waits for closes the connection, and one line says what came', async () => {
-  const faults: unknown[] = []
-  open(false, { onFault: (error: unknown) => faults.push(error) })
+test.each([
+  ['no answer', ready(), 'mismatch'],
+  ['an error that ends it', idleError('SFATAL\0VFATAL\0'), 'fault'],
+  // PgBouncer names the severity in the field alone that Postgres translates.
+  ['an error of PgBouncer that ends it', idleError('SFATAL\0'), 'fault'],
+])('%s on an idle connection closes it, and is told once', async (_, came, told) => {
+  const all: string[] = []
+  open(false, { onFault: () => all.push('fault'), onMismatch: () => all.push('mismatch') })
+  server.lieOnce((answer) => [...answer, { waitMs: 50 }, came])
   expect(await ask('user-0', 1)).toBe('served')
-  server.lieOnce((answer) => [...answer, { waitMs: 50 }, ready()])
-  expect(await ask('user-0', 1)).toBe('served')
-  await expect.poll(() => mismatches).toMatchObject([{ message: expect.stringContaining('"Z"') }])
+  await expect.poll(() => all).toEqual([told])
   await expect.poll(() => server.resets()).toBe(1)
   expect(await askAll(1)).toEqual(everybody)
-  expect(mismatches).toHaveLength(1)
-  expect(faults).toEqual([])
-})
-
-test('an error that ends an idle connection is no answer of a wrong server', async () => {
-  const faults: unknown[] = []
-  open(false, { onFault: (error: unknown) => faults.push(error) })
-  // PgBouncer names the severity in the field alone that Postgres translates.
-  for (const severity of ['SFATAL\0', 'SFATAL\0VFATAL\0', 'SFATAL\0']) {
-    const idle = message('E', `${severity}C08P01\0Mclient idle timeout\0\0`)
-    server.lieOnce((answer) => [...answer, { waitMs: 50 }, idle, 'end'])
-    expect(await ask('user-0', 1)).toBe('served')
-    await expect.poll(() => faults.splice(0)).toMatchObject([{ cause: { code: '08P01' } }])
-  }
-  expect(mismatches).toEqual([])
+  expect(all).toEqual([told])
 })
 
 const rowsIn = (answer: Answer) =>
@@ -312,7 +277,6 @@ test.each<[string, Lie]>([
     (answer) => instead(answer, answer.length - 1, ready(status)),
   ]),
 ])('%s is not believed, although nothing else tells it apart', async (says, lie) => {
-  const look = [{ sql: 'select 1', parameters: [] }]
   for (const namedStatements of [false, true]) {
     mismatches = []
     open(namedStatements)
@@ -351,105 +315,44 @@ test('with less than a second left, nothing is sent', async () => {
   open()
   expect(await ask('user-0', 1)).toBe('served')
   const ran = server.ran.length
-  const late = transport.transaction([{ sql: 'select 1', parameters: [] }], 900)
+  const late = transport.transaction(look, 900)
   await expect(late).rejects.toMatchObject({ kind: 'overloaded', mayHaveRun: false })
   expect(server.ran).toHaveLength(ran)
 })
 
-describe('a connection whose answer does not come', () => {
-  const look = [{ sql: 'select 1', parameters: [] }]
+test('a close waits for an answer for as long as a connection may take to open, and not longer', async () => {
+  open(false, { poolSize: 1 })
+  expect(await ask('user-0', 1)).toBe('served')
+  server.lieOnce((answer) => [{ waitMs: 6000 }, ...answer])
   const inDoubt = { kind: 'unavailable', mayHaveRun: true }
-
-  beforeEach(async () => {
-    open(false, { poolSize: 1 })
-    expect(await ask('user-0', 1)).toBe('served')
-    server.lieOnce((answer) => [{ waitMs: 6000 }, ...answer])
-  })
-
-  test('ends with the first that is late, although others have time', async () => {
-    const late = transport.transaction(look, 1500, { user: 'late' })
-    const other = transport.transaction(look, 60_000, { user: 'other' })
-    const failures = [expect(late), expect(other)].map((each) =>
-      each.rejects.toMatchObject(inDoubt),
-    )
-    await Promise.all(failures)
-  })
-
-  test('is closed all the same, once it has had as long as a connection may take to open', async () => {
-    const asked = expect(transport.transaction(look, 60_000)).rejects.toMatchObject(inDoubt)
-    await turn()
-    await transport.close()
-    await asked
-  })
-})
-
-test('whose client goes while a connection is opened is not sent', async () => {
-  open()
-  server.lieAtHello((messages) => [{ waitMs: 200 }, ...messages])
-  const client = new AbortController()
-  const signal = () => client.signal
-  const ask = (user: string, place = {}) =>
-    transport.transaction([{ sql: 'select $1', parameters: [user] }], 8000, { user, ...place })
-  const abandoned = expect(ask('gone', { signal })).rejects.toMatchObject({ kind: 'abandoned' })
-  const other = ask('there')
+  const asked = expect(transport.transaction(look, 60_000)).rejects.toMatchObject(inDoubt)
   await turn()
-  client.abort()
-  await abandoned
-  await other
-  expect(server.ran.join()).toContain('there')
-  expect(server.ran.join()).not.toContain('gone')
+  await transport.close()
+  await asked
 })
 
-test('who meets a lock is sent again once', async () => {
-  open()
-  let answers = 0
-  server.lieAlways((answer) => {
-    answers += 1
-    return answer
-  })
-  const meetsLock = { sql: 'select $1', parameters: ['fails with 55P03'] }
-  const held = transport.transaction([meetsLock], 8000)
-  await expect(held).rejects.toMatchObject({ sqlState: '55P03', mayHaveRun: false })
-  expect(answers).toBe(2)
-})
-
-test('nobody is put behind who waits for a lock', async () => {
+test('who meets a lock is sent again once, where nobody is put behind', async () => {
   open(false, { poolSize: 2 })
   expect(await ask('user-0', 1)).toBe('served')
-  const waits = Promise.withResolvers<void>()
-  server.lieOnce((answer) => answer)
-  server.lieOnce((answer) => {
-    waits.resolve()
+  let [attempts, isOver] = [0, false]
+  const isSentAgain = Promise.withResolvers<void>()
+  server.lieAlways((answer) => {
+    if (!answer.some(({ type }) => type === 'E')) return answer
+    attempts += 1
+    if (attempts === 1) return answer
+    isSentAgain.resolve()
     return [{ waitMs: 1500 }, ...answer]
   })
-  let isOver = false
   const meetsLock = { sql: 'select $1', parameters: ['fails with 55P03'] }
   const held = transport.transaction([meetsLock], 8000).finally(() => {
     isOver = true
   })
-  const failed = expect(held).rejects.toMatchObject({ sqlState: '55P03' })
-  await waits.promise
+  const failed = expect(held).rejects.toMatchObject({ sqlState: '55P03', mayHaveRun: false })
+  await isSentAgain.promise
   expect(await ask('user-1', 1)).toBe('served')
   expect(isOver).toBe(false)
   await failed
-})
-
-test('once it is closed, no connection is opened for those who wait', async () => {
-  open(false, { poolSize: 1 })
-  expect(await ask('user-0', 1)).toBe('served')
-  server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])
-  const look = [{ sql: 'select 1', parameters: [] }]
-  const asked = users.map((user) => transport.transaction(look, 1500, { user }))
-  const ended = Promise.allSettled(asked)
-  await turn()
-  const waiting = transport.poolLoad?.().waiting
-  await transport.close()
-  const refused = (await ended).filter(({ status }) => status === 'rejected')
-  expect(waiting).toBeGreaterThan(0)
-  expect(refused).toMatchObject(
-    Array.from({ length: waiting ?? 0 }, () => ({ reason: { mayHaveRun: false } })),
-  )
-  expect(server.connections()).toBe(1)
+  expect(attempts).toBe(2)
 })
 
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
@@ -482,28 +385,6 @@ test('a message that is cut in two behind the first ReadyForQuery of a connectio
   })
   expect(await askAll(1)).toEqual(everybody)
   expect(mismatches).toEqual([])
-})
-
-test('a message that is longer than any task closes the connection before the rest of it comes', async () => {
-  open()
-  const start = performance.now()
-  server.lieOnce((answer) => [...malformed(answer, answer.length - 3, 2 ** 21), { waitMs: 9000 }])
-  expect(await ask('user-0', 1)).toBe('served')
-  // Whoever waits for two million bytes waits for as long as the request may take.
-  expect(performance.now() - start).toBeLessThan(5000)
-  expect(mismatches).toMatchObject([{ message: expect.stringContaining('2097152 bytes') }])
-})
-
-test('an error whose ReadyForQuery is late breaks nothing', async () => {
-  open(false, { poolSize: 1 })
-  expect(await ask('user-0', 1)).toBe('served')
-  server.lieOnce((answer) => [...answer.slice(0, -1), { waitMs: 900 }, ready()])
-  const fails = { sql: 'select $1', parameters: ['fails with 22012'] }
-  const failing = transport.transaction([fails], 8000, { user: 'a' })
-  const served = Promise.all(users.slice(0, 6).map((user) => ask(user, 2)))
-  await expect(failing).rejects.toMatchObject({ sqlState: '22012', mayHaveRun: false })
-  expect(await served).toEqual(everybody.slice(0, 6))
-  expect(server.connections()).toBe(1)
 })
 
 test('whatever comes where a connection begins, the process lives, and the next one serves', async () => {
