@@ -31,7 +31,7 @@ export function log(): Logger {
 /**
  * Standard output, where its disk may be full, and whoever reads it may have stopped. Then lines wait
  * up to a limit, and those beyond are lost. By itself pino would end the process with the first line
- * that cannot be written, keep all lines in memory, and wait for ever when the process exits.
+ * that cannot be written, keep all lines in memory, and at the exit try for ever to write them.
  */
 function standardOutput(): DestinationStream {
   let isBroken = false
