@@ -2,39 +2,28 @@ import { expect, test } from 'vitest'
 import { DatabaseError } from '#db/errors'
 import { describeError } from '#lib/log'
 
+const fields = { kind: 'internal', transient: false, mayHaveRun: false } as const
+const calls = expect.arrayContaining([expect.stringContaining('log.test.ts')])
+
 test('the description of an error keeps its type, code, place and cause', () => {
   const cause = Object.assign(new Error('terminated'), { code: '57P01' })
-  const error = new DatabaseError('SQLSTATE 57P01', {
-    kind: 'unavailable',
-    transient: true,
-    mayHaveRun: true,
-    cause,
-  })
+  const error = new DatabaseError('SQLSTATE 57P01', { ...fields, cause })
   expect(describeError(error)).toMatchObject({
-    type: 'DatabaseError',
-    message: 'SQLSTATE 57P01',
-    stack: expect.arrayContaining([expect.stringContaining('log.test.ts')]),
+    ...{ type: 'DatabaseError', message: 'SQLSTATE 57P01', stack: calls },
     cause: { message: 'terminated', code: '57P01' },
   })
 })
 
-test.each(['22P02', '22001', '23502', '23503', '23505', '23514'])(
+test.each(['22P02', '23505'])(
   'the description of an error with SQLSTATE %s leaves out what a user sent',
   (code) => {
     // A title may have lines, and the stack repeats the message.
     const message = 'invalid: "private words\nand more private words\n    at work"'
-    const error = Object.assign(new Error(message), {
-      ...{ code, detail: 'Failing row contains (private words).', where: 'private words' },
-    })
-    const outer = new DatabaseError(`SQLSTATE ${code}`, {
-      ...{ kind: 'internal', transient: false, mayHaveRun: false, cause: error },
-    })
-    for (const described of [describeError(error), describeError(outer)]) {
-      expect(JSON.stringify(described)).not.toContain('private words')
-      expect(JSON.stringify(described)).not.toContain('at work')
-      expect(JSON.stringify(described)).toContain(code)
-      expect(JSON.stringify(described)).toContain('log.test.ts')
-    }
+    const detail = 'Failing row contains (private words).'
+    const cause = Object.assign(new Error(message), { code, detail, where: 'private words' })
+    const described = describeError(new DatabaseError(`SQLSTATE ${code}`, { ...fields, cause }))
+    expect(JSON.stringify(described)).not.toMatch(/private words|at work/)
+    expect(described).toMatchObject({ cause: { code, stack: calls } })
   },
 )
 
