@@ -10,31 +10,24 @@ vi.stubEnv(
 )
 const { allowedOrigin } = await import('#lib/http/cors')
 
+const isAllowed = (origin: string) =>
+  allowedOrigin(new Request('http://localhost', { headers: { origin } })) === origin
+
 test.each([
-  ['https://app.example.com', true],
-  ['https://a.example.org', true],
-  ['https://a-b.example.org', true],
-  ['https://a.b.example.org', false],
-  ['https://.example.org', false],
-  ['https://example.org', false],
-  ['http://a.example.org', false],
-  ['https://a.example.org.evil.com', false],
-  ['https://evil.com/.example.org', false],
-  ['https://app.example.com:8443', false],
-  ['https://APP.example.com', false],
-  ['https://my-app-git-main-team.vercel.app', true],
-  ['https://my-app-x.y-team.vercel.app', false],
-  ['https://my-app--team.vercel.app', false],
-  ['https://other-app-x-team.vercel.app', false],
-  ['https://my-app-x-team.vercel.app.evil.com', false],
-  ['https://upper.example.com', true],
-  ['http://port.example.com', true],
-  ['https://port.example.com', false],
-  ['https://xn--bcher-kva.example', true],
-  ['https://a.xn--strae-oqa.example:8443', true],
-  ['capacitor://localhost', true],
-  ['null', false],
-])('%s is an allowed origin: %s', (origin, isAllowed) => {
-  const request = new Request('http://localhost', { headers: { origin } })
-  expect(allowedOrigin(request)).toBe(isAllowed ? origin : undefined)
+  ...['https://app.example.com', 'https://a.example.org', 'https://a-b.example.org'],
+  ...['https://my-app-git-main-team.vercel.app', 'https://upper.example.com'],
+  ...['http://port.example.com', 'https://xn--bcher-kva.example', 'capacitor://localhost'],
+  'https://a.xn--strae-oqa.example:8443',
+])('%s is an allowed origin', (origin) => {
+  expect(isAllowed(origin)).toBe(true)
+})
+
+test.each([
+  ...['https://a.b.example.org', 'https://.example.org', 'https://example.org', 'null'],
+  ...['http://a.example.org', 'https://a.example.org.evil.com', 'https://evil.com/.example.org'],
+  ...['https://app.example.com:8443', 'https://APP.example.com', 'https://port.example.com'],
+  ...['https://my-app-x.y-team.vercel.app', 'https://my-app--team.vercel.app'],
+  ...['https://other-app-x-team.vercel.app', 'https://my-app-x-team.vercel.app.evil.com'],
+])('%s is none', (origin) => {
+  expect(isAllowed(origin)).toBe(false)
 })
