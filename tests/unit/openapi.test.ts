@@ -43,13 +43,6 @@ test('the document has every path and method that the route files serve, and no 
   expect(described.sort()).toEqual(all.sort())
 })
 
-test('each operation has an id of its own', () => {
-  const ids = Object.values(document.paths).flatMap((item) =>
-    Object.values(item).map(({ operationId }) => operationId),
-  )
-  expect(new Set(ids).size).toBe(ids.length)
-})
-
 test.each(['completed', 'is_completed'] as const)(
   'with COMPLETION_FIELD=%s the document has the other name nowhere but as a filter',
   async (field) => {
@@ -58,9 +51,7 @@ test.each(['completed', 'is_completed'] as const)(
     const text = JSON.stringify(await openApiDocument(routeFiles, settings))
     expect(text).toContain(`"${field}":{"type":"boolean"`)
     expect(text).not.toMatch(new RegExp(`"${other}":(?:\\{"(?:type|description)|true|false)`))
-    const { components } = JSON.parse(text)
-    expect(components.schemas.Task.required).toContain(field)
-    expect(components.schemas.Task.required).not.toContain(other)
+    expect(JSON.parse(text).components.schemas.Task.required).toContain(field)
   },
 )
 
@@ -85,13 +76,14 @@ test.each([
 })
 
 test('the document has nothing that generators of clients stumble over', () => {
-  const text = JSON.stringify(document)
+  const operations = Object.values(document.paths).flatMap((item) => Object.values(item))
+  const ids = operations.map(({ operationId }) => operationId)
+  expect(new Set(ids).size).toBe(ids.length)
+  const statuses = operations.flatMap(({ responses }) => Object.keys(responses))
+  expect(statuses.filter((status) => !/^\d{3}$/.test(status))).toEqual([])
   // They put patterns into regular expressions of their own, with or without another escape.
+  const text = JSON.stringify(document)
   const patterns = Array.from(text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g), ([, found]) => found)
   expect(patterns.length).toBeGreaterThan(3)
   expect(patterns.filter((pattern) => pattern?.includes('\\/'))).toEqual([])
-  const statuses = Object.values(document.paths).flatMap((item) =>
-    Object.values(item).flatMap(({ responses }) => Object.keys(responses)),
-  )
-  expect(statuses.filter((status) => !/^\d{3}$/.test(status))).toEqual([])
 })

@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { routeFiles } from '#app/route-files'
 import { type DocumentOptions, openApiDocument } from '#lib/openapi/document'
 import { withTasksPath } from '#lib/tasks/tasks-path'
@@ -18,27 +17,21 @@ const variants: Partial<DocumentOptions>[] = [
 ]
 
 test('the document passes the recommended rules of Redocly, whatever the settings', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'openapi-'))
-  try {
-    const files = await Promise.all(
-      variants.map(async (settings, index) => {
-        const file = join(folder, `${index}.json`)
-        const served = withTasksPath(routeFiles, settings.TASKS_PATH)
-        const described = await openApiDocument(served, { ...plainSettings, ...settings })
-        writeFileSync(file, JSON.stringify(described))
-        return file
-      }),
-    )
-    const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', ...files]
-    const output = execFileSync('node_modules/.bin/redocly', command, {
-      env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    })
-    const said = String(output).matchAll(/"totals":\s*(\{[^}]*\})/g)
-    const totals = Array.from(said, ([, counts = '']) => JSON.parse(counts))
-    expect(totals.length).toBeGreaterThan(0)
-    for (const counts of totals) expect(counts).toMatchObject({ errors: 0, warnings: 0 })
-  } finally {
-    rmSync(folder, { recursive: true })
+  const folder = mkdtempSync(join(inject('runFolder'), 'openapi-'))
+  for (const [index, settings] of variants.entries()) {
+    const served = withTasksPath(routeFiles, settings.TASKS_PATH)
+    const described = await openApiDocument(served, { ...plainSettings, ...settings })
+    writeFileSync(join(folder, `${index}.json`), JSON.stringify(described))
+  }
+  const files = variants.map((_, index) => join(folder, `${index}.json`))
+  const command = ['lint', '--config', 'redocly.yaml', '--format', 'json', ...files]
+  const output = execFileSync('node_modules/.bin/redocly', command, {
+    env: { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  const totals = Array.from(String(output).matchAll(/"totals":\s*(\{[^}]*\})/g))
+  expect(totals.length).toBeGreaterThan(0)
+  for (const [, counts = ''] of totals) {
+    expect(JSON.parse(counts)).toMatchObject({ errors: 0, warnings: 0 })
   }
 })
