@@ -11,9 +11,7 @@ beforeEach(() => {
   permits = new Permits()
   told = []
 })
-afterEach(() => {
-  vi.useRealTimers()
-})
+afterEach(() => void vi.useRealTimers())
 
 /** Sends a request. @param send gets how many permits the transaction takes at most */
 const count = (user: string, send: (most: number) => Promise<string>) =>
@@ -64,20 +62,6 @@ test('a user’s first request takes one permit, the next one within ten seconds
 
 test('of requests at once one takes spare permits, which the others leave alone', async () => {
   await take('alice')
-  const asked: number[] = []
-  const answers = ['500 11 30 14100', '469 15', '468 15']
-  const send = async (most: number) => {
-    const answer = answers[asked.push(most) - 1]
-    await Promise.resolve()
-    return String(answer)
-  }
-  await Promise.all(answers.map(() => count('alice', send)))
-  expect(asked).toEqual([101, 1, 1])
-  expect(await useUp('alice')).toBe(30)
-})
-
-test('until the one has brought them, whoever comes takes one permit', async () => {
-  await take('alice')
   const answer = Promise.withResolvers<string>()
   const bringing = count('alice', () => answer.promise)
   expect(await take('alice')).toBe(1)
@@ -87,35 +71,38 @@ test('until the one has brought them, whoever comes takes one permit', async () 
   expect(await useUp('alice')).toBe(30)
 })
 
-test('a request that fails is not sent again because spare permits have come meanwhile', async () => {
-  await take('alice')
-  const lost = failure('unavailable', { transient: true, mayHaveRun: true })
-  const bringing = count('alice', async () => '500 11 30 14100')
-  let sent = 0
-  const failing = count('alice', async () => {
-    sent += 1
-    await bringing
-    throw lost
-  })
-  await expect(failing).rejects.toBe(lost)
-  expect(sent).toBe(1)
-  expect(await useUp('alice')).toBe(30)
+test('a limit that gives a permit back every ten seconds at most is counted one by one', async () => {
+  const asked: number[] = []
+  for (const _ of 'many') {
+    const limit = { quota: { requests: 100, seconds: 1001 }, onPermit: () => {} }
+    await permits.count('alice', limit, async (most) => {
+      asked.push(most)
+      return [[], [{ permit: '99 1' }]]
+    })
+  }
+  expect(asked).toEqual([1, 1, 1, 1])
 })
 
-test('a failure that costs a permit spends a spare one that has come meanwhile, and leaves the others', async () => {
-  await take('alice')
-  const fault = failure('internal')
-  const bringing = count('alice', async () => '500 11 30 14100')
-  const asked: number[] = []
-  const failing = count('alice', async (most) => {
-    asked.push(most)
-    await bringing
-    throw fault
-  })
-  await expect(failing).rejects.toBe(fault)
-  expect(asked).toEqual([1])
-  expect(await useUp('alice')).toBe(29)
-})
+test.each([
+  ['unavailable', 30],
+  ['internal', 29],
+] as const)(
+  'a request that fails as %s is sent once, and %i of 30 spare permits are left that came meanwhile',
+  async (kind, left) => {
+    await take('alice')
+    const bringing = count('alice', async () => '500 11 30 14100')
+    const fault = failure(kind)
+    const asked: number[] = []
+    const failing = count('alice', async (most) => {
+      asked.push(most)
+      await bringing
+      throw fault
+    })
+    await expect(failing).rejects.toBe(fault)
+    expect(asked).toEqual([1])
+    expect(await useUp('alice')).toBe(left)
+  },
+)
 
 test('where a request for spare permits fails, the next one asks for them', async () => {
   await take('alice')
@@ -127,6 +114,17 @@ describe('spare permits', () => {
   beforeEach(async () => {
     await take('alice')
     await take('alice')
+  })
+
+  test.each([
+    ['given back where the database failed', failure('unavailable'), 37, 0],
+    ['spent where a write may have been done', failure('unavailable', { mayHaveRun: true }), 36, 0],
+    ['spent where the failure is the user’s doing', failure('internal'), 36, 1],
+  ])('are %s', async (_, fault, left, toldOf) => {
+    told = []
+    await expect(count('alice', () => Promise.reject(fault))).rejects.toBe(fault)
+    expect(told).toHaveLength(toldOf)
+    expect(await useUp('alice')).toBe(left)
   })
 
   test('are gone as their share of the window passes, since the database gives it back', async () => {
@@ -148,52 +146,72 @@ describe('spare permits', () => {
     expect(await useUp('alice')).toBe(0)
   })
 
-  test('are gone in a function that was frozen, although one of its clocks stood still', async () => {
-    vi.setSystemTime(Date.now() + 5000)
-    expect(await useUp('alice')).toBe(0)
-  })
-
-  test('are gone in time although the clock on the wall is set back', async () => {
-    vi.advanceTimersByTime(5000)
-    vi.setSystemTime(Date.now() - 3_600_000)
+  test.each([
+    ['a function that was frozen, whose other clock stood still', 0, 5000],
+    ['time although the clock on the wall is set back', 5000, -3_600_000],
+  ])('are gone in %s', async (_, passedMs, setMs) => {
+    vi.advanceTimersByTime(passedMs)
+    vi.setSystemTime(Date.now() + setMs)
     expect(await useUp('alice')).toBe(0)
   })
 })
 
 describe('a user who was refused', () => {
+  const refusedFor = (waitMs: number) => {
+    const cause = Object.assign(new Error('rate limited'), { hint: String(waitMs) })
+    return failure('rate_limited', { detail: '1', cause })
+  }
+
   /** Asks as a user whom the database refuses. @returns whether it was asked, and the answer */
   async function refuse(user: string, waitMs: number) {
     let isAsked = false
-    const cause = Object.assign(new Error('rate limited'), { hint: String(waitMs) })
     const answer = await count(user, () => {
       isAsked = true
-      return Promise.reject(failure('rate_limited', { detail: '1', cause }))
+      return Promise.reject(refusedFor(waitMs))
     }).catch(({ kind, detail }) => ({ kind, detail }))
     return { isAsked, answer }
   }
   const refusal = { kind: 'rate_limited', detail: '1' }
 
-  test('is refused without the database until a permit is back, and asks it again then', async () => {
+  test('is refused without the database, and nobody else is', async () => {
     expect(await refuse('alice', 83)).toEqual({ isAsked: true, answer: refusal })
-    vi.advanceTimersByTime(82)
     expect(await refuse('alice', 83)).toEqual({ isAsked: false, answer: refusal })
     expect(await refuse('bob', 83)).toEqual({ isAsked: true, answer: refusal })
-    vi.advanceTimersByTime(1)
-    expect(await take('alice')).toBe(1)
   })
 
-  test('is told how long that is, although it is remembered for ten seconds only', async () => {
+  test('is told how long a permit takes, although it is remembered for ten seconds only', async () => {
     await refuse('alice', 86_400_000)
     vi.advanceTimersByTime(3000)
     const answer = { kind: 'rate_limited', detail: '86397' }
     expect(await refuse('alice', 86_400_000)).toEqual({ isAsked: false, answer })
   })
 
+  test.each([
+    ['once a permit is back', 83, 83, 0],
+    ['after ten seconds, since an administrator may have given permits back', 1e8, 10_000, 0],
+    ['where the clock is set back meanwhile', 9500, 9500, 4000],
+    ['where the clock is set back a second after', 9500, 10_500, 10_000],
+    ['where the clock is set back 50 s after', 9500, 59_500, 59_000],
+  ])('asks again %s, and not before', async (_, waitMs, passedMs, setBackMs) => {
+    await refuse('alice', waitMs)
+    vi.advanceTimersByTime(Math.min(waitMs, passedMs) - 1)
+    expect((await refuse('alice', waitMs)).isAsked).toBe(false)
+    vi.advanceTimersByTime(passedMs - Math.min(waitMs, passedMs) + 1)
+    vi.setSystemTime(Date.now() - setBackMs)
+    expect(await take('alice')).toBe(1)
+  })
+
+  test('asks again where nobody knows how long: the clock is set back, or the database does not say', async () => {
+    await refuse('alice', 83)
+    vi.setSystemTime(Date.now() - 3_600_000)
+    expect((await refuse('alice', Number.NaN)).isAsked).toBe(true)
+    expect((await refuse('alice', 83)).isAsked).toBe(true)
+  })
+
   test('asks with one request for each permit that comes back, however many it sends', async () => {
     await refuse('alice', 83)
     vi.advanceTimersByTime(83)
     expect(await take('alice')).toBe(1)
-    expect((await refuse('alice', 83)).isAsked).toBe(false)
     vi.advanceTimersByTime(99)
     expect((await refuse('alice', 83)).isAsked).toBe(false)
     vi.advanceTimersByTime(1)
@@ -213,46 +231,17 @@ describe('a user who was refused', () => {
     expect(await take('alice')).toBe(1)
   })
 
-  test.each([1, 50])(
-    'is not refused once more where the clock is set back, %i s after',
-    async (seconds) => {
-      await refuse('alice', 9500)
-      vi.advanceTimersByTime(9500 + seconds * 1000)
-      vi.setSystemTime(Date.now() - 9000 - seconds * 1000)
-      expect(await take('alice')).toBe(1)
-    },
-  )
-
-  test('is not refused for longer where the clock is set back meanwhile', async () => {
-    await refuse('alice', 9500)
-    vi.advanceTimersByTime(5000)
-    vi.setSystemTime(Date.now() - 4000)
-    vi.advanceTimersByTime(4500)
-    expect(await take('alice')).toBe(1)
-  })
-
-  test('asks again after ten seconds, since an administrator may have given permits back', async () => {
-    await refuse('alice', 86_400_000)
-    vi.advanceTimersByTime(9999)
-    expect((await refuse('alice', 86_400_000)).isAsked).toBe(false)
-    vi.advanceTimersByTime(1)
-    expect((await refuse('alice', 86_400_000)).isAsked).toBe(true)
-  })
-
-  test('asks again where the clock on the wall is set back, or the database does not say how long', async () => {
-    await refuse('alice', 83)
-    vi.setSystemTime(Date.now() - 3_600_000)
-    expect((await refuse('alice', Number.NaN)).isAsked).toBe(true)
-    expect((await refuse('alice', 83)).isAsked).toBe(true)
-  })
-
-  test('spends the spare permits that another request has brought', async () => {
+  test('spends the spare permits that another request has brought meanwhile', async () => {
     await take('alice')
-    const bringing = Promise.withResolvers<string>()
-    const brings = count('alice', () => bringing.promise)
-    await refuse('alice', 83)
-    bringing.resolve('500 11 30 14100')
-    await brings
+    const bringing = count('alice', async () => '500 11 30 14100')
+    const asked: number[] = []
+    await count('alice', async (most) => {
+      asked.push(most)
+      await bringing
+      if (most > 0) throw refusedFor(83)
+      return ''
+    })
+    expect(asked).toEqual([1, 0])
     expect(await take('alice')).toBe(0)
   })
 })
