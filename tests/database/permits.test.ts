@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
+import type { Permit, Quota } from '#db/rate-limit'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
@@ -8,11 +10,12 @@ import { statementsOf } from '#tests/support/statements'
 describe.each(transports)('on %s', (name) => {
   let opened: TestDatabase
 
-  const limited = (user: string, requests: number) =>
-    opened.database.forUser(user, 8000, {
-      quota: { requests, seconds: 86_400 },
-      onPermit: () => {},
-    })
+  /** What a user with a quota may send, and what the permits said. */
+  function limited(user: string, quota: Quota) {
+    const permits: Permit[] = []
+    const onPermit = (permit: Permit) => permits.push(permit)
+    return { db: opened.database.forUser(user, 8000, { quota, onPermit }), permits }
+  }
 
   beforeAll(async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.98)
@@ -27,24 +30,17 @@ describe.each(transports)('on %s', (name) => {
   })
   afterAll(() => opened?.close())
 
-  test('creates by an account that is gone are limited like any others', async () => {
-    const gone = statementsOf(limited('nobody', 3), 'nobody')
+  test.each([
+    ['for an account that is gone', 'nobody', 'nobody', 'unknown_user'],
+    // The second wall refuses the row of somebody else.
+    ['that is refused as a fault', 'mallory', 'alice', 'internal'],
+  ])('a create %s costs a permit too', async (_, user, owner, kind) => {
+    const { insert } = statementsOf(limited(user, { requests: 3, seconds: 86_400 }).db, owner)
     const kinds: string[] = []
     for (let tried = 0; tried < 5; tried += 1) {
-      await gone.insert(crypto.randomUUID()).catch(({ kind }) => kinds.push(kind))
+      await insert(crypto.randomUUID()).catch((error) => kinds.push(error.kind))
     }
-    expect(kinds).toEqual([...Array(3).fill('unknown_user'), 'rate_limited', 'rate_limited'])
-  })
-
-  test('what fails for another reason than an outage costs a permit too', async () => {
-    const db = limited('mallory', 3)
-    const kinds: string[] = []
-    for (let tried = 0; tried < 4; tried += 1) {
-      // The second wall refuses the row of somebody else.
-      const theft = statementsOf(db, 'alice').insert(crypto.randomUUID())
-      await theft.catch(({ kind }) => kinds.push(kind))
-    }
-    expect(kinds).toEqual([...Array(3).fill('internal'), 'rate_limited'])
+    expect(kinds).toEqual([kind, kind, kind, 'rate_limited', 'rate_limited'])
   })
 
   test('users who have their whole quota again are forgotten, others are not', async () => {
@@ -52,18 +48,40 @@ describe.each(transports)('on %s', (name) => {
       `insert into rate_limits select 'old ' || n, now() - interval '1 s' from generate_series(1, 3000) as n`,
       `insert into rate_limits values ('busy', now() + interval '1 h')`,
     )
-    const own = statementsOf(limited('alice', 100_000), 'alice')
+    const own = statementsOf(limited('alice', { requests: 100_000, seconds: 86_400 }).db, 'alice')
     // A sweep comes with every thousandth permit of a process, which began to count at 980.
     for (let sent = 0; sent < 20; sent += 1) await own.find(crypto.randomUUID())
-    const left = `select user_id from rate_limits order by 1`
-    await expect
-      .poll(async () => (await opened.asAdministrator(left)).map((row) => row['user_id']))
-      .toEqual(['alice', 'busy', 'mallory', 'nobody'])
+    const left = `select user_id from rate_limits where user_id ~ 'old|busy'`
+    await expect.poll(() => opened.asAdministrator(left)).toEqual([{ user_id: 'busy' }])
+  })
+
+  test('a permit comes back with its share of the window', async () => {
+    const { db, permits } = limited('carol', { requests: 2, seconds: 2 })
+    const { list } = statementsOf(db, 'carol')
+    await list()
+    await list()
+    expect(permits).toEqual([
+      { remaining: 1, resetSeconds: 1 },
+      { remaining: 0, resetSeconds: 2 },
+    ])
+    const refusal = { kind: 'rate_limited', detail: '1' }
+    await expect(list()).rejects.toMatchObject(refusal)
+    const sent = vi.spyOn(opened.database.transport, 'transaction')
+    let refused = 0
+    for (let isRefused = true; isRefused && refused < 2000; refused += 1) {
+      await sleep(5)
+      isRefused = await list().then(
+        () => false,
+        ({ kind }) => kind === 'rate_limited',
+      )
+    }
+    expect(refused).toBeGreaterThan(20)
+    expect(sent.mock.calls.length, 'the database is asked when a permit is back').toBeLessThan(4)
+    await expect(list()).rejects.toMatchObject(refusal)
   })
 })
 
-describe('a sweep', () => {
-  const limit = { quota: { requests: 100_000, seconds: 86_400 }, onPermit: () => {} }
+describe('in Postgres', () => {
   let url: string
 
   beforeAll(async () => {
@@ -75,16 +93,24 @@ describe('a sweep', () => {
   })
   afterEach(() => runSql(url, 'truncate rate_limits'))
 
-  /** A process that has begun to count permits at some number of the thousand between sweeps. */
-  async function startAt(begin: number) {
-    vi.spyOn(Math, 'random').mockReturnValue((begin + 0.5) / 1000)
-    const opened = await openDatabase({ ...options, url })
-    vi.restoreAllMocks()
-    const alice = statementsOf(opened.forUser('alice', 8000, limit), 'alice')
-    return { find: () => alice.find(crypto.randomUUID()), close: () => opened.close() }
-  }
+  test('a request that waits for its turn is not held to what was asked for after it', async () => {
+    await runSql(url, "insert into rate_limits values ('alice', now())")
+    const take = "todo_take_permit('alice', 2, 86400)"
+    const ahead = runSql(
+      url,
+      `do $$ begin
+        perform from rate_limits for update;
+        perform pg_sleep(0.6);
+        perform ${take};
+      end $$`,
+    )
+    await sleep(300)
+    const [waited] = await runSql(url, `select ${take} as permit`)
+    await ahead
+    expect(waited).toMatchObject({ permit: expect.stringMatching(/^0 /) })
+  })
 
-  test('waits for no row that a request holds, and takes ten thousand at most', async () => {
+  test('a sweep waits for no row that a request holds, and takes ten thousand at most', async () => {
     await runSql(
       url,
       `insert into rate_limits select n::text, now() - interval '1 s' from generate_series(1, 10003) as n`,
@@ -102,33 +128,18 @@ describe('a sweep', () => {
     } finally {
       await holder.end()
     }
-    await runSql(url, ...sweep)
-    expect(await runSql(url, left)).toEqual([])
   })
 
-  test.each([1, 10])(
-    'comes in %i of a thousand processes that serve as many requests each',
-    async (served) => {
-      const look = () => runSql(url, `select from rate_limits where user_id = 'old'`)
-      await runSql(url, `insert into rate_limits values ('old', now() - interval '1 s')`)
-      const last = await startAt(1000 - served - 1)
-      for (let sent = 0; sent < served; sent += 1) await last.find()
-      // What was sent is done before the process has closed its connections.
-      await last.close()
-      expect(await look()).toHaveLength(1)
-      const first = await startAt(1000 - served)
-      for (let sent = 0; sent < served; sent += 1) await first.find()
-      await expect.poll(look).toHaveLength(0)
-      await first.close()
-    },
-  )
-
-  test('that fails hurts no request, the one that it comes with neither', async () => {
+  test('a sweep that fails hurts no request, the one that it comes with neither', async () => {
     const name = 'todo_forget_permits'
     await runSql(url, `alter function ${name} rename to gone`)
-    const process = await startAt(999)
-    expect(await process.find()).toBeUndefined()
-    expect(await process.find()).toBeUndefined()
+    vi.spyOn(Math, 'random').mockReturnValue(0.9995)
+    const process = await openDatabase({ ...options, url })
+    vi.restoreAllMocks()
+    const limit = { quota: { requests: 100, seconds: 86_400 }, onPermit: () => {} }
+    const { find } = statementsOf(process.forUser('alice', 8000, limit), 'alice')
+    expect(await find(crypto.randomUUID())).toBeUndefined()
+    expect(await find(crypto.randomUUID())).toBeUndefined()
     await process.close()
     await runSql(url, `alter function gone rename to ${name}`)
   })
