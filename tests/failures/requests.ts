@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { World } from '#tests/failures/world'
-import { createBy } from '#tests/support/send'
+import { type Answer, createBy, request } from '#tests/support/send'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
-/** Somebody with an account and a task of their own, so that no request limits another. */
+/** Somebody with an account, a session and a task of their own, so that no request limits another. */
 export interface Person {
   readonly id: string
   readonly taskId: string
@@ -12,93 +12,59 @@ export interface Person {
 
 interface Request {
   readonly method: string
+  /** `{id}` stands for the task. */
   readonly path: string
   readonly body?: object
   /** In place of a JWT by the shared secret. */
-  readonly token?: string | undefined
+  readonly tokenOf?: (userId: string, world: World) => string | undefined | Promise<string>
 }
 
+const list = { method: 'GET', path: '/api/tasks' }
+const read = { method: 'GET', path: '/api/tasks/{id}' }
+const body = { title: 'In a failure' }
+
 /** What a person may ask of the service. */
-export const requests = {
-  list: () => ({ method: 'GET', path: '/api/tasks' }),
-  read: ({ taskId }) => ({ method: 'GET', path: `/api/tasks/${taskId}` }),
-  create: () => ({ method: 'POST', path: '/api/tasks', body: { title: 'In a failure' } }),
-  replace: ({ taskId }) => ({
-    method: 'PUT',
-    path: `/api/tasks/${taskId}`,
-    body: { title: 'Replaced in a failure' },
-  }),
-  change: ({ taskId }) => ({
-    method: 'PATCH',
-    path: `/api/tasks/${taskId}`,
-    body: { title: 'Changed in a failure' },
-  }),
-  complete: ({ taskId }) => ({ method: 'PATCH', path: `/api/tasks/${taskId}/complete` }),
-  delete: ({ taskId }) => ({ method: 'DELETE', path: `/api/tasks/${taskId}` }),
-  'list with a session token': ({ id }) => ({
-    method: 'GET',
-    path: '/api/tasks',
-    token: sessionTokenOf(id),
-  }),
-  'read with a session token': ({ id, taskId }) => ({
-    method: 'GET',
-    path: `/api/tasks/${taskId}`,
-    token: sessionTokenOf(id),
-  }),
-  'list with a key of the issuer': async ({ id }, { key }) => ({
-    method: 'GET',
-    path: '/api/tasks',
-    token: await key.sign(id),
-  }),
-  'list with a forged token': async ({ id }) => ({
-    method: 'GET',
-    path: '/api/tasks',
-    token: (await tokenFor(id)).replace(/.$/, (last) => (last === 'A' ? 'E' : 'A')),
-  }),
-  'list with an expired token': async ({ id }) => ({
-    method: 'GET',
-    path: '/api/tasks',
-    token: await tokenFor(id, { exp: 1 }),
-  }),
-  'list without a token': () => ({ method: 'GET', path: '/api/tasks', token: undefined }),
-  'list of somebody else': () => ({ method: 'GET', path: '/api/somebody-else/tasks' }),
-  ready: () => ({ method: 'GET', path: '/health/ready', token: undefined }),
-} satisfies Record<string, (person: Person, world: World) => Request | Promise<Request>>
+const requests = {
+  list,
+  read,
+  create: { method: 'POST', path: '/api/tasks', body },
+  replace: { method: 'PUT', path: '/api/tasks/{id}', body },
+  change: { method: 'PATCH', path: '/api/tasks/{id}', body },
+  complete: { method: 'PATCH', path: '/api/tasks/{id}/complete' },
+  delete: { method: 'DELETE', path: '/api/tasks/{id}' },
+  'list with a session token': { ...list, tokenOf: sessionTokenOf },
+  'read with a session token': { ...read, tokenOf: sessionTokenOf },
+  'list with a key of the issuer': { ...list, tokenOf: (userId, { key }) => key.sign(userId) },
+  'list with a forged token': { ...list, tokenOf: forgedTokenOf },
+  'list with an expired token': { ...list, tokenOf: (userId) => tokenFor(userId, { exp: 1 }) },
+  'list without a token': { ...list, tokenOf: () => undefined },
+  'list of somebody else': { ...list, path: '/api/somebody-else/tasks' },
+  ready: { ...list, path: '/health/ready', tokenOf: () => undefined },
+} satisfies Record<string, Request>
 
 export type RequestName = keyof typeof requests
 
-/** A session token of Better Auth's, signed as it signs them. The session is made by `newPeople`. */
+/** A session token of Better Auth's, signed as it signs them. */
 function sessionTokenOf(userId: string): string {
-  const signature = createHmac('sha256', testSecret).update(userId).digest('base64')
-  return `${userId}.${signature}`
+  return `${userId}.${createHmac('sha256', testSecret).update(userId).digest('base64')}`
 }
 
-/** Makes people with an account, a session and a task each. */
-export async function newPeople({ sql, url }: World, count: number): Promise<Person[]> {
-  const ids = Array.from({ length: count }, newUser)
-  const each = `unnest('{${ids}}'::text[]) as id`
+async function forgedTokenOf(userId: string): Promise<string> {
+  return (await tokenFor(userId)).replace(/.$/, (last) => (last === 'A' ? 'E' : 'A'))
+}
+
+export async function newPerson({ sql, url }: World): Promise<Person> {
+  const id = newUser()
   await sql(
-    `insert into users select id, 'Anna', true from ${each}`,
-    `insert into session select id, id, now() + interval '1 day' from ${each}`,
+    `insert into users values ('${id}', 'Anna', true)`,
+    `insert into session values ('${id}', '${id}', now() + interval '1 day')`,
   )
-  return await Promise.all(ids.map(async (id) => ({ id, taskId: await createBy(url, id) })))
+  return { id, taskId: await createBy(url, id) }
 }
 
-export async function newPerson(world: World): Promise<Person> {
-  const [person] = await newPeople(world, 1)
-  if (person === undefined) throw new Error('Nobody was made.')
-  return person
-}
-
-/** The answer to a request, with how the service logged it. */
-export interface Seen {
-  readonly status: number
-  /** The reason phrase of the status line. */
-  readonly reason: string
-  readonly headers: Headers
-  readonly text: string
+/** An answer, and the id of its request in the log. */
+export interface Seen extends Answer {
   readonly requestId: string
-  readonly durationMs: number
 }
 
 /** The page that asks; its origin is allowed unless `CORS_ORIGINS` says otherwise. */
@@ -116,28 +82,14 @@ export async function ask(world: World, name: RequestName, person: Person): Prom
   return answer
 }
 
-async function askOnce(world: World, name: RequestName, person: Person): Promise<Seen> {
-  const request: Request = await requests[name](person, world)
-  const token = 'token' in request ? request.token : await tokenFor(person.id)
+async function askOnce(world: World, name: RequestName, { id, taskId }: Person): Promise<Seen> {
+  const { method, path, body, tokenOf = (userId) => tokenFor(userId) }: Request = requests[name]
+  const token = await tokenOf(id, world)
   const requestId = crypto.randomUUID()
-  const startedAt = performance.now()
-  const response = await fetch(world.url + request.path, {
-    method: request.method,
-    headers: {
-      origin,
-      'x-request-id': requestId,
-      ...(token !== undefined && { authorization: `Bearer ${token}` }),
-      ...(request.body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-  })
-  const text = await response.text()
-  return {
-    status: response.status,
-    reason: response.statusText,
-    headers: response.headers,
-    text,
-    requestId,
-    durationMs: performance.now() - startedAt,
+  const headers = {
+    ...{ origin, 'x-request-id': requestId },
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
   }
+  const answer = await request(world.url + path.replace('{id}', taskId), method, { body, headers })
+  return { ...answer, requestId }
 }

@@ -1,118 +1,103 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
 import { walls } from '#tests/failures/broken-walls'
 import type { OutcomeCode } from '#tests/failures/outcomes'
 import type { Person, RequestName } from '#tests/failures/requests'
 import { deadlineMs, type World } from '#tests/failures/world'
-import { holdTasks } from '#tests/support/locked-tasks'
+import type { FaultProxy } from '#tests/support/fault-proxy'
+import { hold, holdTasks } from '#tests/support/locked-tasks'
 import { password } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
+
+/** Makes a failure happen. @returns what mends it */
+type Provoke = (world: World, people: readonly Person[]) => Promise<() => Promise<unknown>>
 
 /** One thing that goes wrong: how, what is asked meanwhile, and what becomes of each request. */
 export interface Failure {
   readonly name: string
-  /** Makes it happen. @returns what mends it */
-  provoke(world: World, people: readonly Person[]): Promise<() => Promise<unknown>>
+  readonly provoke: Provoke
   readonly requests: readonly RequestName[]
   readonly outcome: OutcomeCode
   /** What the line of the log tells the operator, and the answer must not. */
   readonly says?: string
 }
 
+const quota = 20
+
 /** What the service is started with, as the failures need it. */
 export const tableSettings = {
-  // One comes back after half an hour, and not while a slow machine spends the others.
-  RATE_LIMIT: '20/99999',
+  // One comes back after more than an hour, and not while a slow machine spends the others.
+  RATE_LIMIT: `${quota}/99999`,
   SESSION_TOKENS: 'true',
   TASKS_PATH: '/api/users/{user_id}/todos',
 }
-const quota = 20
 
 const writes = ['create', 'replace', 'change', 'complete', 'delete'] as const
 const operations = ['list', 'read', ...writes] as const
 const everything = [...operations, 'list with a session token', 'ready'] as const
 const nothing = async () => {}
 
+/** A network that is so. */
+function byNetwork(change: Partial<FaultProxy>): Provoke {
+  return async ({ proxy }) => {
+    Object.assign(proxy, change)
+    if (change.mode === 'refuse') proxy.reset()
+    return async () => {
+      Object.assign(proxy, { mode: 'pass', delayMs: 0 })
+      proxy.reset()
+    }
+  }
+}
+
 /** Statements that break something, and those that mend it. */
-function bySql(breakIt: readonly string[], mendIt: readonly string[]): Failure['provoke'] {
+function bySql(breakIt: readonly string[], mendIt: readonly string[]): Provoke {
   return async ({ sql }) => {
     await sql(...breakIt)
     return () => sql(...mendIt)
   }
 }
 
-/** The same for what only a new session meets. */
-function forNewSessions(
-  breakIt: (world: World) => readonly string[],
-  mendIt: (world: World) => readonly string[],
-): Failure['provoke'] {
+/** A change of the login or the database which only new sessions meet, and what mends it. */
+function forNewSessions(of: 'login' | 'database', breakIt: string, mendIt: string): Provoke {
   return async (world) => {
-    await world.sqlElsewhere(...breakIt(world))
-    await world.endSessions()
-    return async () => {
-      await world.sqlElsewhere(...mendIt(world))
+    const alter = async (change: string) => {
+      const what = of === 'login' ? 'role' : 'database'
+      await world.sqlElsewhere(`alter ${what} ${world[of]} ${change}`)
       await world.endSessions()
     }
+    await alter(breakIt)
+    return () => alter(mendIt)
   }
 }
 
-const away: Failure[] = [
+const away: Omit<Failure, 'outcome'>[] = [
   {
     name: 'the database refuses connections',
-    async provoke({ proxy }) {
-      proxy.mode = 'refuse'
-      proxy.reset()
-      return async () => {
-        proxy.mode = 'pass'
-      }
-    },
+    provoke: byNetwork({ mode: 'refuse' }),
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the database goes silent in the middle',
-    async provoke({ proxy }) {
-      proxy.mode = 'stall'
-      return async () => {
-        proxy.mode = 'pass'
-        proxy.reset()
-      }
-    },
+    provoke: byNetwork({ mode: 'stall' }),
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the database answers after the deadline',
-    async provoke({ proxy }) {
-      proxy.delayMs = deadlineMs
-      return async () => {
-        proxy.delayMs = 0
-      }
-    },
+    provoke: byNetwork({ delayMs: deadlineMs }),
     requests: operations,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the login has another password',
-    provoke: forNewSessions(
-      ({ login }) => [`alter role ${login} password 'another'`],
-      ({ login }) => [`alter role ${login} password '${password}'`],
-    ),
+    provoke: forNewSessions('login', "password 'another'", `password '${password}'`),
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the login may not log in',
-    provoke: forNewSessions(
-      ({ login }) => [`alter role ${login} nologin`],
-      ({ login }) => [`alter role ${login} login`],
-    ),
+    provoke: forNewSessions('login', 'nologin', 'login'),
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the database does not exist',
-    provoke: async ({ database, endSessions, sqlElsewhere }) => {
+    async provoke({ database, endSessions, sqlElsewhere }) {
       const rename = async (from: string, to: string) => {
         await sqlElsewhere(`alter database ${from} allow_connections false`)
         await endSessions()
@@ -125,71 +110,58 @@ const away: Failure[] = [
       return () => rename(`${database}_gone`, database)
     },
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the database takes no connections',
-    provoke: forNewSessions(
-      ({ database }) => [`alter database ${database} allow_connections false`],
-      ({ database }) => [`alter database ${database} allow_connections true`],
-    ),
+    provoke: forNewSessions('database', 'allow_connections false', 'allow_connections true'),
     requests: everything,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the database is read-only, as a standby is in a failover',
     provoke: forNewSessions(
-      ({ login }) => [`alter role ${login} set default_transaction_read_only = on`],
-      ({ login }) => [`alter role ${login} reset default_transaction_read_only`],
+      'login',
+      'set default_transaction_read_only = on',
+      'reset default_transaction_read_only',
     ),
     requests: writes,
-    outcome: 'database_unavailable',
   },
   {
     name: 'the table of tasks is locked',
     provoke: ({ direct }) => holdTasks(direct),
     requests: operations,
-    outcome: 'database_unavailable',
   },
   {
     name: 'somebody holds the row of the task',
-    async provoke({ direct }, people) {
-      const holder = new Client({ connectionString: direct })
-      await holder.connect()
-      const ids = people.map(({ taskId }) => `'${taskId}'`).join()
-      await holder.query(`begin; select from tasks where id in (${ids}) for update`)
-      return () => holder.end()
-    },
+    provoke: ({ direct }, people) =>
+      hold(direct, `select from tasks where id in (${listed(people, 'taskId')}) for update`),
     requests: ['replace', 'change', 'complete', 'delete'],
-    outcome: 'database_unavailable',
   },
 ]
 
-const tooMuch: Failure[] = [
+/** For `in (…)` of SQL. */
+function listed(people: readonly Person[], field: keyof Person): string {
+  return people.map((person) => `'${person[field]}'`).join()
+}
+
+const others: Failure[] = [
   {
     name: 'a user is over RATE_LIMIT',
     async provoke({ url }, people) {
-      await Promise.all(people.map(({ id }) => spendQuota(url, id)))
+      const spendQuota = async (userId: string) => {
+        for (let sent = 0; sent < quota; sent += 1) await send(url, 'GET', '/api/tasks', userId)
+      }
+      await Promise.all(people.map(({ id }) => spendQuota(id)))
       return nothing
     },
     requests: operations,
     outcome: 'rate_limited',
   },
-]
-
-/** Sends a whole quota of a user's requests. */
-async function spendQuota(url: string, userId: string): Promise<void> {
-  for (let sent = 0; sent < quota; sent += 1) await send(url, 'GET', '/api/tasks', userId)
-}
-
-const wrong: Failure[] = [
   {
     name: 'there is no account for the token',
     async provoke({ sql }, people) {
-      const ids = people.map(({ id }) => `'${id}'`).join()
       await sql(
-        `delete from tasks where user_id in (${ids})`,
-        `delete from users where id in (${ids})`,
+        `delete from tasks where user_id in (${listed(people, 'id')})`,
+        `delete from users where id in (${listed(people, 'id')})`,
       )
       return nothing
     },
@@ -225,44 +197,29 @@ const wrong: Failure[] = [
       says: remedy,
     }),
   ),
-]
-
-const identity: Failure[] = [
-  {
-    name: 'the issuer answers with an error',
-    async provoke({ issuer }) {
-      issuer.state.status = 500
-      return forgetIssuer(issuer)
-    },
-    requests: ['list with a key of the issuer'],
-    outcome: 'keys_unavailable',
-  },
-  {
-    name: 'the issuer answers with a page',
-    async provoke({ issuer }) {
-      issuer.state.body = '<html>'
-      return forgetIssuer(issuer)
-    },
-    requests: ['list with a key of the issuer'],
-    outcome: 'keys_unavailable',
-  },
-  {
-    name: 'the issuer has no keys',
-    provoke: async ({ issuer }) => forgetIssuer(issuer),
-    requests: ['list with a key of the issuer'],
-    outcome: 'keys_unavailable',
-  },
+  byIssuer('the issuer answers with an error', { status: 500 }),
+  byIssuer('the issuer answers with a page', { body: '<html>' }),
+  byIssuer('the issuer has no keys', { keys: [] }),
   refused('list without a token', 'credentials_missing'),
   refused('list with a forged token', 'token_invalid'),
   refused('list with an expired token', 'token_expired'),
   refused('list of somebody else', 'other_user'),
 ]
 
-/** Mends the issuer, and waits until the service may ask it again. */
-function forgetIssuer({ state }: World['issuer']) {
-  return async () => {
-    Object.assign(state, { status: 200, body: undefined })
-    await sleep(1100)
+/** An issuer that answers so, and from whom the service has no keys yet. */
+function byIssuer(name: string, answer: Partial<World['issuer']['state']>): Failure {
+  return {
+    name,
+    async provoke({ issuer }) {
+      Object.assign(issuer.state, answer)
+      return async () => {
+        Object.assign(issuer.state, { status: 200, body: undefined })
+        // Until the service may ask it again.
+        await sleep(1100)
+      }
+    },
+    requests: ['list with a key of the issuer'],
+    outcome: 'keys_unavailable',
   }
 }
 
@@ -271,4 +228,7 @@ function refused(name: RequestName, outcome: OutcomeCode): Failure {
 }
 
 /** Each failure of the world around the service that can be provoked from outside of it. */
-export const failures: readonly Failure[] = [...away, ...tooMuch, ...wrong, ...identity]
+export const failures: readonly Failure[] = [
+  ...away.map((failure) => ({ ...failure, outcome: 'database_unavailable' as const })),
+  ...others,
+]

@@ -2,13 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { runSql } from '#tests/support/postgres'
 
-/** Holds every statement on tasks up. @returns what lets them go on */
-export async function holdTasks(databaseUrl: string): Promise<() => Promise<void>> {
+/** Holds what a statement locks. @returns what lets it go */
+export async function hold(databaseUrl: string, statement: string): Promise<() => Promise<void>> {
   const holder = new Client({ connectionString: databaseUrl })
   await holder.connect()
-  await holder.query('begin; lock table tasks in access exclusive mode')
+  await holder.query(`begin; ${statement}`)
   return () => holder.end()
 }
+
+/** Holds every statement on tasks up. @returns what lets them go on */
+export const holdTasks = (databaseUrl: string) =>
+  hold(databaseUrl, 'lock table tasks in access exclusive mode')
 
 /** The same while `work` runs, or until it calls what it is given. */
 export async function whileTasksAreLocked(

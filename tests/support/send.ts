@@ -6,6 +6,7 @@ import { tokenFor } from '#tests/support/tokens'
 
 export interface Answer<Body = Record<string, unknown>> {
   readonly status: number
+  readonly statusText: string
   readonly headers: Headers
   readonly text: string
   readonly durationMs: number
@@ -41,8 +42,8 @@ export async function request<Body>(
   const response = await fetch(url, body === undefined ? init : { ...init, body })
   const text = await response.text()
   const durationMs = performance.now() - startedAt
-  const { status, headers: answered } = response
-  return { status, headers: answered, text, durationMs, json: () => JSON.parse(text) }
+  const { status, statusText, headers: answered } = response
+  return { status, statusText, headers: answered, text, durationMs, json: () => JSON.parse(text) }
 }
 
 /** Sends a request to a service that a test has started itself. */
