@@ -3,7 +3,7 @@ import { expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { sqlStates } from '#db/errors'
 import { problemTypes } from '#lib/http/errors'
-import { documented } from '#tests/failures/sql-states'
+import { documented } from '#tests/database/sql-states'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
 import { problemTypes, toProblem } from '#lib/http/errors'
-import { isInDoubt, sqlStates } from '#tests/failures/sql-states'
+import { isInDoubt, sqlStates } from '#tests/database/sql-states'
 import { openTestDatabase, type TestDatabase, transports } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
