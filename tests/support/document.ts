@@ -46,6 +46,15 @@ export const document: OpenApiDocument = JSON.parse(
   JSON.stringify(await openApiDocument(routeFiles, plainSettings)),
 )
 
+/** Every operation of the document. */
+export const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({
+    method: method.toUpperCase(),
+    path,
+    operation,
+  })),
+)
+
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 addFormats.default(ajv)
 ajv.addSchema(document, 'open')
