@@ -48,10 +48,9 @@ export class UserModel {
   }
 
   /** The list, newest first. */
-  list(completed?: boolean): Task[] {
-    return Array.from(this.tasks.values(), ({ task }) => task)
-      .filter((task) => completed === undefined || task.completed === completed)
-      .sort((one, other) => (sortKey(one) < sortKey(other) ? 1 : -1))
+  list(): Task[] {
+    const tasks = Array.from(this.tasks.values(), ({ task }) => task)
+    return tasks.sort((one, other) => (sortKey(one) < sortKey(other) ? 1 : -1))
   }
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { check, timeoutMs } from '#tests/fuzz/runs'
+import { expect } from 'vitest'
+import { testProperty } from '#tests/fuzz/runs'
 import { call, createTask, type Task } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
@@ -62,10 +62,9 @@ async function apply(as: string, made: Change, touched: readonly Task[]): Promis
   if (made.kind === 'delete') await call('DELETE', path, { as })
 }
 
-test(
+testProperty(
   'whatever happens between two pages, a task that nobody touches is on exactly one of them',
-  async () => {
-    await check('paging', fc.asyncProperty(reading, readAll), 20)
-  },
-  timeoutMs,
+  20,
+  reading,
+  readAll,
 )
