@@ -1,17 +1,13 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
-import {
-  askAndReadNothing,
-  bytesBeforeClose,
-  longListBytes,
-  userWithLongList,
-} from '#tests/door/long-list'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { openSocket, send } from '#tests/support/send'
+import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { createBy, openSocket, send } from '#tests/support/send'
 import { type Host, type Service, startService } from '#tests/support/service'
-import { newUser } from '#tests/support/tokens'
+import { newUser, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const megabyte = 1024 * 1024
@@ -46,6 +42,46 @@ async function memoryOf(service: Service, work: () => Promise<unknown>): Promise
   isOver = true
   await watched
   return most - before
+}
+
+/** Of the list of `userWithLongList`: each character is six in JSON. */
+const longListBytes = 7_000_000
+
+/** A user with the longest list there can be: 1,000 tasks, full of characters that JSON escapes. */
+async function userWithLongList(url: string, databaseUrl: string): Promise<string> {
+  const user = newUser()
+  await createBy(url, user)
+  await runSql(
+    databaseUrl,
+    `insert into tasks (user_id, id, title, description)
+      select '${user}', gen_random_uuid(), repeat(chr(1), 200), repeat(chr(1), 1000)
+      from generate_series(1, 1000)`,
+  )
+  return user
+}
+
+/** Asks for a user's list on a connection of its own, and reads nothing of the answer. */
+async function askAndReadNothing(url: string, user: string): Promise<Socket> {
+  const socket = await openSocket(url)
+  socket.pause()
+  socket.on('error', () => {})
+  const head = [
+    'GET /api/tasks HTTP/1.1',
+    'Host: localhost',
+    `Authorization: Bearer ${await tokenFor(user)}`,
+  ]
+  socket.write([...head, '', ''].join('\r\n'))
+  return socket
+}
+
+/** How much of an answer arrived before its connection was closed; all there is where it never is. */
+async function bytesBeforeClose(socket: Socket, timeoutMs = 5000): Promise<number> {
+  const ended = once(socket, 'close')
+  const timer = setTimeout(() => socket.destroy(), timeoutMs)
+  socket.resume()
+  await ended
+  clearTimeout(timer)
+  return socket.bytesRead
 }
 
 // Each test has a service of its own, and all wait at the same time.
