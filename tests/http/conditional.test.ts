@@ -1,14 +1,20 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { call, createTask } from '#tests/support/api'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const missing = '/api/tasks/5f0c3f52-8d5f-4f0e-9d0e-6a1d8a6b2c11'
+const list = '/api/tasks'
+
+type Conditions = Record<string, string>
+
+const read = (as: string, path: string, headers: Conditions = {}, method = 'GET') =>
+  call(method, path, { as, headers })
+const rename = (as: string, path: string, headers: Conditions) =>
+  call('PATCH', path, { as, headers, body: { title: 'Mine' } })
 
 async function newTask(as: string) {
-  const { id } = await createTask(as)
-  const path = `/api/tasks/${id}`
-  const read = await call('GET', path, { as })
-  return { path, etag: etagOf(read) }
+  const path = `${list}/${(await createTask(as)).id}`
+  return { path, etag: etagOf(await read(as, path)) }
 }
 
 function etagOf({ headers }: { headers: Headers }): string {
@@ -17,19 +23,19 @@ function etagOf({ headers }: { headers: Headers }): string {
 
 test('every answer with a task carries its version as a strong tag that changes with each write', async () => {
   const as = newUser()
-  const created = await call('POST', '/api/tasks', { as, body: { title: 'One' } })
-  const path = `/api/tasks/${created.json().id}`
-  const read = await call('GET', path, { as })
-  const head = await call('HEAD', path, { as })
+  const created = await call('POST', list, { as, body: { title: 'One' } })
+  const path = `${list}/${created.json().id}`
+  const seen = await read(as, path)
+  const head = await read(as, path, {}, 'HEAD')
   const patched = await call('PATCH', path, { as, body: { title: 'Two' } })
   const put = await call('PUT', path, { as, body: { title: 'Three' } })
   const completed = await call('PATCH', `${path}/complete`, { as })
 
   expect(etagOf(created)).toMatch(/^"[\x21\x23-\x7e]+"$/)
-  expect([etagOf(read), etagOf(head)]).toEqual([etagOf(created), etagOf(created)])
+  expect([etagOf(seen), etagOf(head)]).toEqual([etagOf(created), etagOf(created)])
   const tags = [created, patched, put, completed].map(etagOf)
   expect(new Set(tags).size).toBe(4)
-  for (const answer of [created, read, head, patched, put, completed]) {
+  for (const answer of [created, seen, head, patched, put, completed]) {
     expect(answer.headers.get('cache-control')).toBe('private, no-cache')
   }
 })
@@ -37,43 +43,49 @@ test('every answer with a task carries its version as a strong tag that changes 
 test('If-None-Match answers 304 without a body for the version that the reader has', async () => {
   const as = newUser()
   const { path, etag } = await newTask(as)
-  for (const known of [
-    etag,
-    '*',
-    `"other", ${etag}`,
-    `W/${etag}`,
-    `"a,b" ,, W/"x",${etag},`,
-    `,,${etag}`,
-  ]) {
+  const lists = [`"other", ${etag}`, `"a,b" ,, W/"x",${etag},`, `,,${etag}`]
+  for (const known of [etag, '*', `W/${etag}`, ...lists]) {
     for (const method of ['GET', 'HEAD']) {
-      const answer = await call(method, path, { as, headers: { 'if-none-match': known } })
+      const answer = await read(as, path, { 'if-none-match': known }, method)
       expect([known, answer.status, answer.text]).toEqual([known, 304, ''])
       expect(etagOf(answer)).toBe(etag)
       expect(answer.headers.get('cache-control')).toBe('private, no-cache')
     }
   }
   for (const unknown of ['"other"', 'W/"1", "2"', '"99999999999999999999"', '""']) {
-    const answer = await call('GET', path, { as, headers: { 'if-none-match': unknown } })
+    const answer = await read(as, path, { 'if-none-match': unknown })
     expect([unknown, answer.status]).toEqual([unknown, 200])
   }
   await call('PATCH', path, { as, body: { completed: true } })
-  const changed = await call('GET', path, { as, headers: { 'if-none-match': etag } })
-  expect(changed.status).toBe(200)
-  expect(changed.json().completed).toBe(true)
+  const changed = await read(as, path, { 'if-none-match': etag })
+  expect(changed.json()).toMatchObject({ completed: true })
 })
 
-test('a tag depends on the task and not on the token', async () => {
+test.each([
+  ['PATCH', 'PATCH', '', { body: { title: 'Mine' } }],
+  ['an empty PATCH', 'PATCH', '', { body: {} }],
+  ['completion', 'PATCH', '/complete', {}],
+  ['DELETE', 'DELETE', '', {}],
+])('%s with If-Match happens only to a version that it names', async (_, method, suffix, body) => {
   const as = newUser()
   const { path, etag } = await newTask(as)
-  const list = etagOf(await call('GET', '/api/tasks', { as }))
-  const authorization = `Bearer ${await tokenFor(as, { jti: 'another token' })}`
-  for (const [target, tag] of [
-    [path, etag],
-    ['/api/tasks', list],
-  ] as const) {
-    const answer = await call('GET', target, { headers: { authorization, 'if-none-match': tag } })
-    expect(answer.status).toBe(304)
+  const send = (headers: Conditions, to = path) =>
+    call(method, to + suffix, { as, headers, ...body })
+
+  for (const stale of ['"0"', '"other"', 'W/"0"', '"0-gzip"', `${etag.slice(0, -1)}-x"`]) {
+    const { problem } = await send({ 'if-match': stale })
+    expect([stale, problem.status, problem.code]).toEqual([stale, 412, 'precondition_failed'])
   }
+  for (const known of [etag, '*', `W/${etag}`]) {
+    const refused = await send({ 'if-none-match': known })
+    expect([known, refused.status]).toEqual([known, 412])
+  }
+  expect((await read(as, path, { 'if-none-match': etag })).status, 'untouched').toBe(304)
+  for (const condition of ['"1"', '*']) {
+    expect((await send({ 'if-match': condition }, missing)).status).toBe(404)
+  }
+  const done = await send({ 'if-match': `"0", ${etag}`, 'if-none-match': '"0"' })
+  expect(done.status).toBe(method === 'DELETE' ? 204 : 200)
 })
 
 /** How proxies that compress spell the tag `"N"`: nginx and Cloudflare, Apache and Caddy, Jetty. */
@@ -82,105 +94,52 @@ const spellings = [
   ...['W/"N-gzip"', '"0", W/"N", "other"'],
 ]
 
-const writes: [string, string, string, unknown][] = [
-  ['PATCH', 'PATCH', '', { title: 'Mine' }],
-  ['an empty PATCH', 'PATCH', '', {}],
-  ['completion', 'PATCH', '/complete', undefined],
-  ['DELETE', 'DELETE', '', undefined],
-]
-
-for (const [name, method, suffix, body] of writes) {
-  test(`${name} with If-Match happens only to a version that it names`, async () => {
+describe.each(spellings)('a tag that a proxy has made %s', (by) => {
+  test('of a task still names its version', async () => {
     const as = newUser()
     const { path, etag } = await newTask(as)
-    const send = (headers: Record<string, string>) =>
-      call(method, path + suffix, { as, headers, ...(body !== undefined && { body }) })
-
-    for (const stale of ['"0"', '"other"', 'W/"0"', '"0-gzip"', `${etag.slice(0, -1)}-x"`]) {
-      const refused = await send({ 'if-match': stale })
-      expect([stale, refused.status]).toEqual([stale, 412])
-      expect(refused.problem.code).toBe('precondition_failed')
-    }
-    for (const known of [etag, '*', `W/${etag}`]) {
-      const refused = await send({ 'if-none-match': known })
-      expect([known, refused.status]).toEqual([known, 412])
-    }
-    const untouched = await call('GET', path, { as, headers: { 'if-none-match': etag } })
-    expect(untouched.status).toBe(304)
-
-    const done = await send({ 'if-match': `"0", ${etag}`, 'if-none-match': '"0"' })
-    expect(done.status).toBe(name === 'DELETE' ? 204 : 200)
+    const spelled = by.replace('N', etag.slice(1, -1))
+    expect((await rename(as, path, { 'if-none-match': spelled })).status).toBe(412)
+    expect((await rename(as, path, { 'if-match': spelled })).status).toBe(200)
+    expect((await rename(as, path, { 'if-match': spelled })).status, 'the next one').toBe(412)
   })
 
-  test(`${name} with If-Match on a task that is not there is a 404`, async () => {
+  test('of a list still names its content', async () => {
     const as = newUser()
-    for (const condition of ['"1"', '*']) {
-      const options = { as, headers: { 'if-match': condition } }
-      const answer = await call(method, missing + suffix, {
-        ...options,
-        ...(body !== undefined && { body }),
-      })
-      expect(answer.status).toBe(404)
-    }
+    await createTask(as)
+    const spelled = by.replace('N', etagOf(await read(as, list)).slice(1, -1))
+    expect((await read(as, list, { 'if-match': spelled })).status).toBe(200)
+    expect((await read(as, list, { 'if-none-match': spelled })).status).toBe(304)
+    await createTask(as)
+    expect((await read(as, list, { 'if-match': spelled })).status).toBe(412)
+    expect((await read(as, list, { 'if-none-match': spelled })).status).toBe(200)
   })
-}
-
-test.each(spellings)('a write with If-Match: %s of a proxy is about that version', async (by) => {
-  const as = newUser()
-  const { path, etag } = await newTask(as)
-  const spelled = by.replace('N', etag.slice(1, -1))
-  const send = (headers: Record<string, string>) =>
-    call('PATCH', path, { as, headers, body: { title: 'Mine' } })
-  expect((await send({ 'if-none-match': spelled })).status).toBe(412)
-  expect((await send({ 'if-match': spelled })).status).toBe(200)
-  // The version has gone up, so that the same header names it no more.
-  expect((await send({ 'if-match': spelled })).status).toBe(412)
 })
 
 test('tags beyond every version name none, and those beside them that are versions count', async () => {
   const as = newUser()
   const { path, etag } = await newTask(as)
-  const send = (headers: Record<string, string>) =>
-    call('PATCH', path, { as, headers, body: { title: 'Mine' } })
   const beyond = ['2147483648', '4294967296', '9999999999', '9223372036854775808', '-1', '1e3']
-  for (const tag of beyond) {
-    expect([tag, (await send({ 'if-match': `"${tag}"` })).status]).toEqual([tag, 412])
+  const tags = beyond.map((number) => `"${number}"`)
+  for (const tag of tags) {
+    expect([tag, (await read(as, path, { 'if-match': tag })).status]).toEqual([tag, 412])
+    expect([tag, (await rename(as, path, { 'if-match': tag })).status]).toEqual([tag, 412])
   }
-  const all = beyond.map((tag) => `"${tag}"`).join(', ')
-  const done = await send({ 'if-match': `${all}, ${etag}`, 'if-none-match': all })
+  for (const known of [etag, '*', `W/${etag}`]) {
+    expect((await read(as, path, { 'if-match': known })).status).toBe(200)
+  }
+  const all = tags.join(', ')
+  const done = await rename(as, path, { 'if-match': `${all}, ${etag}`, 'if-none-match': all })
   expect(done.status).toBe(200)
-})
-
-test('a read with If-Match is refused when the task is in another version', async () => {
-  const as = newUser()
-  const { path, etag } = await newTask(as)
-  const statuses = []
-  for (const condition of [etag, '*', `W/${etag}`, '"0"', '"2147483648"', '"9999999999"']) {
-    statuses.push((await call('GET', path, { as, headers: { 'if-match': condition } })).status)
-  }
-  expect(statuses).toEqual([200, 200, 200, 412, 412, 412])
-})
-
-test.each(spellings)('a list is known by %s, which a proxy made of its tag', async (by) => {
-  const as = newUser()
-  await createTask(as)
-  const etag = etagOf(await call('GET', '/api/tasks', { as }))
-  const spelled = by.replace('N', etag.slice(1, -1))
-  const read = (headers: Record<string, string>) => call('GET', '/api/tasks', { as, headers })
-  expect((await read({ 'if-match': spelled })).status).toBe(200)
-  expect((await read({ 'if-none-match': spelled })).status).toBe(304)
-  await createTask(as)
-  expect((await read({ 'if-match': spelled })).status).toBe(412)
-  expect((await read({ 'if-none-match': spelled })).status).toBe(200)
 })
 
 test("another user's task is a 404 whatever the condition says", async () => {
   const { path, etag } = await newTask(newUser())
   const as = newUser()
   for (const headers of [{ 'if-match': etag }, { 'if-match': '"0"' }, { 'if-none-match': etag }]) {
-    expect((await call('GET', path, { as, headers })).status).toBe(404)
+    expect((await read(as, path, headers)).status).toBe(404)
     expect((await call('DELETE', path, { as, headers })).status).toBe(404)
-    expect((await call('PATCH', path, { as, headers, body: { title: 'x' } })).status).toBe(404)
+    expect((await rename(as, path, headers)).status).toBe(404)
   }
 })
 
@@ -195,68 +154,51 @@ test('of 20 simultaneous updates of one version exactly one wins', async () => {
   const won = answers.filter(({ status }) => status === 200)
   expect(won).toHaveLength(1)
   expect(answers.filter(({ status }) => status === 412)).toHaveLength(19)
-  expect((await call('GET', path, { as })).json().title).toBe(won[0]?.json().title)
+  expect((await read(as, path)).json().title).toBe(won[0]?.json().title)
 })
 
 test('an empty patch changes neither the task nor its tag', async () => {
   const as = newUser()
   const { path, etag } = await newTask(as)
-  const before = await call('GET', path, { as })
+  const before = await read(as, path)
   for (const method of ['PUT', 'PATCH']) {
-    const answer = await call(method, path, { as, body: { unknown: 1 } })
-    expect([answer.status, etagOf(answer), answer.text]).toEqual([200, etag, before.text])
+    for (const body of [{}, { unknown: 1 }]) {
+      const answer = await call(method, path, { as, body })
+      expect([answer.status, etagOf(answer), answer.text]).toEqual([200, etag, before.text])
+    }
   }
 })
 
 test('a malformed list of tags is a 400', async () => {
   const as = newUser()
   const { path } = await newTask(as)
+  const malformed = ['abc', '', '"a" "b"', '"a", "b"c', '"open', '*, "a"', 'w/"a"', 'W/ "a"', ',']
   for (const name of ['if-match', 'if-none-match']) {
-    const list = await call('GET', '/api/tasks', { as, headers: { [name]: '"open' } })
-    expect(list.problem.code).toBe('malformed_header')
-    for (const value of [
-      'abc',
-      '',
-      '"a" "b"',
-      '"a", "b"c',
-      '"open',
-      '*, "a"',
-      'w/"a"',
-      'W/ "a"',
-      ',',
-    ]) {
-      const answer = await call('GET', path, { as, headers: { [name]: value } })
-      expect([value, answer.status]).toEqual([value, 400])
-      expect(answer.problem.code).toBe('malformed_header')
+    expect((await read(as, list, { [name]: '"open' })).problem.code).toBe('malformed_header')
+    for (const value of malformed) {
+      const { problem } = await read(as, path, { [name]: value })
+      expect([value, problem.status, problem.code]).toEqual([value, 400, 'malformed_header'])
     }
   }
 })
 
-test('a list has a tag of its content, and 304 for who has it', async () => {
+test('a list has a tag of its content, whatever the token, and 304 for who has it', async () => {
   const as = newUser()
-  const empty = await call('GET', '/api/tasks', { as })
+  const empty = await read(as, list)
   expect(empty.headers.get('cache-control')).toBe('private, no-cache')
-  const first = await createTask(as, { title: 'First' })
-  const one = await call('GET', '/api/tasks', { as })
+  const { id } = await createTask(as)
+  const one = await read(as, list)
   expect(etagOf(one)).not.toBe(etagOf(empty))
-
+  const authorization = `Bearer ${await tokenFor(as, { jti: 'another token' })}`
   for (const known of [etagOf(one), `W/${etagOf(one)}`, `"x", ${etagOf(one)}`, '*']) {
     for (const method of ['GET', 'HEAD']) {
-      const same = await call(method, '/api/tasks', { as, headers: { 'if-none-match': known } })
+      const headers = { authorization, 'if-none-match': known }
+      const same = await call(method, list, { headers })
       expect([known, same.status, same.text, etagOf(same)]).toEqual([known, 304, '', etagOf(one)])
     }
   }
-  expect(
-    (await call('GET', '/api/tasks', { as, headers: { 'if-match': etagOf(empty) } })).status,
-  ).toBe(412)
-
-  await call('PATCH', `/api/tasks/${first.id}`, { as, body: { completed: true } })
-  const changed = await call('GET', '/api/tasks', {
-    as,
-    headers: { 'if-none-match': etagOf(one) },
-  })
-  expect(changed.status).toBe(200)
-  const filtered = await call('GET', '/api/tasks?status=pending', { as })
-  expect(filtered.text).toBe('[]')
-  expect(etagOf(filtered)).toBe(etagOf(empty))
+  await call('PATCH', `${list}/${id}`, { as, body: { completed: true } })
+  expect((await read(as, list, { 'if-none-match': etagOf(one) })).status).toBe(200)
+  const filtered = await read(as, `${list}?status=pending`)
+  expect([filtered.text, etagOf(filtered)]).toEqual(['[]', etagOf(empty)])
 })

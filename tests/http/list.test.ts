@@ -74,11 +74,18 @@ describe('GET /api/tasks', () => {
     },
   )
 
-  test.each(['created', 'created_at'])('sort=%s orders by creation, either way', async (sort) => {
-    const ascending = await listTasks(user, `?sort=${sort}&order=asc`)
-    const descending = await listTasks(user, `?sort=${sort}&order=desc`)
-    expect(ascending).toEqual([...descending].reverse())
-    expect(await listTasks(user, `?sort=${sort}`)).toEqual(descending)
+  const newest = () => tasks.toSorted(newestFirst).map(({ title }) => title)
+  const byTitle = () => ['Äpfel', 'Apple', 'banana', 'cherry']
+  test.each([
+    ['', newest],
+    ['SORT_BY=Title', newest],
+    ['sort=created', newest],
+    ['sort=created_at&order=asc', () => newest().toReversed()],
+    ['sort=title', byTitle],
+    ['sort_by=TITLE&sort_order=asc', byTitle],
+    ['sort_by=title&sort_order=DESC', () => byTitle().toReversed()],
+  ])('?%s has its order', async (query, inOrder) => {
+    expect(await titles(`?${query}`)).toEqual(inOrder())
   })
 
   test.each([
@@ -88,7 +95,6 @@ describe('GET /api/tasks', () => {
     ['status=pending&completed=true', 'completed'],
     ['status=completed&completed=false', 'completed'],
     ['status=all&completed=true', 'completed'],
-    ['status=all&completed=false', 'completed'],
     ['sort=priority', 'sort'],
     ['order=up', 'order'],
     ['limit=0', 'limit'],
@@ -97,12 +103,10 @@ describe('GET /api/tasks', () => {
     ['limit=1e2', 'limit'],
     ['limit=ten', 'limit'],
     ['limit=%00', 'limit'],
-    ['sort=due_date', 'sort'],
     ['sort_by=priority', 'sort_by'],
     ['sort=title&sort_by=created', 'sort_by'],
     ['sort_order=up', 'sort_order'],
     ['order=asc&sort_order=desc', 'sort_order'],
-    ['completed=done', 'completed'],
     ['status=all&completed=pending', 'completed'],
     ['page=0', 'page'],
     ['page=-1', 'page'],
@@ -129,19 +133,6 @@ describe('GET /api/tasks', () => {
       expect(problem).toMatchObject({ errors: [{ parameter, code: 'contradiction', detail }] })
     },
   )
-
-  test.each(['sort=title', 'SORT_BY=Title', 'sort_by=TITLE&sort_order=asc', 'sort_by=title'])(
-    '?%s sorts by title',
-    async (query) => {
-      const expected = query.startsWith('SORT') ? await titles('') : await titles('?sort=title')
-      expect(await titles(`?${query}`)).toEqual(expected)
-    },
-  )
-
-  test('sort_order turns the order around', async () => {
-    const ascending = await titles('?sort_by=title&sort_order=asc')
-    expect(await titles('?sort_by=title&sort_order=DESC')).toEqual(ascending.toReversed())
-  })
 
   test('HEAD answers like GET, without a body', async () => {
     const answer = await call('HEAD', '/api/tasks', { as: user })
