@@ -6,6 +6,8 @@ const frontend = 'http://localhost:3000'
 const user = newUser()
 const exposedBy = ({ headers }: { headers: Headers }) =>
   headers.get('access-control-expose-headers')?.split(', ') ?? []
+const permissionsIn = ({ headers }: { headers: Headers }) =>
+  [...headers.keys()].filter((name) => name.startsWith('access-control'))
 
 describe('a preflight', () => {
   test.each(['/api/tasks', '/api/tasks/', `/api/${user}/tasks/x/toggle/`, '/health', '/nope'])(
@@ -23,11 +25,10 @@ describe('a preflight', () => {
       expect(headers.get('access-control-allow-origin')).toBe(frontend)
       expect(headers.get('access-control-allow-credentials')).toBe('true')
       expect(headers.get('access-control-max-age')).toBe('7200')
-      const methods = headers.get('access-control-allow-methods')?.split(', ')
-      expect(methods).toEqual(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+      const methods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+      expect(headers.get('access-control-allow-methods')).toBe(methods)
       const vary = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers'
       expect(headers.get('vary')).toContain(vary)
-      expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
       const allowed = headers.get('access-control-allow-headers')?.split(', ')
       expect(allowed).toEqual([
         ...['authorization', 'content-type', 'if-match', 'if-none-match', 'idempotency-key'],
@@ -63,9 +64,7 @@ describe('a preflight', () => {
       headers: { origin, 'access-control-request-method': 'GET' },
     })
     expect(answer.status).toBe(204)
-    expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual(
-      [],
-    )
+    expect(permissionsIn(answer)).toEqual([])
   })
 })
 
@@ -76,26 +75,38 @@ test('only OPTIONS asks for permission: what else names a method is done, and ne
   expect((await call('POST', '/api/tasks', { as: user, body, headers })).status).toBe(201)
 })
 
-describe('a response to the frontend', () => {
-  test.each([
+describe('a response', () => {
+  const [body, elsewhere] = [{ title: 'x' }, '/api/somebody-else/tasks']
+  describe.each([
     [200, 'GET', '/api/tasks', { as: user }],
-    [201, 'POST', '/api/tasks', { as: user, body: { title: 'x' } }],
+    [201, 'POST', '/api/tasks', { as: user, body }],
     [401, 'GET', '/api/tasks', {}],
-    [403, 'GET', '/api/somebody-else/tasks', { as: user }],
+    [403, 'GET', elsewhere, { as: user }],
     [404, 'GET', '/api/tasks/x', { as: user }],
     [404, 'GET', '/nope', {}],
     [405, 'PUT', '/api/tasks', {}],
+    [413, 'POST', '/api/tasks', { as: user, raw: ' '.repeat(2 ** 17) }],
     [422, 'POST', '/api/tasks', { as: user, body: {} }],
-  ])('of %i can be read by the page', async (status, method, path, options) => {
-    const answer = await call(method, path, { ...options, headers: { origin: frontend } })
-    expect(answer.status).toBe(status)
-    expect(answer.headers.get('access-control-allow-origin')).toBe(frontend)
-    expect(answer.headers.get('access-control-allow-credentials')).toBe('true')
-    expect(answer.headers.get('vary')).toContain('Origin')
-    const exposed = exposedBy(answer)
-    expect(exposed).toContain('etag')
-    const own = ['allow', 'etag', 'location', 'ratelimit', 'ratelimit-policy', 'www-authenticate']
-    expect(exposed).toEqual(expect.arrayContaining(own.filter((name) => answer.headers.has(name))))
+  ])('of %i (%s %s)', (status, method, path, options) => {
+    test('to the frontend can be read by its page', async () => {
+      const answer = await call(method, path, { ...options, headers: { origin: frontend } })
+      const { headers } = answer
+      expect(answer.status).toBe(status)
+      expect(headers.get('access-control-allow-origin')).toBe(frontend)
+      expect(headers.get('access-control-allow-credentials')).toBe('true')
+      const own = ['allow', 'etag', 'location', 'ratelimit', 'ratelimit-policy', 'www-authenticate']
+      const sent = own.filter((name) => headers.has(name))
+      expect(exposedBy(answer)).toEqual(expect.arrayContaining(['etag', ...sent]))
+    })
+
+    test('to a page elsewhere allows it nothing, credentials neither', async () => {
+      const others = ['https://evil.example', 'null', `${frontend}.evil.example`, `${frontend}/`]
+      for (const origin of others) {
+        const answer = await call(method, path, { ...options, headers: { origin } })
+        expect(answer.status).toBe(status)
+        expect([origin, permissionsIn(answer)]).toEqual([origin, []])
+      }
+    })
   })
 
   test('lets the page read each header that the API document names, and Allow', async () => {
@@ -106,25 +117,5 @@ describe('a response to the frontend', () => {
     // A page may read this one anyway (Fetch standard, CORS-safelisted response-header name).
     const others = named.filter((name) => name !== 'cache-control')
     expect(exposedBy(document)).toEqual(expect.arrayContaining(['allow', ...others]))
-  })
-
-  test.each([
-    [200, 'GET', '/api/tasks', { as: user }],
-    [201, 'POST', '/api/tasks', { as: user, body: { title: 'x' } }],
-    [401, 'GET', '/api/tasks', {}],
-    [404, 'GET', '/nope', {}],
-    [422, 'POST', '/api/tasks', { as: user, body: {} }],
-    [200, 'GET', '/health', {}],
-  ])('of %i to a page elsewhere allows it nothing, credentials neither', async (...row) => {
-    const [status, method, path, options] = row
-    const elsewhere = ['https://evil.example', 'null', `${frontend}.evil.example`, `${frontend}/`]
-    for (const origin of elsewhere) {
-      const answer = await call(method, path, { ...options, headers: { origin } })
-      expect(answer.status).toBe(status)
-      const names = [...answer.headers.keys()].filter((name) => name.startsWith('access-control'))
-      expect([origin, names]).toEqual([origin, []])
-      // Otherwise a shared cache would give this answer to the frontend too.
-      expect(answer.headers.get('vary')).toContain('Origin')
-    }
   })
 })

@@ -33,61 +33,51 @@ describe.each(families)('the path family %s', (_, list, one) => {
       expect((await call('DELETE', `${path}${slash}`, { as: user })).status).toBe(204)
     })
   })
-
-  test.each([
-    [list, 'GET, HEAD, POST, OPTIONS', ['PUT', 'PATCH', 'DELETE']],
-    [`${one}/some-id`, 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS', ['POST']],
-    [`${one}/some-id/complete`, 'PATCH, OPTIONS', ['GET', 'POST', 'PUT', 'DELETE']],
-    [`${one}/some-id/toggle`, 'PATCH, OPTIONS', ['GET', 'POST', 'PUT', 'DELETE']],
-  ])(
-    '%s names its methods in a 405, without asking for credentials',
-    async (path, allow, others) => {
-      for (const method of others) {
-        const answer = await call(method, path)
-        expect(answer.status).toBe(405)
-        expect(answer.problem.code).toBe('method_not_allowed')
-        expect(answer.headers.get('allow')).toBe(allow)
-      }
-      const options = await call('OPTIONS', path)
-      expect(options.status).toBe(204)
-      expect(options.headers.get('allow')).toBe(allow)
-    },
-  )
 })
 
-describe('a path that does not exist', () => {
-  test.each([
-    '/nope',
-    '/api',
-    '/api/',
-    '/api/tasks/1/complete/2',
-    '/api/tasks/1/2',
-    '/health/deep/down',
-    '/favicon.ico',
-    '/.env',
-  ])('%s is a 404 problem document for every method', async (path) => {
-    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
-      const answer = await call(method, path, { as: user })
-      expect(answer.status).toBe(404)
-      expect(answer.problem.code).toBe('path_not_found')
-    }
-  })
+const onePath = 'GET, HEAD, PUT, PATCH, DELETE, OPTIONS'
+const verbs = ['complete', 'toggle']
+test.each([
+  ...families.map(([, list]) => [list, 'GET, HEAD, POST, OPTIONS']),
+  ...families.map(([, , one]) => [`${one}/some-id`, onePath]),
+  ...families.flatMap(([, , one]) => verbs.map((verb) => [`${one}/id/${verb}`, 'PATCH, OPTIONS'])),
+  ...[
+    '/',
+    '/health',
+    '/health/live',
+    '/health/ready',
+    '/openapi.json',
+    '/docs',
+    '/docs/errors',
+  ].map((path) => [path, 'GET, HEAD, OPTIONS']),
+])('%s has %s, which a 405 and OPTIONS say without credentials', async (path = '', allow = '') => {
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+    if (allow.split(', ').includes(method)) continue
+    const answer = await call(method, path)
+    expect([method, answer.status]).toEqual([method, 405])
+    expect(answer.problem.code).toBe('method_not_allowed')
+    expect(answer.headers.get('allow')).toBe(allow)
+  }
+  const options = await call('OPTIONS', path)
+  expect([options.status, options.headers.get('allow')]).toEqual([204, allow])
 })
 
-describe('the service index', () => {
-  test('names the service, its version and its links', async () => {
-    const answer = await call('GET', '/')
-    expect(answer.status).toBe(200)
-    const index = answer.json<{ name: string; version: string; links: Record<string, string> }>()
-    expect(index).toMatchObject({ name: 'todo-backend', version: expect.any(String) })
-    for (const link of Object.values(index.links)) {
-      expect((await call('GET', link, { as: user })).status, link).toBe(200)
-    }
-  })
+test.each([
+  ...['/nope', '/api', '/api/', '/api/tasks/1/complete/2', '/api/tasks/1/2'],
+  ...['/health/deep/down', '/favicon.ico', '/.env'],
+])('%s does not exist, and is a 404 for every method', async (path) => {
+  for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+    const { problem } = await call(method, path, { as: user })
+    expect(problem).toMatchObject({ status: 404, code: 'path_not_found' })
+  }
+})
 
-  test('has no other method than GET', async () => {
-    const answer = await call('POST', '/')
-    expect(answer.status).toBe(405)
-    expect(answer.headers.get('allow')).toBe('GET, HEAD, OPTIONS')
-  })
+test('the service index names the service, its version and its links', async () => {
+  const answer = await call('GET', '/')
+  expect(answer.status).toBe(200)
+  const index = answer.json<{ name: string; version: string; links: Record<string, string> }>()
+  expect(index).toMatchObject({ name: 'todo-backend', version: expect.any(String) })
+  for (const link of Object.values(index.links)) {
+    expect((await call('GET', link, { as: user })).status, link).toBe(200)
+  }
 })
