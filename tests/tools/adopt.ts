@@ -1,6 +1,8 @@
 import type { OpenDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
+import type { TestDatabase } from '#tests/support/databases'
 import { startScript } from '#tests/support/script'
+import { statementsOf } from '#tests/support/statements'
 import { testSecret } from '#tests/support/tokens'
 import { type Adoption, adopt } from '#tools/adopt/adopt'
 import { readAskedColumn } from '#tools/adopt/asked-columns'
@@ -37,17 +39,29 @@ export async function adoptIn(
   return await adopt(transport, { ...request, ...overrides }, how === 'yes')
 }
 
-/** What `--column`, `--repair`, `--leave` and `USERS_TABLE` ask for, as a shell would read them. */
+/** What the options of the command and `USERS_TABLE` ask for, as a shell would read them. */
 export function parseOptions(options: readonly string[]): Partial<AdoptRequest> {
   const values = (option: string) =>
     options
       .filter((text) => text.startsWith(option))
       .map((text) => text.slice(option.length).replace(/^'(.*)'$/, '$1'))
-  const [users] = values('USERS_TABLE=').map(readTableName)
+  const [usersTable] = values('USERS_TABLE=').map(readTableName)
+  const [timeZone] = values('--timezone ')
   return {
-    ...(users && { usersTable: users }),
+    ...(usersTable && { usersTable }),
+    ...(timeZone !== undefined && { timeZone }),
+    table: values('--table ')[0],
     columns: values('--column ').map(readAskedColumn),
     repair: values('--repair ').filter(isProblemKind),
     leave: values('--leave ').filter(isProblemKind),
   }
+}
+
+/** The tasks that a user finds after an adoption, by their titles. */
+export async function tasksOf({ database }: Pick<TestDatabase, 'database'>, userId: string) {
+  const { json } = await statementsOf(database.forUser(userId), userId).list({
+    sort: 'title',
+    order: 'asc',
+  })
+  return JSON.parse(json)
 }

@@ -1,0 +1,152 @@
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { openDatabase } from '#db/database'
+import { quoteTableName } from '#db/table-name'
+import { type OldTables, oldTables } from '#tests/fixtures/old-tables'
+import { refusedTables } from '#tests/fixtures/refused-tables'
+import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import {
+  createDatabase,
+  createLogin,
+  openAdministrator,
+  postgresAt,
+  runSql,
+} from '#tests/support/postgres'
+import { statementsOf } from '#tests/support/statements'
+import { adoptIn, parseOptions, tasksOf } from '#tests/tools/adopt'
+import { everythingIn } from '#tests/tools/everything-in'
+import { describePlan } from '#tools/adopt/report'
+
+type Opened = Omit<TestDatabase, 'standIn'>
+
+/** Makes the tables in a database of a login that has no more rights than an adoption needs. */
+async function openAsOwner({ sql, after, made = '' }: OldTables): Promise<Opened> {
+  const server = postgresAt(inject('postgresPort'))
+  const login = await createLogin(server)
+  await runSql(
+    server.url('postgres'),
+    // The role may be there already, made for another database by somebody else.
+    `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
+    `grant todo_app to ${login}`,
+  )
+  const name = await createDatabase(server, `owner ${login} ${made}`)
+  const administrator = openAdministrator(server.url(name))
+  await administrator.run(`alter schema public owner to ${login}`)
+  await runSql(server.url(name, login), "set timezone to 'UTC'", ...sql)
+  if (after) await administrator.run(...after(login, name))
+  const database = await openDatabase({ ...options, url: server.url(name, login) })
+  return {
+    database,
+    url: server.url(name),
+    asAdministrator: administrator.run,
+    async close() {
+      await database.close()
+      await administrator.close()
+    },
+  }
+}
+
+/** What adopt says to these options, and whether `--yes` would carry it out or has done so. */
+async function ask({ database }: Opened, how: 'look' | 'yes', given: readonly string[]) {
+  try {
+    const { plan, done } = await adoptIn(database, how, parseOptions(given))
+    if (plan === undefined) throw new Error('No table was found.')
+    const { lines, isPossible } = describePlan(plan, given)
+    return { plan, done, isPossible, text: lines.join('\n') }
+  } catch (error) {
+    return { isPossible: false, text: String(error) }
+  }
+}
+
+/** Looks, and takes the decisions that each look has printed, until nothing is in the way. */
+async function decide(opened: Opened, { given = [], decisions = [] }: OldTables) {
+  const taken = [...given]
+  for (;;) {
+    const looked = await ask(opened, 'look', taken)
+    const printed = decisions.filter(
+      (each) => !taken.includes(each) && `${looked.text}\n`.includes(`    ${each}`),
+    )
+    if (looked.isPossible || printed.length === 0) {
+      expect(taken.toSorted(), looked.text).toEqual([...given, ...decisions].toSorted())
+      return { ...looked, taken }
+    }
+    taken.push(...printed)
+  }
+}
+
+describe.each(transports)('on %s', (transport) => {
+  const isPostgres = transport === 'postgres'
+  // On the other transports the first, which has the most of everything.
+  const tables = Object.entries(oldTables).slice(0, isPostgres ? undefined : 1)
+
+  test.each(tables)(
+    '%s: a look changes nothing, and with its answers each row becomes a task',
+    async (_, old) => {
+      const opened = isPostgres ? await openAsOwner(old) : await openTestDatabase(transport)
+      onTestFinished(opened.close)
+      if (!isPostgres) await opened.asAdministrator(...old.sql)
+      const everything = async () => opened.url && (await everythingIn(opened.url))
+      const before = await everything()
+      const { plan, isPossible, text, taken } = await decide(opened, old)
+      expect({ isPossible }, text).toEqual({ isPossible: true })
+      if (plan === undefined || old.becomes instanceof RegExp) throw new Error(text)
+      const rowsIn = (table: Parameters<typeof quoteTableName>[0]) =>
+        opened.asAdministrator(
+          `select to_jsonb(old) as row, relforcerowsecurity as is_forced
+          from ${quoteTableName(table)} as old join pg_class on pg_class.oid = old.tableoid order by 1`,
+        )
+      const rows = await rowsIn(plan.old)
+      expect(await everything()).toEqual(before)
+
+      const { done, text: refusal } = await ask(opened, 'yes', taken)
+      expect(done, refusal).toMatchObject({
+        copied: old.becomes.length,
+        left: rows.length - old.becomes.length,
+      })
+      expect(await rowsIn(plan.kept)).toEqual(rows)
+      await opened.database.makeReady()
+      expect(await opened.database.isReady()).toBe(true)
+      for (const [userId = '', tasks] of Map.groupBy(old.becomes, (task) => task['user_id'])) {
+        const found = await tasksOf(opened, String(userId))
+        expect(found).toMatchObject(tasks)
+        const { update } = statementsOf(opened.database.forUser(String(userId)), String(userId))
+        const updated = await update(found[0].id, { title: 'Bread' })
+        expect(JSON.parse(updated?.json ?? '')).toMatchObject({ title: 'Bread' })
+      }
+    },
+  )
+})
+
+test.each(Object.entries(refusedTables))(
+  '%s: the look says that it will not do, and --yes does nothing',
+  async (_, old) => {
+    const opened = await openAsOwner(old)
+    onTestFinished(opened.close)
+    const before = await everythingIn(opened.url ?? '')
+    const looked = await decide(opened, old)
+    for (const answer of [looked, await ask(opened, 'yes', looked.taken)]) {
+      expect(answer.text).toMatch(old.becomes as RegExp)
+      expect(answer).toMatchObject({ isPossible: false })
+      expect(answer.done).toBeUndefined()
+    }
+    expect(await everythingIn(opened.url ?? '')).toEqual(before)
+  },
+)
+
+test('--table names a table as SQL does, or as it is spelt', async () => {
+  const opened = await openTestDatabase('postgres')
+  onTestFinished(opened.close)
+  const columns = '(id serial primary key, user_id text, title text, completed boolean)'
+  for (const name of ['todos', '"Todos"', '"my todos"']) {
+    await opened.asAdministrator(`create table ${name} ${columns}`)
+  }
+  for (const [table, label] of [
+    ['todos', 'todos'],
+    ['Todos', '"Todos"'],
+    ['"Todos"', '"Todos"'],
+    ['public.Todos', '"Todos"'],
+    ['my todos', '"my todos"'],
+  ] as const) {
+    const { plan } = await adoptIn(opened.database, 'look', { table })
+    expect(plan?.old.label, table).toBe(label)
+  }
+})
