@@ -269,121 +269,48 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
     expect(sent).not.toContain('origin')
     const created = await throughRewrite(page, 'POST', '/tasks', { title: 'Buy milk' })
     expect(created).toMatchObject({ status: 201, body: { user_id: userId } })
-    const task = `/tasks/${created.body.id}`
-    const toggled = await throughRewrite(page, 'PATCH', `${task}/complete`)
-    expect(toggled).toMatchObject({ status: 200, body: { completed: true } })
-    const edited = await throughRewrite(page, 'PUT', task, { title: 'Buy oat milk' })
-    expect(edited).toMatchObject({ status: 200, body: { title: 'Buy oat milk' } })
     await page.reload()
     const { body: kept } = await throughRewrite(page, 'GET', '/tasks')
-    expect(kept).toMatchObject([{ title: 'Buy oat milk', completed: true }])
+    expect(kept).toEqual([created.body])
 
     const other = await beforeRewrite()
     expect(await throughRewrite(other.page, 'GET', '/tasks')).toEqual({ status: 200, body: [] })
-    expect((await throughRewrite(other.page, 'GET', task)).status).toBe(404)
-    expect((await throughRewrite(page, 'DELETE', task)).status).toBe(204)
     await page.request.post(`${origin}/api/auth/sign-out`, { data: {}, headers: { origin } })
     expect((await throughRewrite(page, 'GET', '/tasks')).status).toBe(401)
   })
 
-  test('a page of a foreign origin gets and does nothing through the rewrite', async () => {
+  test('a page of a foreign origin gets nothing, directly or through the rewrite, though the browser sends the cookie', async () => {
     const { page } = await beforeRewrite()
     await throughRewrite(page, 'POST', '/tasks', { title: 'Secret' })
+    const { token } = await (await page.request.get(`${origin}/api/auth/token`)).json()
     await page.goto(foreignOrigin)
-    const outcomes = await page.evaluate(async (url) => {
-      const body = '{"title":"Planted"}'
-      const attempts: RequestInit[] = [
-        { credentials: 'include' },
-        { credentials: 'include', mode: 'no-cors' },
-        { method: 'POST', credentials: 'include', body },
-        { method: 'POST', credentials: 'include', body, mode: 'no-cors' },
-      ]
-      return await Promise.all(
-        attempts.map((attempt) =>
-          fetch(url, attempt).then(
-            async (response) => `${response.type} ${await response.text()}`,
-            (error: Error) => error.name,
-          ),
-        ),
+    const outcomes = (url: string) =>
+      page.evaluate(
+        async ([target, authorization]) => {
+          const body = '{"title":"Planted"}'
+          const attempts: RequestInit[] = [
+            { credentials: 'include' },
+            { headers: { authorization } },
+            { method: 'POST', credentials: 'include', body },
+            { method: 'DELETE', credentials: 'include' },
+            { method: 'POST', credentials: 'include', body, mode: 'no-cors' },
+          ]
+          return await Promise.all(
+            attempts.map((attempt) =>
+              fetch(target, attempt).then(
+                async (response) => `${response.type} ${await response.text()}`,
+                (error: Error) => error.name,
+              ),
+            ),
+          )
+        },
+        [url, `Bearer ${token}`] as const,
       )
-    }, `${exampleOrigin}/api/proxy/tasks`)
-    expect(outcomes).toEqual(['TypeError', 'opaque ', 'TypeError', 'opaque '])
+    for (const url of [`${apiUrl}/api/tasks`, `${exampleOrigin}/api/proxy/tasks`]) {
+      expect(await outcomes(url)).toEqual([...Array(4).fill('TypeError'), 'opaque '])
+    }
     await page.goto(`${exampleOrigin}/api/auth/ok`)
     const { body: tasks } = await throughRewrite(page, 'GET', '/tasks')
-    expect(tasks).toMatchObject([{ title: 'Secret' }])
-  })
-
-  test.each(['omit', 'include'] as const)(
-    'every method works with credentials: %s, also where the path ends in a slash',
-    async (credentials) => {
-      const end = credentials === 'omit' ? '/' : ''
-      const { page } = await signedUp()
-      const statuses = await page.evaluate(
-        async ([url, mode, slash]) => {
-          const { token } = await (await fetch('/api/auth/token')).json()
-          const send = (method: string, path: string, body?: object) =>
-            fetch(url + path + slash, {
-              method,
-              credentials: mode,
-              headers: {
-                authorization: `Bearer ${token}`,
-                'content-type': 'application/json',
-              },
-              ...(body && { body: JSON.stringify(body) }),
-            })
-          const created = await send('POST', '/api/tasks', { title: 'Buy milk' })
-          const task = `/api/tasks/${(await created.json()).id}`
-          const answers = [
-            created,
-            await send('GET', '/api/tasks'),
-            await send('GET', task),
-            await send('PUT', task, { title: 'Buy tea' }),
-            await send('PATCH', `${task}/complete`),
-            await send('DELETE', task),
-            await send('GET', task),
-          ]
-          return answers.map(({ status }) => status)
-        },
-        [apiUrl, credentials, end] as const,
-      )
-      expect(statuses).toEqual([201, 200, 200, 200, 200, 204, 404])
-    },
-  )
-
-  test('a page of a foreign origin gets nothing, though the browser sends it the cookie', async () => {
-    const { page } = await signedUp()
-    await page.evaluate(() => api.createTask({ title: 'Secret' }))
-    const token = await page.evaluate(async () => (await fetch('/api/auth/token')).json())
-    await page.goto(foreignOrigin)
-    const outcomes = await page.evaluate(
-      async ([url, stolen]) => {
-        const path = `${url}/api/tasks`
-        const body = '{"title":"Planted"}'
-        const authorization = `Bearer ${stolen}`
-        const attempts: RequestInit[] = [
-          {},
-          { credentials: 'include' },
-          { headers: { authorization } },
-          { method: 'POST', credentials: 'include', body },
-          { method: 'POST', credentials: 'include', body, mode: 'no-cors' },
-          { method: 'DELETE', credentials: 'include' },
-        ]
-        return await Promise.all(
-          attempts.map((attempt) =>
-            fetch(path, attempt).then(
-              async (response) => `${response.type} ${await response.text()}`,
-              (error: Error) => error.name,
-            ),
-          ),
-        )
-      },
-      [apiUrl, token.token] as const,
-    )
-    const nothing = 'TypeError'
-    expect(outcomes).toEqual([nothing, nothing, nothing, nothing, 'opaque ', nothing])
-    await page.goto(origin)
-    await page.waitForFunction(() => 'api' in window)
-    const { tasks } = await page.evaluate(() => api.listTasks())
     expect(tasks).toMatchObject([{ title: 'Secret' }])
   })
 })
