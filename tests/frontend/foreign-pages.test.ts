@@ -1,137 +1,109 @@
 import { createHmac } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { closeHere, type ServiceHere, startHere } from '#tests/support/in-process'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { newUser, testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const own = 'http://localhost:3000'
+const evil = 'https://evil.example'
 const token = 'a'.repeat(32)
 const signature = createHmac('sha256', testSecret).update(token).digest('base64')
 const cookie = `better-auth.session_token=${token}.${encodeURIComponent(signature)}`
+const user = newUser()
 
-/** What a browser adds to a request of another page than the frontend's own. */
-const foreign: Record<string, string>[] = [
-  { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
-  { origin: 'https://evil.example' },
-  { origin: 'null' },
-  { origin: 'null', 'sec-fetch-site': 'same-origin' },
-  { origin: 'http://localhost:3001', 'sec-fetch-site': 'same-site' },
-  { origin: `${own}.evil.example` },
-  { origin: '' },
-  { origin: own, 'sec-fetch-site': 'cross-site' },
+let service: ServiceHere
+let databaseUrl: string
+let task: string
+
+beforeAll(async () => {
+  databaseUrl = server.url(await createDatabase(server))
+  await runSql(
+    databaseUrl,
+    'create table session (token text primary key, "userId" text, "expiresAt" timestamptz)',
+    `insert into session values ('${token}', '${user}', now() + interval '1 hour')`,
+  )
+  service = await startHere({ DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
+  const made = await attempt('POST', '/api/tasks', { origin: own })
+  task = JSON.parse(made.text).id
+})
+afterAll(closeHere)
+
+const isRead = (method: string) => method === 'GET' || method === 'HEAD'
+
+async function attempt(method: string, path: string, headers: Record<string, string>) {
+  const response = await service.ask(path, {
+    method,
+    headers: { cookie, ...(!isRead(method) && { 'content-type': 'application/json' }), ...headers },
+    ...(!isRead(method) && { body: JSON.stringify({ title: 'by a foreign page' }) }),
+  })
+  return { status: response.status, text: await response.text() }
+}
+
+/** Every request, with what it is answered where its credentials count. */
+const requests = (): [method: string, path: string, status: number][] => [
+  ['GET', '/api/tasks', 200],
+  ['HEAD', '/api/tasks', 200],
+  ['GET', `/api/tasks/${task}`, 200],
+  ['GET', `/api/${user}/tasks`, 200],
+  ['POST', '/api/tasks', 201],
+  ['POST', `/api/${user}/tasks`, 201],
+  ['PUT', `/api/tasks/${task}`, 200],
+  ['PATCH', `/api/tasks/${task}`, 200],
+  ['PATCH', `/api/tasks/${task}/complete`, 200],
+  ['PATCH', `/api/${user}/${task}/toggle`, 200],
+  ['DELETE', `/api/tasks/${task}`, 204],
+]
+const everything = () => runSql(databaseUrl, 'select * from tasks order by id')
+
+/** What a browser adds to a request, and whether it is good enough for a read. */
+test.each<[Record<string, string>, counts: 'no request' | 'a read']>([
+  [{ origin: evil, 'sec-fetch-site': 'cross-site' }, 'no request'],
+  [{ origin: evil }, 'no request'],
+  [{ origin: 'null' }, 'no request'],
+  [{ origin: 'null', 'sec-fetch-site': 'same-origin' }, 'no request'],
+  [{ origin: 'http://localhost:3001', 'sec-fetch-site': 'same-site' }, 'no request'],
+  [{ origin: `${own}.evil.example` }, 'no request'],
+  [{ origin: '' }, 'no request'],
+  [{ origin: own, 'sec-fetch-site': 'cross-site' }, 'no request'],
   // A link, an image or a form of another site: without a script, a read has no Origin.
-  { 'sec-fetch-site': 'cross-site' },
-  { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
-]
-/** What is good enough for a read, and for nothing more. */
-const withoutOrigin: Record<string, string>[] = [
-  {},
-  { 'sec-fetch-site': 'same-origin' },
-  { 'sec-fetch-site': 'same-site' },
-  { 'sec-fetch-site': 'none' },
-  { referer: `${own}/tasks` },
-]
+  [{ 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }, 'no request'],
+  [{}, 'a read'],
+  [{ 'sec-fetch-site': 'same-origin' }, 'a read'],
+  [{ 'sec-fetch-site': 'same-site' }, 'a read'],
+  [{ 'sec-fetch-site': 'none' }, 'a read'],
+  [{ referer: `${own}/tasks` }, 'a read'],
+])('with a session cookie and %j counts %s, and no change', async (headers, counts) => {
+  const before = await everything()
+  for (const [method, path, status] of requests()) {
+    const isTaken = counts === 'a read' && isRead(method)
+    const answer = await attempt(method, path, headers)
+    expect([method, path, answer.status]).toEqual([method, path, isTaken ? status : 401])
+    if (!isTaken && method !== 'HEAD') expect(answer.text).toContain('allowed Origin')
+  }
+  expect(await everything()).toEqual(before)
+})
 
-describe('with a session cookie', () => {
-  let service: ServiceHere
-  let databaseUrl: string
-  let task: string
-  const user = newUser()
+test('a form of another site stores nothing, whatever type it claims', async () => {
+  const before = await everything()
+  const types = ['text/plain', 'application/x-www-form-urlencoded', 'text/plain; application/json']
+  for (const type of types) {
+    for (const origin of [own, evil]) {
+      const answer = await attempt('POST', '/api/tasks', { origin, 'content-type': type })
+      expect([type, origin, answer.status]).toEqual([type, origin, origin === own ? 415 : 401])
+    }
+  }
+  expect(await everything()).toEqual(before)
+})
 
-  beforeAll(async () => {
-    databaseUrl = server.url(await createDatabase(server))
-    await runSql(
-      databaseUrl,
-      'create table session (token text primary key, "userId" text, "expiresAt" timestamptz)',
-      `insert into session values ('${token}', '${user}', now() + interval '1 hour')`,
-    )
-    service = await startHere({ DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
+test.each(['same-site', 'same-origin'])(
+  'the frontend’s own page, %s, may read and change',
+  async (site) => {
     const made = await attempt('POST', '/api/tasks', { origin: own })
     task = JSON.parse(made.text).id
-  })
-  afterAll(closeHere)
-
-  const everything = () => runSql(databaseUrl, 'select * from tasks order by id')
-  async function attempt(method: string, path: string, headers: Record<string, string>) {
-    const isRead = method === 'GET' || method === 'HEAD'
-    const response = await service.ask(path, {
-      method,
-      headers: { cookie, ...(!isRead && { 'content-type': 'application/json' }), ...headers },
-      ...(!isRead && { body: JSON.stringify({ title: 'by a foreign page' }) }),
-    })
-    const text = await response.text()
-    return { status: response.status, text }
-  }
-
-  const reads = () => [
-    ['GET', '/api/tasks'],
-    ['HEAD', '/api/tasks'],
-    ['GET', `/api/tasks/${task}`],
-    ['GET', `/api/${user}/tasks`],
-  ]
-  const changes = () => [
-    ['POST', '/api/tasks'],
-    ['POST', `/api/${user}/tasks`],
-    ['PUT', `/api/tasks/${task}`],
-    ['PATCH', `/api/tasks/${task}`],
-    ['PATCH', `/api/tasks/${task}/complete`],
-    ['PATCH', `/api/${user}/${task}/toggle`],
-    ['DELETE', `/api/tasks/${task}`],
-  ]
-
-  test.each(foreign)('a foreign page is refused on every method: %j', async (headers) => {
-    const before = await everything()
-    for (const [method = '', path = ''] of [...reads(), ...changes()]) {
-      const answer = await attempt(method, path, headers)
-      expect([method, path, answer.status]).toEqual([method, path, 401])
-      if (method !== 'HEAD') expect(answer.text).toContain('allowed Origin')
+    for (const [method, path, status] of requests()) {
+      const answer = await attempt(method, path, { origin: own, 'sec-fetch-site': site })
+      expect([method, path, answer.status]).toEqual([method, path, status])
     }
-    expect(await everything()).toEqual(before)
-  })
-
-  test.each(withoutOrigin)(
-    'without an Origin a read counts, a change does not: %j',
-    async (headers) => {
-      const before = await everything()
-      for (const [method = '', path = ''] of reads()) {
-        const { status } = await attempt(method, path, headers)
-        expect([method, path, status]).toEqual([method, path, 200])
-      }
-      for (const [method = '', path = ''] of changes()) {
-        const answer = await attempt(method, path, headers)
-        expect([method, path, answer.status]).toEqual([method, path, 401])
-        expect(answer.text).toContain('allowed Origin')
-      }
-      expect(await everything()).toEqual(before)
-    },
-  )
-
-  test('a form of another site stores nothing, whatever type it claims', async () => {
-    const before = await everything()
-    const types = [
-      'text/plain',
-      'application/x-www-form-urlencoded',
-      'text/plain; application/json',
-    ]
-    for (const type of types) {
-      for (const origin of [own, 'https://evil.example']) {
-        const answer = await attempt('POST', '/api/tasks', { origin, 'content-type': type })
-        expect([type, origin, answer.status]).toEqual([type, origin, origin === own ? 415 : 401])
-      }
-    }
-    expect(await everything()).toEqual(before)
-  })
-
-  test('the frontend’s own page may read and change', async () => {
-    for (const site of ['same-site', 'same-origin']) {
-      const headers = { origin: own, 'sec-fetch-site': site }
-      for (const [method = '', path = ''] of [...reads(), ...changes().slice(0, -1)]) {
-        const { status } = await attempt(method, path, headers)
-        expect([method, path, status]).toEqual([method, path, method === 'POST' ? 201 : 200])
-      }
-    }
-    const gone = await attempt('DELETE', `/api/tasks/${task}`, { origin: own })
-    expect(gone.status).toBe(204)
-  })
-})
+  },
+)
