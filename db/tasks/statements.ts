@@ -82,10 +82,11 @@ export const insertStatement = precompile((db, task: NewTaskRow) =>
     .returning([...taskColumns, 'creation']),
 )
 
+/** Behind the last that an integer can be comes 1, so that no task is ever at its end. */
+const nextVersion = sql<number>`version % 2147483647 + 1`
+
 function updateTask(db: Kysely<Database>) {
-  return db
-    .updateTable('tasks')
-    .set({ version: sql<number>`version + 1`, updated_at: sql<string>`now()` })
+  return db.updateTable('tasks').set({ version: nextVersion, updated_at: sql<string>`now()` })
 }
 
 /** The statements of one query: as most requests send it, and for those with a condition. */

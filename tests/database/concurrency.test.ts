@@ -45,3 +45,13 @@ test('updates of different fields at the same time are all kept', async () => {
   )
   expect(JSON.parse((await ask(user, 'GET', path)).text)).toMatchObject(changes)
 })
+
+test('the version behind the last that the column holds is the first again', async () => {
+  const user = newUser()
+  const id = await create(user)
+  await opened.asAdministrator(`update tasks set version = 2147483647 where id = '${id}'`)
+  for (const version of [1, 2]) {
+    const { status, headers } = await ask(user, 'PATCH', `/${id}/complete`)
+    expect([status, headers.get('etag')]).toEqual([200, `"${version}"`])
+  }
+})
