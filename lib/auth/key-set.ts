@@ -57,8 +57,13 @@ async function keysFor(keyId: string | undefined, url: string): Promise<KeySet> 
   // A known key id with another algorithm is an attack and no new key, so no fetch would help.
   if (keyId !== undefined && !current.ids.has(keyId)) return await fetchNext(url)
   // Where the clock was set back, nobody knows how old they are.
-  if (ageMs > refreshMs || ageMs < 0) refreshInBackground(url)
-  return current
+  if (ageMs <= refreshMs && ageMs >= 0) return current
+  const known = current
+  // Where nobody asked for long, nobody renewed them either: one may have been withdrawn since.
+  const isOld = ageMs > refreshMs + refreshPauseMs
+  const isAway = failure !== undefined && since(askedAt) < refreshPauseMs
+  const renewed = renew(url)
+  return isOld && !isAway ? ((await renewed) ?? known) : known
 }
 
 /** Fetches the key set once the cooldown is over. Requests that wait meanwhile share the fetch. */
@@ -99,11 +104,16 @@ async function load(url: string): Promise<KeySet> {
   }
 }
 
-function refreshInBackground(url: string): void {
-  const isUnderWay = fetching !== undefined || nextFetch !== undefined
-  if (isUnderWay || since(askedAt) < refreshPauseMs) return
-  // The present keys stay in use, so no request fails. The log line is for the operator.
-  fetchNext(url).catch((err) => log().warn({ event: 'key_set_not_renewed', err }))
+/** Fetches the key set, unless that was tried of late. @returns undefined where there is no newer */
+async function renew(url: string): Promise<KeySet | undefined> {
+  const underWay = nextFetch ?? fetching
+  if (underWay !== undefined) return await underWay.catch(() => undefined)
+  if (since(askedAt) < refreshPauseMs) return undefined
+  return await fetchNext(url).catch((err) => {
+    // The present keys stay in use, so no request fails. The log line is for the operator.
+    log().warn({ event: 'key_set_not_renewed', err })
+    return undefined
+  })
 }
 
 /** Whether jose refuses the token. With any other error, a key of the set is broken. */

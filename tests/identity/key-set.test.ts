@@ -173,7 +173,7 @@ test('an issuer that comes back is believed again', async () => {
 test('known keys are renewed in the background, and a withdrawn one is refused from then on', async () => {
   const token = await first.sign(user)
   await verifyJwt(token)
-  travel(11)
+  travel(10.1)
   issuer.state.keys = [second.jwk]
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).toBe('accepted')
   await expect.poll(() => issuer.requests).toHaveLength(2)
@@ -182,6 +182,15 @@ test('known keys are renewed in the background, and a withdrawn one is refused f
   )
   travel(1)
   expect(await codeOf(findPublicKey({ alg: 'EdDSA', kid: 'first' }))).not.toBe('accepted')
+})
+
+test('where nobody has asked for hours, the first who does waits for the keys as they are now', async () => {
+  await verifyJwt(await first.sign(user))
+  issuer.state.keys = [second.jwk]
+  travel(5 * 60)
+  const tokens = await Promise.all([first.sign(user), second.sign(user)])
+  const answers = await Promise.all(tokens.map((token) => codeOf(verifyJwt(token))))
+  expect(answers).toEqual(['token_invalid', 'accepted'])
 })
 
 test('known keys serve for a day while the issuer is away, and no longer', async () => {
