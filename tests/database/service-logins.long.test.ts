@@ -8,13 +8,12 @@ import { statementsOf } from '#tests/support/statements'
 const server = postgresAt(inject('postgresPort'))
 
 /** Opens the database as the service does, and returns which other logins the start named. */
-async function start(url: string) {
-  const named: string[] = []
-  const database = await openDatabase({
-    ...options,
-    url,
-    onOtherLogins: (logins) => named.push(logins),
-  })
+async function start(url: string): Promise<string> {
+  let named = ''
+  const onOtherLogins = (logins: string) => {
+    named += logins
+  }
+  const database = await openDatabase({ ...options, url, onOtherLogins })
   try {
     await database.makeReady()
     return named
@@ -25,13 +24,9 @@ async function start(url: string) {
 
 /** What a login gets that takes the role of requests and calls itself Alice. */
 async function actAsAlice(name: string, login: string) {
+  const as = ['set role todo_app', `set app.user_id = 'alice'`]
   const run = (statement: string) =>
-    runSql(
-      server.url(name, login),
-      'set role todo_app',
-      `set app.user_id = 'alice'`,
-      statement,
-    ).catch((error) => error.code)
+    runSql(server.url(name, login), ...as, statement).catch(({ code }) => code)
   return {
     read: await run('select title from tasks'),
     changed: await run(`update tasks set title = 'theirs' returning title`),
@@ -44,63 +39,44 @@ async function actAsAlice(name: string, login: string) {
   }
 }
 
-const nothing = {
-  read: [],
-  changed: [],
-  stored: '42501',
-  permit: '42501',
-  permits: '42501',
-  owner: '42501',
-}
-const alicesTask = [
-  `insert into users (id) values ('alice')`,
-  `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,
-]
+const refused = { stored: '42501', permit: '42501', permits: '42501', owner: '42501' }
+const nothing = { read: [], changed: [], ...refused }
+
+const createAlicesTask = (name: string) =>
+  runSql(
+    server.url(name),
+    `insert into users (id) values ('alice')`,
+    `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,
+  )
 
 describe('the owner of another database of the cluster, who holds todo_app and may connect', () => {
-  test('read and changed everybody’s tasks before the migration', async () => {
+  test('gets nothing of a database that this version made, nor do logins that get the role from it', async () => {
     const neighbour = await createOwnedDatabase(server)
-    const database = await createOwnedDatabase(server)
-    await migrateToUnguarded(database.url)
-    await runSql(server.url(database.name), ...alicesTask)
-    expect(await actAsAlice(database.name, neighbour.owner)).toMatchObject({
+    const accomplice = await createLogin(server)
+    const { name, url } = await createOwnedDatabase(server)
+    expect(await start(url)).toBe('')
+    await createAlicesTask(name)
+    expect(await actAsAlice(name, neighbour.owner)).toEqual(nothing)
+    await runSql(server.url('postgres'), `grant todo_app to ${neighbour.owner} with admin option`)
+    await runSql(server.url(neighbour.name, neighbour.owner), `grant todo_app to ${accomplice}`)
+    expect(await actAsAlice(name, accomplice)).toEqual(nothing)
+    expect(await actAsAlice(name, neighbour.owner)).toEqual(nothing)
+  })
+
+  test('is named at each start where it read everybody’s tasks before, and shut out as it says', async () => {
+    const { owner } = await createOwnedDatabase(server)
+    const { name, url } = await createOwnedDatabase(server)
+    await migrateToUnguarded(url)
+    await createAlicesTask(name)
+    expect(await actAsAlice(name, owner)).toMatchObject({
       read: [{ title: 'private' }],
       changed: [{ title: 'theirs' }],
     })
-  })
-
-  test('gets nothing of a database that this version made', async () => {
-    const neighbour = await createOwnedDatabase(server)
-    const database = await createOwnedDatabase(server)
-    expect(await start(database.url)).toEqual([])
-    await runSql(server.url(database.name), ...alicesTask)
-    expect(await actAsAlice(database.name, neighbour.owner)).toEqual(nothing)
-  })
-
-  test('gets nothing through logins that it grants the role to, or with ADMIN on the role', async () => {
-    const neighbour = await createOwnedDatabase(server)
-    const database = await createOwnedDatabase(server)
-    await start(database.url)
-    await runSql(server.url(database.name), ...alicesTask)
-    const accomplice = await createLogin(server)
-    await runSql(server.url('postgres'), `grant todo_app to ${neighbour.owner} with admin option`)
-    await runSql(server.url(neighbour.name, neighbour.owner), `grant todo_app to ${accomplice}`)
-    expect(await actAsAlice(database.name, accomplice)).toEqual(nothing)
-    expect(await actAsAlice(database.name, neighbour.owner)).toEqual(nothing)
-  })
-
-  test('is named at each start where the database was in service before, and shut out as it says', async () => {
-    const neighbour = await createOwnedDatabase(server)
-    const database = await createOwnedDatabase(server)
-    await migrateToUnguarded(database.url)
-    await runSql(server.url(database.name), ...alicesTask)
-    for (const named of [await start(database.url), await start(database.url)]) {
-      expect(named.join()).toContain(neighbour.owner)
-    }
-    const revoke = `revoke execute on function todo_service() from`
-    await runSql(database.url, `${revoke} ${neighbour.owner}`)
-    expect(await actAsAlice(database.name, neighbour.owner)).toEqual(nothing)
-    expect((await start(database.url)).join()).not.toContain(neighbour.owner)
+    expect(await start(url)).toContain(owner)
+    expect(await start(url)).toContain(owner)
+    await runSql(url, `revoke execute on function todo_service() from ${owner}`)
+    expect(await actAsAlice(name, owner)).toEqual(nothing)
+    expect(await start(url)).not.toContain(owner)
   })
 })
 
@@ -112,8 +88,9 @@ describe('a login that owns nothing', () => {
     await start(url)
     const database = await openDatabase({ ...options, url: server.url(name, login) })
     await database.makeReady()
-    await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
-    expect((await statementsOf(database.forUser('alice'), 'alice').list()).json).toContain('alice')
+    const alice = statementsOf(database.forUser('alice'), 'alice')
+    await alice.insert(crypto.randomUUID())
+    expect((await alice.list()).json).toContain('alice')
     await database.close()
   })
 
@@ -121,60 +98,42 @@ describe('a login that owns nothing', () => {
     const login = await createLogin(server)
     const { name, url } = await createOwnedDatabase(server, login)
     await start(url)
-    const refused = start(server.url(name, login))
-    await expect(refused).rejects.toMatchObject({ kind: 'not_isolated' })
-    const [remedy = ''] = /GRANT EXECUTE [^;]*;/.exec(String(await refused.catch(String))) ?? []
+    const attempt = start(server.url(name, login))
+    await expect(attempt).rejects.toMatchObject({ kind: 'not_isolated' })
+    const [remedy = ''] = /GRANT EXECUTE [^;]*;/.exec(String(await attempt.catch(String))) ?? []
     await runSql(url, remedy)
     await start(server.url(name, login))
   })
 })
 
-describe('the start refuses a database', () => {
-  test.each([
-    [
-      'where a function has no fixed search path',
-      'alter function todo_owner reset search_path',
-      'ALTER FUNCTION todo_owner(text,text,text) SET search_path = pg_catalog, public, pg_temp',
-    ],
-    [
-      'where temporary tables come first in the search path of a function',
-      'alter function todo_take_permit set search_path = public, pg_catalog',
-      'ALTER FUNCTION todo_take_permit(text,integer,integer) SET search_path',
-    ],
-    [
-      'where everybody may execute a function',
-      'grant execute on function todo_take_permit to public',
-      'REVOKE EXECUTE ON FUNCTION',
-    ],
-    [
-      'where a function belongs to somebody else',
-      'alter function todo_owner owner to todo_stranger',
-      'the owner of tasks owns it',
-    ],
-    [
-      'where every login of the cluster that holds the role counts',
-      'grant execute on function todo_service to todo_app',
-      'REVOKE EXECUTE ON FUNCTION todo_service() FROM PUBLIC, todo_app',
-    ],
-    [
-      'where the policy on logins is gone',
-      'drop policy tasks_of_service on tasks',
-      'Restore tasks_of_service',
-    ],
-    [
-      'where the policy on logins holds for nobody',
-      'alter policy tasks_of_service on tasks using (true)',
-      'Restore tasks_of_service',
-    ],
-    ['where the function of the logins is gone', 'drop function todo_service cascade', 'Restore'],
-  ])('%s', async (_, breakIt, remedy) => {
-    const { name, url } = await createOwnedDatabase(server)
-    await start(url)
-    await runSql(
-      server.url(name),
-      `do $$ begin create role todo_stranger nologin; exception when duplicate_object then null; end $$`,
-      breakIt,
-    )
-    await expect(start(url)).rejects.toThrow(remedy)
-  })
+test.each([
+  [
+    'alter function todo_owner reset search_path',
+    'ALTER FUNCTION todo_owner(text,text,text) SET search_path = pg_catalog, public, pg_temp',
+  ],
+  // Temporary tables come first where nothing says otherwise.
+  [
+    'alter function todo_take_permit set search_path = public, pg_catalog',
+    'ALTER FUNCTION todo_take_permit(text,integer,integer) SET search_path',
+  ],
+  ['grant execute on function todo_take_permit to public', 'REVOKE EXECUTE ON FUNCTION'],
+  ['alter function todo_owner owner to todo_stranger', 'the owner of tasks owns it'],
+  // Every login of the cluster that holds the role would count.
+  [
+    'grant execute on function todo_service to todo_app',
+    'REVOKE EXECUTE ON FUNCTION todo_service() FROM PUBLIC, todo_app',
+  ],
+  [
+    'grant execute on function todo_move_tasks to todo_app',
+    'REVOKE EXECUTE ON FUNCTION todo_move_tasks(text,text) FROM PUBLIC, todo_app',
+  ],
+  ['drop policy tasks_of_service on tasks', 'Restore tasks_of_service'],
+  ['alter policy tasks_of_service on tasks using (true)', 'Restore tasks_of_service'],
+  ['drop function todo_service cascade', 'Restore'],
+])('after %s the start refuses the database: %s', async (breakIt, remedy) => {
+  const { name, url } = await createOwnedDatabase(server)
+  await start(url)
+  const stranger = `do $$ begin create role todo_stranger nologin; exception when duplicate_object then null; end $$`
+  await runSql(server.url(name), stranger, breakIt)
+  await expect(start(url)).rejects.toThrow(remedy)
 })
