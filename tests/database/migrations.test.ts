@@ -1,4 +1,4 @@
-import { expect, inject, test, vi } from 'vitest'
+import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import { migrationNames, retryRaces } from '#db/migrate'
 import { openTestDatabase, options, transports } from '#tests/support/databases'
@@ -8,28 +8,26 @@ import { statementsOf } from '#tests/support/statements'
 const everyMigration = migrationNames.map((name) => ({ name }))
 const server = postgresAt(inject('postgresPort'))
 
-/** A process that starts, as far as the database can tell. */
-async function start(url: string): Promise<boolean> {
+async function open(url: string) {
   const opened = await openDatabase({ ...options, url })
-  try {
-    await opened.makeReady()
-    return await opened.isReady()
-  } finally {
-    await opened.close()
-  }
+  onTestFinished(() => opened.close())
+  return opened
 }
 
-test('several processes that start at once on an empty database migrate it once', async () => {
-  const url = server.url(await createDatabase(server))
-  const started = await Promise.all(Array.from({ length: 4 }, () => start(url)))
-  expect(started).toEqual([true, true, true, true])
-  expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
-})
+/** A process that starts, as far as the database can tell. */
+async function start(url: string): Promise<boolean> {
+  const opened = await open(url)
+  await opened.makeReady()
+  return await opened.isReady()
+}
 
-test('databases of one cluster can be migrated at once, although they share the role', async () => {
-  const names = await Promise.all(Array.from({ length: 4 }, () => createDatabase(server)))
-  const started = await Promise.all(names.map((name) => start(server.url(name))))
-  expect(started).toEqual([true, true, true, true])
+test('several processes that start at once on two empty databases, which share the role, migrate each once', async () => {
+  const urls = await Promise.all([1, 2].map(async () => server.url(await createDatabase(server))))
+  const started = await Promise.all([...urls, ...urls, ...urls].map(start))
+  expect(started).toEqual(Array(6).fill(true))
+  for (const url of urls) {
+    expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
+  }
 })
 
 test.each(transports)('on %s, migrating twice changes nothing the second time', async (name) => {
@@ -47,37 +45,30 @@ test('a migration that fails says its name, and leaves nothing behind', async ()
   const url = server.url(await createDatabase(server))
   // The second migration meets it, after the first has made the users table.
   await runSql(url, 'create table rate_limits (id int)')
-  const database = await openDatabase({ ...options, url })
-  await expect(database.makeReady()).rejects.toThrow(
+  await expect(start(url)).rejects.toThrow(
     'migration 0002-rate-limits: relation "rate_limits" already exists',
   )
-  await database.close()
   expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
 })
 
-test('a table of the same name in another schema changes nothing', async () => {
-  const url = server.url(await createDatabase(server))
-  await runSql(url, 'create schema other', 'create table other.tasks (id int)')
-  expect(await start(url)).toBe(true)
-})
-
 test.each(["it's", 'My Todo', 'a"b', '$make$'])(
-  'the schema may be called %s: its tables are made, and a request is counted',
+  'the schema may be called %s: its tables are made beside others of their names, and a request is counted',
   async (schema) => {
     const name = await createDatabase(server)
+    const url = server.url(name)
     const quoted = `"${schema.replaceAll('"', '""')}"`
     await runSql(
-      server.url(name),
+      url,
       `create schema ${quoted}`,
       `alter database ${name} set search_path = ${quoted}`,
+      'create table public.tasks (id int)',
     )
-    const database = await openDatabase({ ...options, url: server.url(name) })
+    const database = await open(url)
     await database.makeReady()
     const limit = { quota: { requests: 1, seconds: 60 }, onPermit: () => {} }
     const { list } = statementsOf(database.forUser('alice', 8000, limit), 'alice')
     expect((await list()).json).toBe('[]')
     await expect(list()).rejects.toMatchObject({ kind: 'rate_limited' })
-    await database.close()
   },
 )
 
@@ -91,9 +82,7 @@ test.each([
 })
 
 test('a login whose search path hides the tables from requests is told to set it', async () => {
-  const name = await createDatabase(server)
-  await runSql(server.url(name), 'create schema postgres')
-  const database = await openDatabase({ ...options, url: server.url(name) })
-  await expect(database.makeReady()).rejects.toThrow(/SET search_path/)
-  await database.close()
+  const url = server.url(await createDatabase(server))
+  await runSql(url, 'create schema postgres')
+  await expect(start(url)).rejects.toThrow(/SET search_path/)
 })

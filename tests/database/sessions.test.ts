@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, inject, test } from 'vitest'
+import { beforeAll, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
 import { options } from '#tests/support/databases'
@@ -39,28 +39,23 @@ async function find(table: string, token = 'known', login = 'postgres') {
 }
 
 test.each(['auth.session', 'snake'])('a session is found in %s', async (table) => {
-  const session = { userId: 'anna', expiresAt: Date.parse(expiry) }
-  expect(await find(table)).toEqual(session)
+  expect(await find(table)).toEqual({ userId: 'anna', expiresAt: Date.parse(expiry) })
   expect(await find(table, 'unknown')).toBeUndefined()
 })
 
-describe('a sessions table that cannot be read is our fault, and the setting is named', () => {
-  test.each(['sessions', 'session', 'nowhere.session', 'no_token'])('%s', async (table) => {
-    const message = expect.stringContaining('Check SESSIONS_TABLE')
-    await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
-  })
+test.each([
+  ...['sessions', 'nowhere.session', 'no_token'].map((table) => [table, 'Check SESSIONS_TABLE']),
+  ...['no_user', 'no_expiry'].map((table) => [table, 'has no userId or expiresAt.']),
+])('a sessions table that cannot be read is our fault: %s: %s', async (table, says) => {
+  const message = expect.stringContaining(says)
+  await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
+})
 
-  test('where the login has no right to it', async () => {
-    const login = await createLogin(server)
-    const message = expect.stringContaining('Check SESSIONS_TABLE')
-    const refused = { kind: 'unsuitable', message, cause: { sqlState: '42501' } }
-    await expect(find('auth.session', 'known', login)).rejects.toMatchObject(refused)
-  })
-
-  test.each(['no_user', 'no_expiry'])('%s', async (table) => {
-    const message = 'The sessions table has no userId or expiresAt.'
-    await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
-  })
+test('a login without a right to sessions is our fault, and the setting is named', async () => {
+  const message = expect.stringContaining('Check SESSIONS_TABLE')
+  const refused = { kind: 'unsuitable', message, cause: { sqlState: '42501' } }
+  const login = await createLogin(server)
+  await expect(find('auth.session', 'known', login)).rejects.toMatchObject(refused)
 })
 
 test('a look-up changes nothing, whatever SESSIONS_TABLE names', async () => {
