@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { walls } from '#tests/failures/broken-walls'
 import { deadlineMs, host, slackMs } from '#tests/failures/world'
 import { openTestDatabase } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
+import { hold } from '#tests/support/locked-tasks'
 import { logLines } from '#tests/support/log-lines'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
@@ -12,9 +12,8 @@ import { endOf, launch, startService } from '#tests/support/service'
 import { folderOf } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
-
 test('a service that starts while the database is away, or another process migrates it, serves 503 in time, and heals by itself', async () => {
+  const server = postgresAt(inject('postgresPort'))
   const name = await createDatabase(server)
   const proxy = await startFaultProxy(server.port)
   proxy.mode = 'refuse'
@@ -34,29 +33,23 @@ test('a service that starts while the database is away, or another process migra
     // A migration itself may take a minute.
     expect(answer.durationMs).toBeLessThan(deadlineMs + slackMs)
   }
-  const other = new Client({ connectionString: server.url(name) })
-  await other.connect()
-  try {
-    // The lock of the migrations.
-    await other.query('begin; select pg_advisory_xact_lock(7236401955)')
-    for (const mode of ['refuse', 'stall'] as const) {
-      proxy.mode = mode
-      await expectRefused()
-      expect(await ready()).toBe(503)
-      expect((await send(late.url, 'GET', '/health')).status).toBe(200)
-    }
-    const events = logLines(late.output()).map(({ event, level }) => `${level} ${event}`)
-    expect(events).toContain('error database_away_at_start')
-    expect(events).toContain('warn no_key_set')
-    proxy.reset()
-    proxy.mode = 'pass'
-    for (let asked = 0; asked < 2; asked += 1) await expectRefused()
-    await other.query('commit')
-    while ((await list()).status !== 200 || (await ready()) !== 200) await sleep(50)
-  } finally {
-    await other.end()
-    await proxy.close()
+  // The lock of the migrations.
+  const release = await hold(server.url(name), 'select pg_advisory_xact_lock(7236401955)')
+  for (const mode of ['refuse', 'stall'] as const) {
+    proxy.mode = mode
+    await expectRefused()
+    expect(await ready()).toBe(503)
+    expect((await send(late.url, 'GET', '/health')).status).toBe(200)
   }
+  const events = logLines(late.output()).map(({ event, level }) => `${level} ${event}`)
+  expect(events).toContain('error database_away_at_start')
+  expect(events).toContain('warn no_key_set')
+  proxy.reset()
+  proxy.mode = 'pass'
+  for (let asked = 0; asked < 2; asked += 1) await expectRefused()
+  await release()
+  while ((await list()).status !== 200 || (await ready()) !== 200) await sleep(50)
+  await proxy.close()
 })
 
 // A function of Vercel's is started by its first request, and its platform reports how it ended.

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { host } from '#tests/failures/world'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { send } from '#tests/support/send'
 import { freePort, startService } from '#tests/support/service'
 import { startCollector } from '#tests/support/span-collector'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const plain = { DATABASE_URL: server.url(await createDatabase(server)), LOG_LEVEL: 'info' }
@@ -12,18 +12,23 @@ const traceId = '0af7651916cd43dd8448eb211c80319c'
 const unsampledId = '1bf7651916cd43dd8448eb211c80319c'
 const keyTraceId = '2cf7651916cd43dd8448eb211c80319c'
 const parentId = 'b7ad6b7169203331'
-const protobuf = 'application/x-protobuf'
+const sampled = { traceparent: `00-${traceId}-${parentId}-01` }
+const unsampled = { traceparent: `00-${unsampledId}-${parentId}-00` }
 const user = newUser()
-const authorization = `Bearer ${await tokenFor(user)}`
 
 async function list(url: string, headers: Record<string, string> = {}): Promise<void> {
-  const response = await fetch(`${url}/api/tasks`, { headers: { authorization, ...headers } })
-  expect(response.status).toBe(200)
+  const { status } = await send(url, 'GET', '/api/tasks', user, undefined, headers)
+  expect(status).toBe(200)
 }
 
-/** Waits for what comes by itself: spans are sent every 5 s, and on Vercel behind each answer. */
-async function until(isThere: () => boolean): Promise<void> {
-  for (let waited = 0; waited < 20_000 && !isThere(); waited += 50) await sleep(50)
+type Collector = Awaited<ReturnType<typeof startCollector>>
+
+/** The spans of the sampled trace, the request's first, once both are there. */
+async function spansOf(collector: Collector) {
+  const ours = () => collector.spans().filter((span) => span.traceId === traceId)
+  // They are sent every 5 s, and on Vercel behind each answer.
+  await expect.poll(() => ours().length).toBeGreaterThanOrEqual(2)
+  return ours().sort((one, other) => Number(one.kind) - Number(other.kind))
 }
 
 test('a request is one span, continues the trace it came with, and has its statement below it', async () => {
@@ -36,59 +41,39 @@ test('a request is one span, continues the trace it came with, and has its state
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=of-the-tests',
     BETTER_AUTH_URL: collector.url,
   })
-  await list(service.url, { traceparent: `00-${unsampledId}-${parentId}-00` })
-  const response = await fetch(`${service.url}/api/${user}/tasks`, {
-    method: 'POST',
-    headers: {
-      authorization,
-      'content-type': 'application/json',
-      traceparent: `00-${traceId}-${parentId}-01`,
-    },
-    body: '{"title":"private words"}',
-  })
-  expect(response.status).toBe(201)
-  const { id } = JSON.parse(await response.text())
-  const ours = () => collector.spans().filter((span) => span.traceId === traceId)
-  await until(() => ours().length >= 2)
-
-  const [request, batch, ...more] = ours().sort((one, other) => one.kind - other.kind)
-  expect(more).toEqual([])
+  await list(service.url, unsampled)
+  const body = { title: 'private words' }
+  const created = await send(service.url, 'POST', `/api/${user}/tasks`, user, body, sampled)
+  expect(created.status).toBe(201)
+  const [request, ...batches] = await spansOf(collector)
   expect(request).toMatchObject({
     name: 'POST /api/{userId}/tasks',
     kind: 2,
     parentSpanId: parentId,
+    attributes: { 'http.response.status_code': 201 },
   })
-  expect(batch).toMatchObject({ name: 'INSERT', kind: 3, parentSpanId: request?.spanId })
-  expect(request?.attributes).toContainEqual({
-    key: 'http.response.status_code',
-    value: { intValue: 201 },
-  })
-  expect(batch?.attributes).toContainEqual({
-    key: 'db.system.name',
-    value: { stringValue: 'postgresql' },
-  })
+  expect(batches).toMatchObject([
+    {
+      ...{ name: 'INSERT', kind: 3, parentSpanId: request?.spanId },
+      attributes: { 'db.system.name': 'postgresql' },
+    },
+  ])
   expect(collector.spans().map((span) => span.traceId)).not.toContain(unsampledId)
-  for (const { headers } of collector.deliveries) {
-    expect(headers).toMatchObject({ 'content-type': protobuf, 'x-tenant': 'of-the-tests' })
-  }
+  const headers = { 'content-type': 'application/x-protobuf', 'x-tenant': 'of-the-tests' }
+  for (const delivery of collector.deliveries) expect(delivery).toMatchObject({ headers })
   expect(collector.received()).toContain('renamed-by-its-setting')
   expect(collector.received()).toContain('deployment.environment.name')
-  for (const secret of ['private words', user, id]) {
+  for (const secret of ['private words', user, String(created.json()['id'])]) {
     expect(collector.received()).not.toContain(secret)
   }
-  await expect
-    .poll(() => service.output())
-    .toMatch(
-      new RegExp(`"event":"request".*"trace_id":"${traceId}","span_id":"${request?.spanId}"`),
-    )
+  const line = `"event":"request".*"trace_id":"${traceId}","span_id":"${request?.spanId}"`
+  await expect.poll(() => service.output()).toMatch(new RegExp(line))
 
   // The issuer is asked for its keys within the trace of the request that needs them.
   const header = Buffer.from('{"alg":"EdDSA","kid":"one"}').toString('base64url')
-  await fetch(`${service.url}/api/tasks`, {
-    headers: {
-      authorization: `Bearer ${header}.e30.AAAA`,
-      traceparent: `00-${keyTraceId}-${parentId}-01`,
-    },
+  await send(service.url, 'GET', '/api/tasks', undefined, undefined, {
+    authorization: `Bearer ${header}.e30.AAAA`,
+    traceparent: `00-${keyTraceId}-${parentId}-01`,
   })
   const asked = new RegExp(`^00-${keyTraceId}-(?!${parentId})[0-9a-f]{16}-01$`)
   expect(collector.traceparents).toEqual([expect.stringMatching(asked)])
@@ -104,17 +89,13 @@ test('a receiver that is away costs no request, is in the log, and gets spans on
     OTEL_EXPORTER_OTLP_TIMEOUT: '300',
   })
   await list(service.url)
-  await until(() => service.output().includes('spans_not_exported'))
-  await expect
-    .poll(() => service.output())
-    .toMatch(/"level":"warn".*"event":"spans_not_exported","err":\{/)
+  const warning = /"level":"warn".*"event":"spans_not_exported","err":\{/
+  await expect.poll(() => service.output()).toMatch(warning)
   expect(service.output()).not.toMatch(/key-of-the-receiver|unhandled/i)
 
   await using collector = await startCollector({ port })
-  await list(service.url, { traceparent: `00-${traceId}-${parentId}-01` })
-  const ours = () => collector.spans().filter((span) => span.traceId === traceId)
-  await until(() => ours().length >= 2)
-  expect(ours().map(({ name }) => name)).toContain('GET /api/tasks')
+  await list(service.url, sampled)
+  expect((await spansOf(collector)).map(({ name }) => name)).toContain('GET /api/tasks')
 })
 
 // Vercel gives a function half a second, so spans are sent behind each answer there. `next start`
@@ -129,12 +110,12 @@ ended('SIGTERM sends the spans that are left, of the requests that were sampled'
     OTEL_TRACES_SAMPLER_ARG: '0',
   })
   await list(service.url)
-  await list(service.url, { traceparent: `00-${unsampledId}-${parentId}-00` })
-  await list(service.url, { traceparent: `00-${traceId}-${parentId}-01` })
+  await list(service.url, unsampled)
+  await list(service.url, sampled)
   expect(collector.spans()).toEqual([])
   expect(await service.stop('SIGTERM')).toBe(0)
   // A line of the log can be found by its trace all the same.
-  await expect.poll(() => service.output()).toContain(unsampledId)
+  expect(service.output()).toContain(unsampledId)
   const spans = collector.spans().map((span) => `${span.traceId} ${span.name}`)
   expect(spans.sort()).toEqual([`${traceId} GET /api/tasks`, `${traceId} SELECT`])
 })

@@ -3,15 +3,6 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 
-interface CollectedSpan {
-  readonly traceId: string
-  readonly spanId: string
-  readonly parentSpanId?: string
-  readonly name: string
-  readonly kind: number
-  readonly attributes: readonly { key: string; value: Record<string, unknown> }[]
-}
-
 interface CollectorOptions {
   readonly port?: number
   /** `false`: takes what it is sent, and never says so. */
@@ -38,7 +29,7 @@ export async function startCollector({ port = 0, answers = true }: CollectorOpti
     url: `http://127.0.0.1:${address.port}`,
     /** All that has arrived, as it came. */
     received: () => deliveries.map(({ body }) => body.toString('latin1')).join('\n'),
-    spans: (): CollectedSpan[] => deliveries.flatMap(({ body }) => decodeSpans(body)),
+    spans: () => deliveries.flatMap(({ body }) => decodeSpans(body)),
     async [Symbol.asyncDispose]() {
       server.close()
       server.closeAllConnections()
@@ -46,86 +37,64 @@ export async function startCollector({ port = 0, answers = true }: CollectorOpti
   }
 }
 
-/** A message of Protocol Buffers, as far as spans need it: its fields by number, as they came. */
-type Fields = Map<number, (Buffer | bigint)[]>
-
 /**
- * The spans of an `ExportTraceServiceRequest` of OTLP in Protocol Buffers, in the form that its JSON
- * has. Field numbers: opentelemetry-proto, `trace/v1/trace.proto` and `common/v1/common.proto`.
+ * The spans of an `ExportTraceServiceRequest` of OTLP, by the field numbers of opentelemetry-proto:
+ * `trace/v1/trace.proto` and `common/v1/common.proto`.
  */
-function decodeSpans(body: Buffer): CollectedSpan[] {
-  return messages(body, 1)
-    .flatMap((resource) => messages(resource, 2))
-    .flatMap((scope) => messages(scope, 2))
-    .map((span) => {
-      const fields = readFields(span)
-      const parent = bytes(fields, 4).toString('hex')
-      return {
-        traceId: bytes(fields, 1).toString('hex'),
-        spanId: bytes(fields, 2).toString('hex'),
-        ...(parent !== '' && { parentSpanId: parent }),
-        name: bytes(fields, 5).toString(),
-        kind: Number(fields.get(6)?.[0] ?? 0),
-        attributes: messages(span, 9).map((attribute) => ({
-          key: bytes(readFields(attribute), 1).toString(),
-          value: readValue(readFields(bytes(readFields(attribute), 2))),
-        })),
-      }
-    })
+function decodeSpans(body: Buffer) {
+  const scopes = messagesIn(body, 1).flatMap((resource) => messagesIn(resource, 2))
+  return scopes
+    .flatMap((scope) => messagesIn(scope, 2))
+    .map((span) => ({
+      traceId: bytesIn(span, 1).toString('hex'),
+      spanId: bytesIn(span, 2).toString('hex'),
+      parentSpanId: bytesIn(span, 4).toString('hex'),
+      name: bytesIn(span, 5).toString(),
+      kind: fieldsOf(span).find(({ field }) => field === 6)?.value,
+      attributes: Object.fromEntries(
+        messagesIn(span, 9).map((attribute) => {
+          const [value] = fieldsOf(bytesIn(attribute, 2))
+          return [
+            bytesIn(attribute, 1).toString(),
+            Buffer.isBuffer(value?.value) ? value.value.toString() : value?.value,
+          ]
+        }),
+      ),
+    }))
 }
 
-function readValue(fields: Fields): Record<string, unknown> {
-  const integer = fields.get(3)?.[0]
-  return integer === undefined
-    ? { stringValue: bytes(fields, 1).toString() }
-    : { intValue: Number(integer) }
+function messagesIn(message: Buffer, field: number): Buffer[] {
+  return fieldsOf(message).flatMap((each) =>
+    each.field === field && Buffer.isBuffer(each.value) ? [each.value] : [],
+  )
 }
 
-function messages(body: Buffer, field: number): Buffer[] {
-  return (readFields(body).get(field) ?? []).filter((value) => Buffer.isBuffer(value))
-}
+const bytesIn = (message: Buffer, field: number) => messagesIn(message, field)[0] ?? Buffer.alloc(0)
 
-function bytes(fields: Fields, field: number): Buffer {
-  const value = fields.get(field)?.[0]
-  return Buffer.isBuffer(value) ? value : Buffer.alloc(0)
-}
-
-function readFields(body: Buffer): Fields {
-  const fields: Fields = new Map()
+/** The fields of a message of Protocol Buffers: each is a number, or bytes. */
+function fieldsOf(message: Buffer) {
+  const fields: { field: number; value: number | Buffer }[] = []
   let at = 0
-  const readVarint = (): bigint => {
-    let value = 0n
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = body.readUInt8(at)
+  const readNumber = () => {
+    let value = 0
+    for (let share = 1; ; share *= 128) {
+      const byte = message.readUInt8(at)
       at += 1
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return value
+      value += (byte % 128) * share
+      if (byte < 128) return value
     }
   }
-  const readBytes = (length: number): Buffer => {
+  while (at < message.length) {
+    const tag = readNumber()
+    const [field, wireType] = [tag >> 3, tag & 7]
+    if (wireType === 0) {
+      fields.push({ field, value: readNumber() })
+      continue
+    }
+    // Bytes with their length, or numbers of eight or four.
+    const length = wireType === 2 ? readNumber() : wireType === 1 ? 8 : 4
+    fields.push({ field, value: message.subarray(at, at + length) })
     at += length
-    return body.subarray(at - length, at)
-  }
-  while (at < body.length) {
-    const tag = Number(readVarint())
-    const value = readWire(tag & 7)
-    const known = fields.get(tag >> 3) ?? []
-    fields.set(tag >> 3, [...known, value])
   }
   return fields
-
-  function readWire(type: number): Buffer | bigint {
-    switch (type) {
-      case 0:
-        return readVarint()
-      case 1:
-        return readBytes(8)
-      case 2:
-        return readBytes(Number(readVarint()))
-      case 5:
-        return readBytes(4)
-      default:
-        throw new Error(`No wire type of Protocol Buffers: ${type}`)
-    }
-  }
 }
