@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 /** What the proxy does with what passes. */
@@ -13,65 +14,37 @@ export type ProxyMode =
   | 'cut answers'
 
 /** A network between the service and Postgres that can be made as bad as needed. */
-export interface FaultProxy {
-  readonly port: number
-  mode: ProxyMode
-  /** Added to each direction. */
-  delayMs: number
-  /** Answers that were lost by `cut answers` so far. */
-  readonly lostAnswers: number
-  /** Request-response exchanges so far: how often the client spoke after having listened. */
-  readonly exchanges: number
-  /** Connections so far, with those that were refused. */
-  readonly connections: number
-  /** Ends every open connection with a reset. */
-  reset(): void
-  close(): Promise<void>
-}
+export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>
 
 /** Starts a proxy in front of a port of this machine. */
-export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
+export async function startFaultProxy(targetPort: number) {
   const open = new Set<Socket>()
   const held: (() => void)[] = []
-  let connections = 0
-  let exchanges = 0
-  let lostAnswers = 0
   let mode: ProxyMode = 'pass'
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
-    connections += 1
+    proxy.connections += 1
     if (proxy.mode === 'refuse') return client.resetAndDestroy()
     const upstream = connect({ port: targetPort, host: '127.0.0.1', allowHalfOpen: true })
     let isListening = true
-    forward(client, upstream, () => {
-      if (isListening) exchanges += 1
+    forward(client, upstream, (data) => {
+      if (isListening) proxy.exchanges += 1
       isListening = false
-      return true
+      pass(data, upstream)
     })
-    forward(upstream, client, () => {
+    return forward(upstream, client, (data) => {
       isListening = true
-      if (proxy.mode === 'cut answers') {
-        // An answer may arrive in several pieces.
-        if (!client.destroyed) lostAnswers += 1
-        client.resetAndDestroy()
-      }
-      return proxy.mode !== 'cut answers'
+      if (proxy.mode !== 'cut answers') return pass(data, client)
+      // An answer may arrive in several pieces.
+      if (!client.destroyed) proxy.lostAnswers += 1
+      return client.resetAndDestroy()
     })
-    return undefined
   })
 
-  function forward(from: Socket, to: Socket, mayPass: () => boolean): void {
+  function forward(from: Socket, to: Socket, handle: (data: Buffer) => void): void {
     open.add(from)
     from.setNoDelay(true)
-    from.on('data', (data) => {
-      if (!mayPass() || proxy.mode === 'stall') return
-      if (proxy.mode === 'hold') {
-        held.push(() => to.write(data))
-        return
-      }
-      if (proxy.delayMs === 0) to.write(data)
-      else setTimeout(() => to.write(data), proxy.delayMs)
-    })
+    from.on('data', handle)
     // On a dead network nobody learns that the other side has ended.
     from.on('end', () => {
       if (proxy.mode === 'stall') return
@@ -85,27 +58,33 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     })
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
+  function pass(data: Buffer, to: Socket): void {
+    if (proxy.mode === 'stall') return
+    if (proxy.mode === 'hold') held.push(() => to.write(data))
+    else if (proxy.delayMs === 0) to.write(data)
+    else setTimeout(() => to.write(data), proxy.delayMs)
+  }
+
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   const proxy = {
-    port,
+    port: (server.address() as AddressInfo).port,
     get mode() {
       return mode
     },
     set mode(next) {
       mode = next
-      if (next !== 'hold') for (const pass of held.splice(0)) pass()
+      if (next !== 'hold') for (const release of held.splice(0)) release()
     },
-    get lostAnswers() {
-      return lostAnswers
-    },
+    /** Added to each direction. */
     delayMs: 0,
-    get exchanges() {
-      return exchanges
-    },
-    get connections() {
-      return connections
-    },
+    /** Connections so far, with those that were refused. */
+    connections: 0,
+    /** Request-response exchanges so far: how often the client spoke after having listened. */
+    exchanges: 0,
+    /** Answers that were lost by `cut answers` so far. */
+    lostAnswers: 0,
+    /** Ends every open connection with a reset. */
     reset() {
       for (const socket of open) socket.resetAndDestroy()
     },
