@@ -46,29 +46,22 @@ export async function openTestDatabase(
   if (name === 'pglite') return await openOnPglite(overrides)
   const server = postgresAt(inject('postgresPort'))
   const databaseName = await createDatabase(server)
-  const administrator = openAdministrator(server.url(databaseName))
-  const asAdministrator = administrator.run
-  if (name === 'postgres') {
-    const url = server.url(databaseName)
-    const database = await openDatabase({ ...options, url, ...overrides })
-    const close = async () => {
+  const direct = server.url(databaseName)
+  const administrator = openAdministrator(direct)
+  const standIn = name === 'neon' ? await startNeonStandIn(server.port, password) : undefined
+  const url = standIn?.url(databaseName) ?? direct
+  const database = await openDatabase({ ...options, url, ...overrides })
+  return {
+    database,
+    asAdministrator: administrator.run,
+    url: direct,
+    ...(standIn !== undefined && { standIn }),
+    async close() {
       await database.close()
+      await standIn?.close()
       await administrator.close()
-    }
-    return { database, asAdministrator, url, close }
+    },
   }
-  const standIn = await startNeonStandIn(server.port, password)
-  const database = await openDatabase({
-    ...options,
-    url: standIn.url(databaseName),
-    ...overrides,
-  })
-  const close = async () => {
-    await database.close()
-    await standIn.close()
-    await administrator.close()
-  }
-  return { database, asAdministrator, standIn, close }
 }
 
 async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDatabase> {

@@ -34,9 +34,10 @@ const [startMs, endMs] = [240_000, 240_000]
 
 /** The exit code of a service that ends by itself, or an error where it does not. */
 export async function endOf({ ended, output }: Pick<Service, 'ended' | 'output'>) {
-  return await within(endMs, 'The end of the service', ended).catch((error: Error) => {
-    throw new Error(`${error.message}\n${output()}`)
+  const late = sleep(endMs, undefined, { ref: false }).then(() => {
+    throw new Error(`The service was not over within ${endMs} ms:\n${output()}`)
   })
+  return await Promise.race([ended, late])
 }
 
 const commands: Record<Host, string[]> = {
@@ -73,15 +74,16 @@ export async function startService(
       (response) => response.ok,
       () => false,
     )
-    if (isUp) return { url, ...service, [Symbol.asyncDispose]: () => stopped(service) }
+    if (isUp)
+      return {
+        url,
+        ...service,
+        [Symbol.asyncDispose]: async () => void (await service.stop('SIGKILL')),
+      }
     await sleep(50)
   }
   await service.stop('SIGKILL')
   throw new Error(`The service did not come up:\n${service.output()}`)
-}
-
-async function stopped(service: Pick<Service, 'stop'>): Promise<void> {
-  await service.stop('SIGKILL')
 }
 
 /**
@@ -115,12 +117,11 @@ export function launch(
   })
   const ended = once(child, 'close').then(() => child.exitCode)
   let printed = ''
-  child.stdout?.on('data', (chunk) => {
-    printed += chunk
-  })
-  child.stderr?.on('data', (chunk) => {
-    printed += chunk
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk) => {
+      printed += chunk
+    })
+  }
   const output = () => printed
   return {
     process: child,
@@ -148,18 +149,4 @@ export async function freePort(wanted = 0): Promise<number> {
   await once(server, 'close')
   if (address === null || typeof address === 'string') throw new Error('No port was given.')
   return address.port
-}
-
-/** What a promise gives, or an error where it is not settled by then. */
-export async function within<T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> {
-  const timer = new AbortController()
-  const late = sleep(limitMs, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`${what} was not over within ${limitMs} ms.`)
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    late.catch(() => {})
-    timer.abort()
-  }
 }

@@ -1,5 +1,5 @@
 import { mkdtempSync } from 'node:fs'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { inject } from 'vitest'
@@ -19,17 +19,11 @@ export async function shared(name: SharedName): Promise<string> {
 /** Not by `fetch`, which gives up a build that takes longer than five minutes. */
 async function ask(name: SharedName): Promise<string> {
   const url = new URL(encodeURIComponent(name), inject('sharedUrl'))
-  const answer = await new Promise<{ status: number | undefined; body: Promise<string> }>(
-    (resolve, reject) => {
-      request(url, (response) => {
-        resolve({ status: response.statusCode, body: text(response) })
-      })
-        .on('error', reject)
-        .end()
-    },
-  )
-  const body = await answer.body
-  if (answer.status !== 200) throw new Error(`${name} could not be made:\n${body}`)
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
+  request(url, resolve).on('error', reject).end()
+  const answer = await promise
+  const body = await text(answer)
+  if (answer.statusCode !== 200) throw new Error(`${name} could not be made:\n${body}`)
   return body
 }
 
