@@ -69,74 +69,52 @@ function forNewSessions(of: 'login' | 'database', breakIt: string, mendIt: strin
   }
 }
 
-const away: Omit<Failure, 'outcome'>[] = [
-  {
-    name: 'the database refuses connections',
-    provoke: byNetwork({ mode: 'refuse' }),
-    requests: everything,
-  },
-  {
-    name: 'the database goes silent in the middle',
-    provoke: byNetwork({ mode: 'stall' }),
-    requests: everything,
-  },
-  {
-    name: 'the database answers after the deadline',
-    provoke: byNetwork({ delayMs: deadlineMs }),
-    requests: operations,
-  },
-  {
-    name: 'the login has another password',
-    provoke: forNewSessions('login', "password 'another'", `password '${password}'`),
-    requests: everything,
-  },
-  {
-    name: 'the login may not log in',
-    provoke: forNewSessions('login', 'nologin', 'login'),
-    requests: everything,
-  },
-  {
-    name: 'the database does not exist',
-    async provoke({ database, endSessions, sqlElsewhere }) {
-      const rename = async (from: string, to: string) => {
-        await sqlElsewhere(`alter database ${from} allow_connections false`)
-        await endSessions()
-        await sqlElsewhere(
-          `alter database ${from} rename to ${to}`,
-          `alter database ${to} allow_connections true`,
-        )
-      }
-      await rename(database, `${database}_gone`)
-      return () => rename(`${database}_gone`, database)
-    },
-    requests: everything,
-  },
-  {
-    name: 'the database takes no connections',
-    provoke: forNewSessions('database', 'allow_connections false', 'allow_connections true'),
-    requests: everything,
-  },
-  {
-    name: 'the database is read-only, as a standby is in a failover',
-    provoke: forNewSessions(
+const away: [name: string, requests: readonly RequestName[], provoke: Provoke][] = [
+  ['the database refuses connections', everything, byNetwork({ mode: 'refuse' })],
+  ['the database goes silent in the middle', everything, byNetwork({ mode: 'stall' })],
+  ['the database answers after the deadline', operations, byNetwork({ delayMs: deadlineMs })],
+  [
+    'the login has another password',
+    everything,
+    forNewSessions('login', "password 'another'", `password '${password}'`),
+  ],
+  ['the login may not log in', everything, forNewSessions('login', 'nologin', 'login')],
+  [
+    'the database takes no connections',
+    everything,
+    forNewSessions('database', 'allow_connections false', 'allow_connections true'),
+  ],
+  [
+    'the database is read-only, as a standby is in a failover',
+    writes,
+    forNewSessions(
       'login',
       'set default_transaction_read_only = on',
       'reset default_transaction_read_only',
     ),
-    requests: writes,
-  },
-  {
-    name: 'the table of tasks is locked',
-    provoke: ({ direct }) => holdTasks(direct),
-    requests: operations,
-  },
-  {
-    name: 'somebody holds the row of the task',
-    provoke: ({ direct }, people) =>
+  ],
+  ['the database does not exist', everything, renameDatabase],
+  ['the table of tasks is locked', operations, ({ direct }) => holdTasks(direct)],
+  [
+    'somebody holds the row of the task',
+    ['replace', 'change', 'complete', 'delete'],
+    ({ direct }, people) =>
       hold(direct, `select from tasks where id in (${listed(people, 'taskId')}) for update`),
-    requests: ['replace', 'change', 'complete', 'delete'],
-  },
+  ],
 ]
+
+async function renameDatabase({ database, endSessions, sqlElsewhere }: World) {
+  const rename = async (from: string, to: string) => {
+    await sqlElsewhere(`alter database ${from} allow_connections false`)
+    await endSessions()
+    await sqlElsewhere(
+      `alter database ${from} rename to ${to}`,
+      `alter database ${to} allow_connections true`,
+    )
+  }
+  await rename(database, `${database}_gone`)
+  return () => rename(`${database}_gone`, database)
+}
 
 /** For `in (…)` of SQL. */
 function listed(people: readonly Person[], field: keyof Person): string {
@@ -229,6 +207,10 @@ function refused(name: RequestName, outcome: OutcomeCode): Failure {
 
 /** Each failure of the world around the service that can be provoked from outside of it. */
 export const failures: readonly Failure[] = [
-  ...away.map((failure) => ({ ...failure, outcome: 'database_unavailable' as const })),
+  ...away.map(
+    ([name, requests, provoke]): Failure => ({
+      ...{ name, requests, provoke, outcome: 'database_unavailable' },
+    }),
+  ),
   ...others,
 ]

@@ -15,16 +15,7 @@ export interface PostgresAddress {
 }
 
 /** A real Postgres of its own, gone after the tests. */
-export interface PostgresServer extends PostgresAddress {
-  /** Where its data is. */
-  readonly folder: string
-  /** Ends it at once, as a crash does. */
-  kill(): Promise<void>
-  /** Starts it again on the same data. */
-  restart(): Promise<void>
-  /** Ends it and removes its data. */
-  remove(): Promise<void>
-}
+export type PostgresServer = Awaited<ReturnType<typeof startPostgres>>
 
 /** Every login of the tests has this password. */
 export const password = 'of-the-tests'
@@ -39,24 +30,26 @@ export function postgresAt(port: number): PostgresAddress {
 }
 
 /** Starts a Postgres. `isDurable: false` leaves the disk out, for tests without a crash. */
-export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'todo-postgres-'))
-  const data = join(folder, 'data')
+export async function startPostgres({ isDurable = false } = {}) {
+  const parent = mkdtempSync(join(tmpdir(), 'todo-postgres-'))
+  const folder = join(parent, 'data')
   const port = await freePort()
-  makeCluster(data, password)
-  let server = await startCluster(data, port, isDurable)
+  makeCluster(folder, password)
+  let server = await startCluster(folder, port, isDurable)
   return {
     ...postgresAt(port),
-    folder: data,
-    async kill() {
-      await server.end('SIGKILL')
-    },
+    /** Where its data is. */
+    folder,
+    /** Ends it at once, as a crash does. */
+    kill: () => server.end('SIGKILL'),
+    /** Starts it again on the same data. */
     async restart() {
-      server = await startCluster(data, port, isDurable)
+      server = await startCluster(folder, port, isDurable)
     },
+    /** Ends it and removes its data. */
     async remove() {
       await server.end('SIGINT')
-      await rm(folder, { recursive: true, force: true })
+      await rm(parent, { recursive: true, force: true })
     },
   }
 }

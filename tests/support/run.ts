@@ -34,75 +34,57 @@ declare module 'vitest' {
   }
 }
 
-/** Made for a run: a folder or a URL, and what ends it. */
-interface Made {
-  readonly value: string
-  end?(): Promise<unknown>
+/** What makes the rest, and what ends it. */
+interface Run {
+  readonly postgres: PostgresServer
+  /** Gone after the run. */
+  readonly folder: string
+  /** The last is ended first. */
+  readonly ends: AsyncDisposableStack
 }
 
 const makers = {
-  'next build': async () => ({ value: await buildNext() }),
-  'vercel build': async () => ({ value: await buildOnVercel() }),
+  'next build': () => buildNext(),
+  'vercel build': buildOnVercel,
   'node on postgres': (run) => onPostgres('node', run),
   /** An empty database: to make one takes PGlite five times as long as to open a copy. */
   async 'pglite folder'(run) {
     const folder = join(run.folder, 'pglite')
     await (await PGlite.create(folder)).close()
-    return { value: folder }
+    return folder
   },
   'next on postgres': (run) => onPostgres('next', run),
   'vercel on postgres': (run) => onPostgres('vercel', run),
   'next on pglite': (run) => serve('next', { DATABASE_URL: 'pglite://' }, run),
   async 'node on neon'(run) {
     const standIn = await startNeonStandIn(run.postgres.port, password)
-    const settings = standIn.settings(await createDatabase(run.postgres))
-    const { value, end } = await serve('node', settings, run)
-    return { value, end: () => end().finally(() => standIn.close()) }
+    run.ends.defer(() => standIn.close())
+    return await serve('node', standIn.settings(await createDatabase(run.postgres)), run)
   },
-} satisfies Record<string, (run: Run) => Promise<Made>>
+} satisfies Record<string, (run: Run) => Promise<string>>
 
 export type SharedName = keyof typeof makers
 
-/** What has been made so far, and makes more of it. */
-class Run {
-  readonly #made = new Map<SharedName, Promise<Made>>()
-  readonly postgres: PostgresServer
-  /** Gone after the run. */
-  readonly folder: string
+const made = new Map<SharedName, Promise<string>>()
 
-  constructor(postgres: PostgresServer, folder: string) {
-    this.postgres = postgres
-    this.folder = folder
-  }
-
-  async make(name: SharedName): Promise<string> {
-    const making = this.#made.get(name) ?? makers[name](this)
-    this.#made.set(name, making)
-    return (await making).value
-  }
-
-  async end(): Promise<void> {
-    // The last is ended first. What could not be made has told its files.
-    for (const making of [...this.#made.values()].reverse()) {
-      await making.then(
-        ({ end }) => end?.(),
-        () => undefined,
-      )
-    }
-    await this.postgres.remove()
-  }
+/** Makes what is not there yet. @returns its folder or its URL */
+function make(name: SharedName, run: Run): Promise<string> {
+  const making = made.get(name) ?? makers[name](run)
+  made.set(name, making)
+  return making
 }
 
-async function onPostgres(host: Host, run: Run): Promise<Made> {
+async function onPostgres(host: Host, run: Run): Promise<string> {
   const url = run.postgres.url(await createDatabase(run.postgres))
   return await serve(host, { DATABASE_URL: url }, run)
 }
 
-async function serve(host: Host, env: Record<string, string>, run: Run) {
-  if (host === 'vercel') await run.make('vercel build')
-  const folder = host === 'next' ? await run.make('next build') : '.'
+async function serve(host: Host, env: Record<string, string>, run: Run): Promise<string> {
+  if (host === 'vercel') await make('vercel build', run)
+  const folder = host === 'next' ? await make('next build', run) : '.'
   const service = await startService(host, env, folder)
-  return { value: service.url, end: () => service.stop() }
+  run.ends.defer(async () => void (await service.stop()))
+  return service.url
 }
 
 function isName(name: string): name is SharedName {
@@ -114,7 +96,7 @@ function answerTo(run: Run): Server {
     const name = decodeURIComponent(url.slice(1))
     try {
       if (!isName(name)) throw new Error('Nobody knows how.')
-      response.end(await run.make(name))
+      response.end(await make(name, run))
     } catch (error) {
       response.writeHead(500).end(error instanceof Error ? error.stack : String(error))
     }
@@ -122,20 +104,22 @@ function answerTo(run: Run): Server {
 }
 
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const ends = new AsyncDisposableStack()
   mkdirSync('.data', { recursive: true })
   const folder = mkdtempSync(resolve('.data/run-'))
-  const run = new Run(await startPostgres(), folder)
+  ends.defer(() => rmSync(folder, { recursive: true, force: true }))
+  const postgres = await startPostgres()
+  ends.defer(() => postgres.remove())
   // New databases are copies, and so have what the first connection to one writes for the next.
-  await runSql(run.postgres.url('template1'), 'select')
-  const server = answerTo(run).listen(0, '127.0.0.1')
+  await runSql(postgres.url('template1'), 'select')
+  const server = answerTo({ postgres, folder, ends }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  project.provide('postgresPort', run.postgres.port)
-  project.provide('runFolder', folder)
-  project.provide('sharedUrl', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
-  return async () => {
+  ends.defer(() => {
     server.close()
     server.closeAllConnections()
-    await run.end()
-    rmSync(folder, { recursive: true, force: true })
-  }
+  })
+  project.provide('postgresPort', postgres.port)
+  project.provide('runFolder', folder)
+  project.provide('sharedUrl', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  return () => ends.disposeAsync()
 }

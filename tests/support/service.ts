@@ -74,12 +74,7 @@ export async function startService(
       (response) => response.ok,
       () => false,
     )
-    if (isUp)
-      return {
-        url,
-        ...service,
-        [Symbol.asyncDispose]: async () => void (await service.stop('SIGKILL')),
-      }
+    if (isUp) return { url, ...service }
     await sleep(50)
   }
   await service.stop('SIGKILL')
@@ -94,7 +89,7 @@ export function launch(
   host: Host,
   env: Record<string, string | undefined>,
   folder = '.',
-): Omit<Service, 'url' | typeof Symbol.asyncDispose> {
+): Omit<Service, 'url'> {
   const { PATH = '', HOME = '' } = process.env
   const [script = '', ...parameters] = commands[host]
   const copy = join(folder, script)
@@ -131,6 +126,9 @@ export function launch(
       if (signal === 'SIGKILL') killGroup(child)
       else child.kill(signal)
       return endOf({ ended, output })
+    },
+    async [Symbol.asyncDispose]() {
+      await this.stop('SIGKILL')
     },
   }
 }
