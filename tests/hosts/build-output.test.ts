@@ -68,15 +68,7 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
     expect(files().filter((file) => /^(app|bench|db|docs|lib|tests)\//.test(file))).toEqual([])
   })
 
-  // Nothing listens on port 9, so a 503 says that the driver was there to try.
-  test('starts, checks credentials and tries a database that is away by pg', async () => {
-    await using service = await startService('vercel', {
-      DATABASE_URL: 'postgres://todo@127.0.0.1:9/todo',
-    })
-    expect(await ask(service.url)).toEqual([200, 401, 503])
-  })
-
-  test('starts and lists by Neon’s driver', async () => {
+  test('checks credentials and lists by Neon’s driver', async () => {
     const server = postgresAt(inject('postgresPort'))
     const standIn = await startNeonStandIn(server.port, password)
     try {
@@ -90,14 +82,6 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
     } finally {
       await standIn.close()
     }
-  })
-
-  test('ends with the remedy where the environment is wrong', async () => {
-    const started = startService('vercel', {
-      DATABASE_URL: 'postgres://127.0.0.1:9/todo',
-      BETTER_AUTH_SECRET: 'short',
-    })
-    await expect(started).rejects.toThrow('BETTER_AUTH_SECRET is shorter')
   })
 
   describe('on Postgres', () => {

@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import {
   cpSync,
   globSync,
@@ -12,7 +11,6 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { patched } from '#tests/support/guide'
@@ -60,13 +58,9 @@ test.concurrent('it keeps to the architecture, and its document to its route fil
 
 /** Runs a program in the copy. @throws with all that it printed, where it fails */
 async function run(...command: string[]): Promise<void> {
-  const child = spawn(process.execPath, command, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  const [said, complained, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'exit'),
-  ])
-  if (code !== 0) throw new Error(said + complained)
+  await execute(process.execPath, command, { cwd: folder }).catch(({ stdout, stderr }) => {
+    throw new Error(stdout + stderr)
+  })
 }
 
 test.concurrent('its calls work as they stand there', async () => {

@@ -6,47 +6,37 @@ import { testSecret } from '#tests/support/tokens'
 
 test('on Vercel, the function is kept awake until idle connections are closed', async () => {
   const server = postgresAt(inject('postgresPort'))
-  const service = await startService('node', {
+  await using service = await startService('node', {
     DATABASE_URL: server.url(await createDatabase(server)),
     VERCEL: '1',
     VERCEL_URL: 'todo.test',
     VERCEL_REGION: 'test1',
   })
-  await service.stop('SIGKILL')
   // Vercel's own words where a connection is given back and there is no function to keep awake.
   await expect
     .poll(() => service.output())
     .toContain('Pool release event triggered outside of request scope')
 })
 
+const url = 'postgres://todo:its-password@127.0.0.1:9/todo'
+
 test.each([
-  {
-    where: 'the database is away, without its password',
-    env: { DATABASE_URL: 'postgres://todo:its-password@127.0.0.1:9/todo' },
-    says: '127.0.0.1:9',
-  },
-  {
-    where: 'the secret is none',
-    env: { DATABASE_URL: 'postgres://127.0.0.1:9/todo', BETTER_AUTH_SECRET: 'short' },
-    says: 'BETTER_AUTH_SECRET is shorter',
-  },
-  {
-    where: 'Production has no database',
-    env: {},
-    says: 'DATABASE_URL is not set for Production',
-  },
-])(
-  'a build on Vercel ends before it replaces what runs, and says where $where',
-  ({ env, says }) => {
-    const { PATH = '', HOME = '' } = process.env
-    const own = { NODE_ENV: 'production' as const, VERCEL: '1', VERCEL_ENV: 'production' }
-    const { status, stdout, stderr } = spawnSync('node', ['scripts/build-on-vercel.ts'], {
-      env: { ...own, PATH, HOME, BETTER_AUTH_SECRET: testSecret, ...env },
-      encoding: 'utf8',
-    })
-    expect(status).toBe(1)
-    expect(stdout).not.toContain('next build')
-    expect(stderr).toContain(says)
-    expect(stderr).not.toContain('its-password')
-  },
-)
+  ['the database is away, without its password', { DATABASE_URL: url }, '127.0.0.1:9'],
+  [
+    'the secret is none',
+    { DATABASE_URL: url, BETTER_AUTH_SECRET: 'short' },
+    'BETTER_AUTH_SECRET is shorter',
+  ],
+  ['Production has no database', {}, 'DATABASE_URL is not set for Production'],
+])('a build on Vercel ends before it replaces what runs, and says where %s', (_, env, says) => {
+  const { PATH = '', HOME = '' } = process.env
+  const own = { NODE_ENV: 'production' as const, VERCEL: '1', VERCEL_ENV: 'production' }
+  const { status, stdout, stderr } = spawnSync('node', ['scripts/build-on-vercel.ts'], {
+    env: { ...own, PATH, HOME, BETTER_AUTH_SECRET: testSecret, ...env },
+    encoding: 'utf8',
+  })
+  expect(status).toBe(1)
+  expect(stdout).not.toContain('next build')
+  expect(stderr).toContain(says)
+  expect(stderr).not.toContain('its-password')
+})
