@@ -1,9 +1,8 @@
-import { type CompiledQuery, type Kysely, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Database } from '#db/schema'
 import { openCallerDatabase } from '#db/scoped'
-import type { Transport } from '#db/transports/transport'
-import { ownerWall, withoutFirstWall } from '#tests/support/breached'
+import { withoutFirstWall } from '#tests/support/breached'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
@@ -63,16 +62,14 @@ describe.each(transports)('on %s', (name) => {
     const before = await everything()
     const own = await alice.selectFrom('tasks').select(['id', 'user_id']).execute()
     expect(own).toEqual([{ id: alicesTask, user_id: 'alice' }])
-    await expect(sql`update tasks set user_id = 'bob'`.execute(alice)).rejects.toMatchObject({
-      sqlState: '42501',
-    })
-    await expect(sql`truncate tasks`.execute(alice)).rejects.toMatchObject({ sqlState: '42501' })
-    await expect(sql`select * from users`.execute(alice)).rejects.toMatchObject({
-      sqlState: '42501',
-    })
-    await expect(
-      sql`alter table tasks disable row level security`.execute(alice),
-    ).rejects.toMatchObject({ sqlState: '42501' })
+    for (const statement of [
+      sql`update tasks set user_id = 'bob'`,
+      sql`truncate tasks`,
+      sql`select * from users`,
+      sql`alter table tasks disable row level security`,
+    ]) {
+      await expect(statement.execute(alice)).rejects.toMatchObject({ sqlState: '42501' })
+    }
     expect(await everything()).toBe(before)
   })
 
@@ -80,26 +77,36 @@ describe.each(transports)('on %s', (name) => {
     expect((await of('').list()).json).toBe('[]')
     await expect(of('').insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
   })
-})
 
-test('the owner is compared in every statement on tasks but the insert', async () => {
-  const compiled: CompiledQuery[] = []
-  const recorder: Transport = {
-    name: 'postgres',
-    async transaction(statements) {
-      compiled.push(statements[1] as CompiledQuery)
-      return [[], []]
-    },
-    sessions: () => {
-      throw new Error('nothing migrates here')
-    },
-    close: async () => {},
-  }
-  const alice = statementsOf(openCallerDatabase(recorder, 'alice', options.limits), 'alice')
-  await alice.list().catch(() => {})
-  await alice.find(alicesTask)
-  await alice.update(alicesTask, { title: 'x' })
-  await alice.complete(alicesTask, true)
-  await alice.remove(alicesTask)
-  expect(compiled.map(({ sql: text }) => text.match(ownerWall)?.length)).toEqual([2, 1, 1, 1, 1])
+  test('the role and the user of a request are gone after it, and after its failure', async () => {
+    const look = `select current_user::text as role,
+      coalesce(current_setting('app.user_id', true), '') as "user"`
+    const alice = opened.database.forUser('alice')
+    const failing: (() => Promise<unknown>)[] = [
+      () => of('alice').insert(crypto.randomUUID()),
+      () => sql`select 1 / 0`.execute(alice),
+      () => sql`select nonsense`.execute(alice),
+      () => sql`syntax error`.execute(alice),
+      () => statementsOf(alice, 'bob').insert(crypto.randomUUID()),
+    ]
+    for (const request of failing) {
+      await request().catch((error) => expect(error.name).toBe('DatabaseError'))
+      // As many as there can be connections, so that each is looked at.
+      const looks = Array.from({ length: 10 }, () =>
+        opened.database.transport.transaction([{ sql: look, parameters: [] }], 8000),
+      )
+      const nobody = { role: 'postgres', user: '' }
+      expect(await Promise.all(looks)).toEqual(looks.map(() => [[nobody]]))
+    }
+  })
+
+  test('two users at the same time never share a setting', async () => {
+    const seen = sql<{ seen: string }>`select current_setting('app.user_id') as seen`
+    const answers = Array.from({ length: 200 }, async (_, index) => {
+      const userId = `user-${index}`
+      const { rows } = await seen.execute(opened.database.forUser(userId))
+      return rows[0]?.seen === userId
+    })
+    expect((await Promise.all(answers)).every(Boolean)).toBe(true)
+  })
 })

@@ -1,7 +1,7 @@
 import type { Statement, Transport } from '#db/transports/transport'
 
 /** Every comparison of the owner, wherever a statement has it. */
-export const ownerWall = /(?:"tasks"\.)?"?user_id"? = \$\d+/g
+const ownerWall = /(?:"tasks"\.)?"?user_id"? = \$\d+/g
 
 /** Takes the first wall out of every statement on its way, and counts what it took. */
 export function withoutFirstWall(transport: Transport): Transport & { removed: number } {
