@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { DatabaseError } from '#db/errors'
 import { openCallerDatabase } from '#db/scoped'
 import { insertTaskRow } from '#db/tasks/tasks'
@@ -24,20 +24,17 @@ function losingFirstAnswer(transport: Transport): Transport {
 
 test('a create whose answer was lost is retried, and is no replay of itself', async () => {
   const { database: opened, close } = await openTestDatabase('postgres')
-  try {
-    await opened.makeReady()
-    const userId = newUser()
-    const db = openCallerDatabase(losingFirstAnswer(opened.transport), userId, options.limits)
-    const content = { title: 'Buy milk', description: null, completed: false }
-    const plan = planCreation('k', userId, content)
-    const first = await insertTaskRow(db, { userId }, plan, content)
-    expect(isReplay(plan.creation, first.creation)).toBe(false)
+  onTestFinished(close)
+  await opened.makeReady()
+  const userId = newUser()
+  const db = openCallerDatabase(losingFirstAnswer(opened.transport), userId, options.limits)
+  const content = { title: 'Buy milk', description: null, completed: false }
+  const plan = planCreation('k', userId, content)
+  const first = await insertTaskRow(db, { userId }, plan, content)
+  expect(isReplay(plan.creation, first.creation)).toBe(false)
 
-    const later = planCreation('k', userId, content)
-    const second = await insertTaskRow(db, { userId }, later, content)
-    expect(isReplay(later.creation, second.creation)).toBe(true)
-    expect({ ...second, creation: first.creation }).toEqual(first)
-  } finally {
-    await close()
-  }
+  const later = planCreation('k', userId, content)
+  const second = await insertTaskRow(db, { userId }, later, content)
+  expect(isReplay(later.creation, second.creation)).toBe(true)
+  expect({ ...second, creation: first.creation }).toEqual(first)
 })
