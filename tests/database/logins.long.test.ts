@@ -1,4 +1,4 @@
-import { describe, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
@@ -6,10 +6,25 @@ import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
 
-async function openAs(login: string, database: string) {
-  const opened = await openDatabase({ ...options, url: server.url(database, login) })
-  return opened
+const openAs = (login: string, database: string) =>
+  openDatabase({ ...options, url: server.url(database, login) })
+
+/** A database with a login of these attributes that owns it. */
+async function ownedDatabase(attributes: string) {
+  const login = await createLogin(server, attributes)
+  const name = await createDatabase(server)
+  await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
+  await runSql(server.url(name), `alter schema public owner to ${login}`)
+  return { login, name, database: await openAs(login, name) }
 }
+
+/** Lets a login take the role, which may be there already, made for another database. */
+const grantRole = (login: string) =>
+  runSql(
+    server.url('postgres'),
+    `do $$ begin create role todo_app nologin; exception when duplicate_object or unique_violation then null; end $$`,
+    `grant todo_app to ${login}`,
+  )
 
 /** What a login may be, from the plainest to the mightiest. */
 const logins = [
@@ -18,42 +33,23 @@ const logins = [
   ['a role that bypasses row-level security, as Neon’s console makes them', 'createrole bypassrls'],
 ] as const
 
-describe.each(logins)('with the login %s', (_, attributes) => {
-  test('the second wall holds alone', async () => {
-    const login = await createLogin(server, attributes)
-    const name = await createDatabase(server)
-    await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
-    await runSql(server.url(name), `alter schema public owner to ${login}`)
-    const database = await openAs(login, name)
-    // The role may be there already, made for another database by somebody else.
-    await runSql(
-      server.url('postgres'),
-      `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
-      `grant todo_app to ${login}`,
-    )
-    await database.makeReady()
-    await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
-    const bob = database.forUser('bob')
-    expect(await bob.selectFrom('tasks').selectAll().execute()).toEqual([])
-    expect((await bob.deleteFrom('tasks').returning('id').execute()).length).toBe(0)
-    expect(await runSql(server.url(name), 'select user_id from tasks')).toEqual([
-      { user_id: 'alice' },
-    ])
-    await database.close()
-  })
+test.each(logins)('with the login %s the second wall holds alone', async (_, attributes) => {
+  const { login, name, database } = await ownedDatabase(attributes)
+  await grantRole(login)
+  await database.makeReady()
+  await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
+  const bob = database.forUser('bob')
+  expect(await bob.selectFrom('tasks').selectAll().execute()).toEqual([])
+  expect((await bob.deleteFrom('tasks').returning('id').execute()).length).toBe(0)
+  expect(await runSql(server.url(name), 'select user_id from tasks')).toEqual([
+    { user_id: 'alice' },
+  ])
+  await database.close()
 })
 
 test('a backup needs a login that row-level security does not bind, and the owner is none', async () => {
-  const name = await createDatabase(server)
-  const owner = await createLogin(server, 'createrole')
-  await runSql(server.url('postgres'), `alter database ${name} owner to ${owner}`)
-  await runSql(server.url(name), `alter schema public owner to ${owner}`)
-  await runSql(
-    server.url('postgres'),
-    `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
-    `grant todo_app to ${owner}`,
-  )
-  const database = await openAs(owner, name)
+  const { login: owner, name, database } = await ownedDatabase('createrole')
+  await grantRole(owner)
   await database.makeReady()
   await statementsOf(database.forUser('alice'), 'alice').insert(crypto.randomUUID())
   await database.close()
@@ -86,11 +82,7 @@ test('a login that may not migrate is told what to run', async () => {
 })
 
 test('a login that may migrate but not take the role is told what to run', async () => {
-  const name = await createDatabase(server)
-  const login = await createLogin(server)
-  await runSql(server.url('postgres'), `alter database ${name} owner to ${login}`)
-  await runSql(server.url(name), `alter schema public owner to ${login}`)
-  const database = await openAs(login, name)
+  const { database } = await ownedDatabase('')
   const refused = database.makeReady()
   await expect(refused).rejects.toMatchObject({ kind: 'not_isolated' })
   await expect(refused).rejects.toThrow(/GRANT todo_app TO/)
