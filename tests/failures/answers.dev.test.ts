@@ -12,6 +12,7 @@ let world: World
 
 beforeAll(async () => {
   world = await openWorld(tableSettings)
+  await world.recovers()
 })
 afterEach(() => world.recovers())
 afterAll(() => world?.close())
