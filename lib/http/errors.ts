@@ -23,7 +23,7 @@ export const problemTypes = {
   path_not_found: { status: 404, title: 'The path does not exist' },
   method_not_allowed: { status: 405, title: 'The path does not have this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
-  precondition_failed: { status: 412, title: 'The task is not in the version you named' },
+  precondition_failed: { status: 412, title: 'The version is not one that you asked for' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not declared as plain JSON' },
   validation_failed: { status: 422, title: 'The request is not valid' },

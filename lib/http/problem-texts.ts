@@ -27,7 +27,7 @@ export const problemTexts: Record<ProblemCode, string> = {
     'The path exists without this method. The Allow header lists those that it has.',
   request_timeout: 'The request began and did not arrive in time. Send it again.',
   precondition_failed:
-    'The task or list has changed since the version in If-Match. Read it again, apply your change to what you find, and send its new ETag.',
+    'The task or list has changed since the version in If-Match, or is still in that of If-None-Match. Read it again, apply your change to what you find, and send its new ETag.',
   body_too_large: 'A body may have 64 KiB.',
   unsupported_media_type:
     'Send bodies with Content-Type: application/json, and without Content-Encoding.',

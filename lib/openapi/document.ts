@@ -6,7 +6,7 @@ import { parameterComponents, parameterNames } from '#lib/openapi/parameters'
 import { problemComponents, problemReferences } from '#lib/openapi/problems'
 import { bodiesOf, schemaComponents, toSchema } from '#lib/openapi/schemas'
 import { securitySchemes } from '#lib/openapi/security'
-import { description, familiesWith, tags } from '#lib/openapi/texts'
+import { description, familiesWith, tagsWith } from '#lib/openapi/texts'
 import { version } from '#lib/service/version'
 
 /** A loader for each route file, by its path in the document, such as `/api/tasks/{id}`. */
@@ -28,6 +28,7 @@ export interface DocumentOptions extends ContractSettings {
 
 /** The errors that every operation with a caller can have. */
 const ofCallers: readonly ProblemCode[] = [
+  'malformed_request',
   ...(['credentials_missing', 'token_invalid', 'token_expired', 'account_unknown'] as const),
   ...(['rate_limited', 'internal_error', 'overloaded'] as const),
   ...(['database_unavailable', 'keys_unavailable', 'not_ready'] as const),
@@ -56,7 +57,7 @@ export async function openApiDocument(
     // Both are relative to this document (OpenAPI 3.1, 4.6), which may be served under a prefix.
     servers: [{ url: '.', description: 'The server of this document' }],
     externalDocs: { url: 'docs/errors', description: 'Every error, and what to do about it' },
-    tags,
+    tags: tagsWith(options.TASKS_PATH),
     // A request needs one of them.
     security: Object.keys(schemes).map((name) => ({ [name]: [] })),
     paths,

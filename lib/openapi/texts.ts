@@ -26,26 +26,29 @@ ${headers.join('\n')}`
  * that keeps the operation ids unique.
  */
 export const families = [
-  { start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
-  { start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
+  {
+    ...{ start: '/api/{userId}/tasks', suffix: 'OfUser', tag: 'Tasks of a user' },
+    description: 'The same with the user in the path. It must be the one in the token.',
+  },
+  {
+    ...{ start: '/api/{userId}', suffix: 'Of', tag: 'Tasks of a user, short' },
+    description: 'The same, for frontends that leave `tasks` out.',
+  },
 ]
 
 /** The families, and before them the paths that `TASKS_PATH` adds. */
 export function familiesWith(tasksPath: string | undefined) {
   if (tasksPath === undefined) return families
   const start = tasksPath.replace('{user_id}', '{userId}')
-  return [{ start, suffix: 'ByName', tag: 'Tasks by the name in TASKS_PATH' }, ...families]
+  const [tag, description] = ['Tasks by the name in TASKS_PATH', 'The same, under that name.']
+  return [{ start, suffix: 'ByName', tag, description }, ...families]
 }
 
-export const tags = [
-  { name: 'Tasks', description: 'The user is the one in the token.' },
-  {
-    name: 'Tasks of a user',
-    description: 'The same with the user in the path. It must be the one in the token.',
-  },
-  {
-    name: 'Tasks of a user, short',
-    description: 'The same, for frontends that leave `tasks` out.',
-  },
-  { name: 'Service', description: 'The service itself. No credentials are needed.' },
-]
+/** The tags of all operations, in the order in which they are shown. */
+export function tagsWith(tasksPath: string | undefined) {
+  return [
+    { name: 'Tasks', description: 'The user is the one in the token.' },
+    ...familiesWith(tasksPath).map(({ tag: name, description }) => ({ name, description })),
+    { name: 'Service', description: 'The service itself. No credentials are needed.' },
+  ]
+}

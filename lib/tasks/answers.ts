@@ -85,7 +85,7 @@ export function taskNotFound(): Problem {
 
 /** The 412 for a condition of the request that is not met. */
 export function preconditionFailed(): Problem {
-  return new Problem('precondition_failed', 'It has changed since the version that you named.')
+  return new Problem('precondition_failed', 'It is in a version that your request rules out.')
 }
 
 /** Makes a task from a row. No other code decides what the API shows of one. */

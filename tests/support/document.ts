@@ -14,6 +14,7 @@ export interface ResponseObject {
 
 export interface OperationObject {
   readonly operationId: string
+  readonly tags: readonly string[]
   readonly security?: readonly object[]
   readonly parameters?: readonly (ParameterObject | Reference)[]
   readonly requestBody?: {

@@ -62,7 +62,8 @@ test.each([
 ])('TASKS_PATH=%s has each operation of %s in the document', async (tasksPath, served) => {
   const files = withTasksPath(routeFiles, tasksPath)
   const settings = { ...plainSettings, TASKS_PATH: tasksPath }
-  const { paths } = JSON.parse(JSON.stringify(await openApiDocument(files, settings)))
+  const { paths, tags } = JSON.parse(JSON.stringify(await openApiDocument(files, settings)))
+  const described = tags.map(({ name }: { name: string }) => name)
   const added = tasksPath.replace('{user_id}', '{userId}')
   for (const part of ['', '/{id}', '/{id}/complete', '/{id}/toggle']) {
     expect(Object.keys(paths[added + part])).toEqual(Object.keys(paths[served + part]))
@@ -70,6 +71,7 @@ test.each([
       const { operationId, responses } = paths[served + part][method]
       expect(Object.keys(operation.responses)).toEqual(Object.keys(responses))
       expect(operation.operationId).not.toBe(operationId)
+      expect(described).toEqual(expect.arrayContaining(operation.tags))
     }
   }
   expect(paths['/api/tasks'].get).toEqual(document.paths['/api/tasks']?.get)
