@@ -12,27 +12,17 @@ describe('PATCH /api/tasks/{id}', () => {
     ['description to null', { description: null }, { description: null }],
     ['completed', { completed: false }, { completed: false, is_completed: false }],
     ['is_completed', { is_completed: false }, { completed: false, is_completed: false }],
-    ['nothing but an unknown field', { priority: 1, user_id: 'somebody' }, {}],
-  ])('changes %s and leaves the rest', async (_, body, changed) => {
+  ])('changes %s and updated_at, and leaves the rest', async (_, body, changed) => {
     const user = newUser()
     const task = await createTask(user, original)
+    await sleep(5)
     const answer = await call('PATCH', `/api/tasks/${task.id}`, { as: user, body })
     expect(answer.status).toBe(200)
     const updated = answer.json()
     expect(updated).toEqual({ ...task, ...changed, updated_at: updated.updated_at })
-    expect(updated.updated_at >= task.updated_at).toBe(true)
+    expect(Date.parse(updated.updated_at)).toBeGreaterThan(Date.parse(task.updated_at))
     const read = await call('GET', `/api/tasks/${task.id}`, { as: user })
     expect(read.json()).toEqual(updated)
-  })
-
-  test('makes updated_at later than before', async () => {
-    const user = newUser()
-    const task = await createTask(user, original)
-    await sleep(5)
-    const body = { title: 'Buy bread' }
-    const answer = await call('PATCH', `/api/tasks/${task.id}`, { as: user, body })
-    expect(Date.parse(answer.json().updated_at)).toBeGreaterThan(Date.parse(task.updated_at))
-    expect(answer.json().created_at).toBe(task.created_at)
   })
 
   test.each([
