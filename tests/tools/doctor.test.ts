@@ -53,6 +53,12 @@ afterAll(async () => {
   await other.stop()
 })
 
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
 /** What the doctor finds with these settings, for whatever the frontend sends. */
 async function examine(env: Environment, token?: string) {
   const result = await diagnose(env, { frontend: issuer.url, token })
@@ -89,7 +95,7 @@ test.each([
 })
 
 interface BrokenSetUp {
-  readonly broken: Environment | (() => Promise<Environment>)
+  readonly broken?: Environment | (() => Promise<Environment>)
   /** What the frontend sends. */
   readonly sends?: () => Promise<string>
   /** The check that names the fault. */
@@ -126,11 +132,9 @@ const setUps: Record<string, BrokenSetUp> = {
     ...{ sends: jwt, check: 'keys', remedy: `BETTER_AUTH_URL=${issuer.url}` },
   },
   'a session token taken for a JWT': {
-    broken: {},
     ...{ sends: bearer, check: 'session', remedy: /^SESSION_TOKENS=true, .*authClient\.token/ },
   },
   'a session token without its signature': {
-    broken: {},
     sends: async () => bare(),
     ...{ check: 'token', remedy: /^Send a JWT, authClient\.token\(\)/, instead: jwt },
   },
@@ -140,7 +144,6 @@ const setUps: Record<string, BrokenSetUp> = {
     ...{ check: 'token', remedy: /SESSION_TOKENS=unsigned takes it as it is/, instead: bearer },
   },
   'a session cookie, and SESSION_TOKENS is off': {
-    broken: {},
     ...{ sends: cookie, check: 'session', remedy: /^SESSION_TOKENS=true/ },
   },
   'a session cookie of another name': {
@@ -169,21 +172,18 @@ const setUps: Record<string, BrokenSetUp> = {
     ...{
       sends: cookie,
       check: 'signature',
-      remedy: 'BETTER_AUTH_SECRET=<the one of your frontend>',
+      remedy: /^BETTER_AUTH_SECRET=<the one of your frontend>/,
     },
   },
   'an expired token': {
-    broken: {},
     sends: signed({ exp: Math.floor(Date.now() / 1000) - 60 }),
     ...{ check: 'expiry', remedy: /^Fetch a new token/, instead: jwt },
   },
   'a token without an expiry': {
-    broken: {},
     sends: signed({ exp: undefined }),
     ...{ check: 'expiry', remedy: /setExpirationTime/, instead: signed({}) },
   },
   'a token of a mail, which names no user': {
-    broken: {},
     sends: async () => issuer.mails[0] ?? '',
     ...{ check: 'claims', remedy: /authClient\.token\(\)/, instead: jwt },
   },
@@ -196,7 +196,6 @@ const setUps: Record<string, BrokenSetUp> = {
     ...{ sends: jwt, check: 'claims', remedy: `JWT_AUDIENCE=${issuer.url}` },
   },
   'an algorithm that is not accepted': {
-    broken: {},
     sends: async () =>
       (await ownRoute()).replace(/^[^.]+/, btoa('{"alg":"HS512"}').replace('=', '')),
     ...{ check: 'signature', remedy: /^Sign with HS256/, instead: ownRoute },
@@ -204,10 +203,6 @@ const setUps: Record<string, BrokenSetUp> = {
   'a slash at the end of an origin': {
     broken: { CORS_ORIGINS: `${issuer.url}/` },
     ...{ check: 'environment', remedy: `CORS_ORIGINS=${issuer.url}` },
-  },
-  'an origin that CORS_ORIGINS does not have': {
-    broken: { CORS_ORIGINS: 'http://127.0.0.1:3000' },
-    ...{ check: 'origin', remedy: `CORS_ORIGINS=http://127.0.0.1:3000,${issuer.url}` },
   },
   'a session cookie of an origin that CORS_ORIGINS does not have': {
     broken: { ...withSessions, CORS_ORIGINS: 'http://127.0.0.1:3000' },
@@ -254,9 +249,9 @@ const setUps: Record<string, BrokenSetUp> = {
   },
 }
 
-test.each(Object.entries(setUps).map(([title, setUp]) => ({ title, ...setUp })))(
-  'it names the fault, and its remedy mends it: $title',
-  async ({ broken, sends, check, remedy, instead = sends }) => {
+test.each(Object.entries(setUps))(
+  'it names the fault, and its remedy mends it: %s',
+  async (_, { broken = {}, sends, check, remedy, instead = sends }) => {
     const env = { ...right, ...(typeof broken === 'function' ? await broken() : broken) }
     const before = await examine(env, await sends?.())
     const [fault] = before.failures
@@ -339,29 +334,23 @@ test('a service that runs with an earlier CORS_ORIGINS is found by a preflight',
   expect(checks.at(-1)?.found).toBe(`a preflight from ${earlier.CORS_ORIGINS} is answered`)
 })
 
-test('what listens on the port and never answers is not waited for longer than five seconds', async () => {
+test('what else listens on the port is not taken for the service, nor waited for longer than five seconds', async () => {
   const silent = createSilentServer(() => {}).listen(0)
   await once(silent, 'listening')
   onTestFinished(() => void silent.close())
   const startedAt = performance.now()
-  const { checks } = await examine({ ...right, PORT: String(portOf(silent)) })
-  expect(checks.at(-1)?.found).toContain('the service does not run')
+  for (const PORT of [String(portOf(silent)), new URL(issuer.url).port]) {
+    const { checks, failures } = await examine({ ...right, PORT })
+    expect(failures).toEqual([])
+    expect(checks.at(-1)?.found).toContain('the service does not run')
+  }
   // A fetch by itself would wait for five minutes.
   expect(performance.now() - startedAt).toBeLessThan(20_000)
 })
 
-test('something else that listens on the port is not taken for the service', async () => {
-  const env = { ...right, PORT: new URL(issuer.url).port }
-  const { checks, failures } = await examine(env)
-  expect(failures).toEqual([])
-  expect(checks.at(-1)?.found).toContain('the service does not run')
-})
-
 test('a database folder that the running service has open is asked of the service', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
   const PORT = String(await freePort())
-  const env = { ...right, PORT, DATABASE_URL: `pglite://${folder}/data`, USERS_TABLE: 'users' }
+  const env = { ...right, PORT, DATABASE_URL: `pglite://${newFolder()}/data`, USERS_TABLE: 'users' }
   const before = await examine(env, await ownRoute())
   expect(before.failures).toMatchObject([
     { name: 'database', remedy: 'npm run db:migrate' },
@@ -381,13 +370,10 @@ test('a URL that only the token names is left to the person', async () => {
 })
 
 test('a secret with a $ in the env file of the service is another one, and its remedy mends it', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'todo-doctor-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = newFolder()
   const secret = 'a-secret-with-$HOME-in-it-0123456789'
-  const token = await new SignJWT({})
+  const token = await new SignJWT({ sub: visitor.id, exp: Math.floor(Date.now() / 1000) + 900 })
     .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(visitor.id)
-    .setExpirationTime('5m')
     .sign(new TextEncoder().encode(secret))
   const examineWith = async (written: string) => {
     writeFileSync(join(folder, '.env.local'), `BETTER_AUTH_SECRET=${written}\n`)
@@ -406,7 +392,7 @@ const hasOpenssl = spawnSync('openssl', ['version']).status === 0
 test.skipIf(!hasOpenssl)(
   'a key set behind a private CA: it names NODE_EXTRA_CA_CERTS',
   async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'todo-ca-'))
+    const folder = newFolder()
     const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
     const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes']
@@ -420,7 +406,6 @@ test.skipIf(!hasOpenssl)(
     onTestFinished(() => {
       secure.close()
       secure.closeAllConnections()
-      rmSync(folder, { recursive: true })
     })
     const env = { ...right, BETTER_AUTH_URL: `https://localhost:${portOf(secure)}` }
 
@@ -436,13 +421,8 @@ test.skipIf(!hasOpenssl)(
 
 test('it changes nothing, in a database with the tables and in one without', async () => {
   const url = server.url(await createDatabase(server))
-  const env = {
-    ...right,
-    ...withSessions,
-    DATABASE_URL: url,
-    RATE_LIMIT: '2/60',
-    USERS_TABLE: 'users',
-  }
+  const own = { DATABASE_URL: url, RATE_LIMIT: '2/60', USERS_TABLE: 'users' }
+  const env = { ...right, ...withSessions, ...own }
   const attempts = async () => {
     for (const send of [jwt, cookie, ownRoute]) await examine(env, await send())
   }
@@ -499,5 +479,5 @@ test('nothing that it ever printed here is a secret', async () => {
   for (const secret of secrets) expect(all).not.toContain(secret)
   // The parts of a JWT begin with {" in base64.
   expect(all).not.toMatch(/eyJ[\w-]{20}/)
-  expect(outputs.length).toBeGreaterThan(60)
+  expect(outputs.length).toBeGreaterThan(55)
 })
