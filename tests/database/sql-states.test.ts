@@ -9,10 +9,13 @@ const writes = ['insert', 'update', 'delete'] as const
 type Write = (typeof writes)[number]
 
 /** Each SQLSTATE of `docs/database.md` during each write: every one has a user and a task. */
-const cases = sqlStates.flatMap((state) =>
-  writes.map((write) => ({ ...state, write, user: `${write}_${state.sqlState}`.toLowerCase() })),
-)
-const idOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+const cases = sqlStates
+  .flatMap((state) => writes.map((write) => ({ ...state, write })))
+  .map((each, index) => ({
+    ...each,
+    user: `${each.write}_${each.sqlState}`.toLowerCase(),
+    id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+  }))
 
 /** Over HTTP it is Neon's proxy that says so, of a compute that was shut down meanwhile. */
 const isInDoubtOn = (transport: string, sqlState: string) =>
@@ -32,10 +35,7 @@ describe.each(transports)('on %s, a write that Postgres fails', (transport) => {
       'grant usage on all sequences in schema public to todo_app',
       `insert into users (id) values ${cases.map(({ user }) => `('${user}')`).join()}`,
       `insert into tasks (user_id, id, title) values ${owned
-        .map(
-          ({ user }) =>
-            `('${user}', '${idOf(cases.findIndex((each) => each.user === user))}', 'Milk')`,
-        )
+        .map(({ user, id }) => `('${user}', '${id}', 'Milk')`)
         .join()}`,
       // The user's id says with what to fail, so that all of them can go on at once.
       `create function fail() returns trigger language plpgsql as $$
@@ -47,24 +47,18 @@ describe.each(transports)('on %s, a write that Postgres fails', (transport) => {
       `create trigger planted before insert or update or delete on tasks
         for each row execute function fail()`,
     )
-    const fail = async ({ user, write }: (typeof cases)[number], index: number) => {
+    const fail = async ({ user, write, id }: (typeof cases)[number]) => {
       const own = statementsOf(opened.database.forUser(user, 20_000), user)
       const send: Record<Write, () => Promise<unknown>> = {
-        insert: () => own.insert(idOf(index)),
-        update: () => own.complete(idOf(index)),
-        delete: () => own.remove(idOf(index)),
+        insert: () => own.insert(id),
+        update: () => own.complete(id),
+        delete: () => own.remove(id),
       }
-      failures.set(
-        user,
-        await send[write]().then(
-          () => 'no failure',
-          (error: unknown) => error,
-        ),
-      )
+      await send[write]().catch((error: unknown) => failures.set(user, error))
     }
     // A few at once: what waits for too long is refused unsent, on a slow machine soonest.
     for (let from = 0; from < cases.length; from += 12) {
-      await Promise.all(cases.slice(from, from + 12).map((each, at) => fail(each, from + at)))
+      await Promise.all(cases.slice(from, from + 12).map(fail))
     }
     const counts = 'select sequencename as user, last_value::int as count from pg_sequences'
     for (const { user, count } of await opened.asAdministrator(counts)) attempts.set(user, count)
