@@ -49,8 +49,7 @@ export async function sendWithRetries(
   const end = performance.now() + deadlineMs
   let before: DatabaseError | undefined
   for (let tried = 1; ; tried += 1) {
-    // A pause may take longer than asked for, and Neon's driver accepts no negative time.
-    const timeoutMs = Math.max(0, Math.min(attemptMs, end - performance.now()))
+    const timeoutMs = Math.min(attemptMs, end - performance.now())
     try {
       return await traced(statements, () => transport.transaction(statements, timeoutMs, place))
     } catch (error) {
