@@ -3,7 +3,7 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { freePort, portOrFree, startService } from '#tests/support/service'
+import { freePort, startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
@@ -26,6 +26,9 @@ declare const api: {
   deleteTask(id: string): Promise<void>
 }
 type Task = { id: string; title: string; completed: boolean; user_id: string }
+
+/** The port itself, or another one where something listens on it. */
+const portOrFree = (port: number) => freePort(port).catch(() => freePort())
 
 describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chromium)', () => {
   let browser: Browser

@@ -133,11 +133,6 @@ export function launch(
   }
 }
 
-/** The port itself, or another one where something listens on it. */
-export async function portOrFree(port: number): Promise<number> {
-  return await freePort(port).catch(() => freePort())
-}
-
 /** A port that nothing listens on. */
 export async function freePort(wanted = 0): Promise<number> {
   const server = createServer().listen(wanted)
