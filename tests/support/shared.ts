@@ -16,11 +16,14 @@ export async function shared(name: SharedName): Promise<string> {
   return await asked
 }
 
-/** Not by `fetch`, which gives up a build that takes longer than five minutes. */
+/**
+ * Not by `fetch`, which gives up a build that takes longer than five minutes. On a connection of its
+ * own: one that was kept may be closed by the other end just as it is used again.
+ */
 async function ask(name: SharedName): Promise<string> {
   const url = new URL(encodeURIComponent(name), inject('sharedUrl'))
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  request(url, resolve).on('error', reject).end()
+  request(url, { agent: false }, resolve).on('error', reject).end()
   const answer = await promise
   const body = await text(answer)
   if (answer.statusCode !== 200) throw new Error(`${name} could not be made:\n${body}`)
