@@ -1,4 +1,7 @@
-/** Sets an entry as the newest of a map. If the map is larger than the limit, the oldest goes. */
+/**
+ * Sets an entry as the newest of a map. If the map is larger than the limit, the oldest goes. The key
+ * is copied: V8 keeps a piece of a text by keeping the whole, so a token would hold all of its header.
+ */
 export function setLatest<Value>(
   map: Map<string, Value>,
   key: string,
@@ -6,7 +9,7 @@ export function setLatest<Value>(
   limit: number,
 ): void {
   map.delete(key)
-  map.set(key, value)
+  map.set(structuredClone(key), value)
   const [oldest] = map.keys()
   if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }
