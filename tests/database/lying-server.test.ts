@@ -309,6 +309,18 @@ test('statements have names while no pooler stands between, and once one was met
   expect(parsed).toEqual([2, 2, 0, 0, 2, 2, 2])
 })
 
+test('a pooler that passes for Postgres and stumbles over names is sent none any more', async () => {
+  // As pgpool-II does where it is to forget a name that it has never heard.
+  server.lieAlways((answer) => answer.flatMap((each) => (each.type === '3' ? [each, each] : each)))
+  open()
+  const served: boolean[] = []
+  for (let time = 0; time < 4; time += 1) {
+    const asked = transport.transaction(look, 8000)
+    served.push(await asked.then(...[() => true, () => false]))
+  }
+  expect(served).toEqual([true, false, true, true])
+})
+
 test('with less than a second left, nothing is sent', async () => {
   open()
   expect(await ask('user-0', 1)).toBe('served')

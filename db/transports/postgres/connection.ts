@@ -132,7 +132,10 @@ export class Connection implements Listener {
     if (this.#state === 'open') this.#state = 'closing'
     this.ended(isDatabaseError(error) ? error : terminated(error))
     // The request of a `DatabaseError` fails with it, and logs it.
-    if (!isDatabaseError(error)) this.#owner.server.options.onMismatch?.(error)
+    if (isDatabaseError(error)) return
+    // Postgres sends no such thing. It may be a pooler that stumbled over a name.
+    this.#owner.server.isDirect = false
+    this.#owner.server.options.onMismatch?.(error)
   }
 
   /** @param isBackendOver whether only what was answered may have run; the table of ADR 0063 */
