@@ -10,6 +10,7 @@ import { boundCosts } from '#db/migrations/0006-bounded-costs'
 import { spareWrites } from '#db/migrations/0007-spare-permits'
 import { moveTasks } from '#db/migrations/0008-moved-tasks'
 import { tellExactWait } from '#db/migrations/0009-exact-refusals'
+import { closeTables } from '#db/migrations/0010-closed-tables'
 import { callerRole } from '#db/scoped'
 import { plainNames, refuseUnsuitable, suitability } from '#db/suitability'
 import type { TableName } from '#db/table-name'
@@ -27,6 +28,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0007-spare-permits': { up: spareWrites },
     '0008-moved-tasks': { up: moveTasks },
     '0009-exact-refusals': { up: tellExactWait },
+    '0010-closed-tables': { up: closeTables(usersTable) },
   }
 }
 
