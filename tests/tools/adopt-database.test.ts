@@ -210,6 +210,22 @@ test('tasks that were written since are not touched, and what to do is said', as
   expect(await runSql(url, 'select user_id from tasks')).toEqual([{ user_id: 'carol' }])
 })
 
+test('a task that the running service stores meanwhile is not dropped with the empty tasks', async () => {
+  const { url, database } = await openWith(beside)
+  await database.makeReady()
+  const service = new Client({ connectionString: url })
+  await service.connect()
+  await service.query(`begin; insert into users (id) values ('carol');
+    insert into tasks (user_id, id, title) values ('carol', gen_random_uuid(), 'Milk')`)
+  const adopting = adoptIn(database, 'yes', appUser)
+  const waiting = `select from pg_locks where not granted and relation = 'tasks'::regclass`
+  await expect.poll(() => runSql(url, waiting)).toHaveLength(1)
+  await service.query('commit')
+  await service.end()
+  expect((await adopting).done).toBeUndefined()
+  expect(await runSql(url, 'select title from tasks')).toEqual([{ title: 'Milk' }])
+})
+
 test.concurrent('it waits for another database of the server that is migrated meanwhile, and killed there has changed nothing', async () => {
   // The role of the requests belongs to the server, so this one has nobody else on it.
   const server = await startPostgres()

@@ -31,7 +31,7 @@ export interface Adoption {
 
 /**
  * Brings over the tasks of another backend, in one transaction. The transaction holds the lock of
- * the migrations, and an exclusive lock on the old table.
+ * the migrations, and exclusive locks on the old table and on the service's own.
  *
  * @param isMeant false: only look, and roll back
  * @throws DatabaseError in an outage, an Error that says what to do, or what Postgres refused
@@ -85,11 +85,13 @@ async function run(
   await setLimits(db)
   const old = await findOldTable(db, request.table)
   if (old === undefined) return { plan: undefined, done: undefined }
-  if (isMeant && old.isOwned && old.isTable) {
-    await sql`lock table ${name(old)} in access exclusive mode`.execute(db)
+  // The service may run: what it stores behind a look at its empty tasks would be dropped with them.
+  for (const table of [old, await findTable(db, { table: 'tasks' })]) {
+    if (isMeant && table?.isOwned && table.isTable) {
+      await sql`lock table ${name(table)} in access exclusive mode`.execute(db)
+    }
+    await showRows(db, table)
   }
-  await showRows(db, old)
-  await showRows(db, await findTable(db, { table: 'tasks' }))
   const plan = await makePlan(db, old, request)
   if (!isMeant || plan.rows === undefined || plan.rows.survey.stuck > 0) {
     return { plan, done: undefined }
