@@ -42,6 +42,7 @@ export async function superviseWorkers(): Promise<void> {
   })
 
   async function stop(): Promise<void> {
+    if (stopping) return
     stopping = true
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined)
     const ended = workers.map((worker) => once(worker, 'exit'))
@@ -49,6 +50,6 @@ export async function superviseWorkers(): Promise<void> {
     await Promise.all(ended)
     process.exit()
   }
-  process.once('SIGTERM', stop)
+  process.on('SIGTERM', stop)
   process.once('SIGINT', stop)
 }

@@ -64,7 +64,8 @@ export async function serve(answer: RequestListener): Promise<void> {
   const stop = () => {
     if (!isDraining()) void shutDown(server, unused)
   }
-  process.once('SIGTERM', stop)
+  // Not once: the default of a second signal would cut requests off. A second Ctrl+C is meant so.
+  process.on('SIGTERM', stop)
   process.once('SIGINT', stop)
   // Nobody knows what state such an error leaves behind, so the process ends, but not the requests.
   const end = (thrown: unknown) => {
