@@ -55,7 +55,6 @@ function readEnvironment() {
       METRICS_TOKEN: z.string().min(16, { error: 'is shorter than 16 characters.' }).optional(),
       OTEL_EXPORTER_OTLP_ENDPOINT: webUrl.optional(),
       OTEL_TRACES_SAMPLER_ARG: share.default(1),
-      VERCEL: z.string().optional(),
     },
     // Written out, because Next replaces this very expression when it compiles.
     experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
@@ -110,7 +109,7 @@ export function isDevelopment(): boolean {
 
 /**
  * Whether this is Vercel's build. `next.config.ts` makes it a constant, so that the bundler leaves
- * out what only the other hosts need.
+ * out what only the other hosts need. `VERCEL` itself comes with `vercel env pull` to any machine.
  */
 export const isBuiltOnVercel = process.env.BUILT_ON_VERCEL === '1'
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Quota } from '#db/rate-limit'
 import { setLatest } from '#db/remembered'
-import { env } from '#lib/config/env'
+import { env, isBuiltOnVercel } from '#lib/config/env'
 import { tooManyRequests } from '#lib/http/errors'
 import { toNetwork } from '#lib/http/network'
 import { peerAddress } from '#lib/http/peer'
@@ -41,8 +41,7 @@ export function limitAddress(request: Request, quota: Quota): void {
  * its own: https://vercel.com/docs/headers/request-headers. A client cannot write that one.
  */
 export function clientAddress(request: Request): string | undefined {
-  const hops =
-    env().VERCEL === undefined ? hopsTo(request) : listed(request, 'x-vercel-forwarded-for')
+  const hops = isBuiltOnVercel ? listed(request, 'x-vercel-forwarded-for') : hopsTo(request)
   const address = hops.findLast((hop) => !isTrusted(hop)) ?? hops[0]
   return address === undefined ? undefined : toNetwork(address)
 }

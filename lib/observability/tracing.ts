@@ -19,7 +19,7 @@ import {
 import { waitUntil } from '@vercel/functions'
 import { isDatabaseError } from '#db/errors'
 import { type Batch, batches } from '#db/retry'
-import { env } from '#lib/config/env'
+import { env, isBuiltOnVercel } from '#lib/config/env'
 import { outgoing } from '#lib/http/outgoing'
 import { type AnsweredRequest, type RequestContext, requests } from '#lib/http/request-context'
 import { routeOf } from '#lib/http/route-pattern'
@@ -66,7 +66,7 @@ export function startTracing(): () => Promise<void> {
     }
     span?.end()
     // Vercel freezes a function after its answer, unless it waits for the spans to be sent.
-    if (env().VERCEL !== undefined) waitUntil(provider.forceFlush().catch(tellLoss))
+    if (isBuiltOnVercel) waitUntil(provider.forceFlush().catch(tellLoss))
   })
   batches.start.subscribe((message) => {
     const parent = current.getStore()

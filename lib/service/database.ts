@@ -5,7 +5,7 @@ import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
 import type { PoolLoad } from '#db/transports/transport'
-import { env } from '#lib/config/env'
+import { env, isBuiltOnVercel } from '#lib/config/env'
 import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
 
@@ -135,7 +135,7 @@ export async function openFromEnvironment(
     sessionsTable: env().SESSIONS_TABLE,
     needsSessions,
     ...timeLimits(env().DATABASE_TIMEOUT_MS),
-    onPool: env().VERCEL === undefined ? undefined : await poolOnVercel(),
+    onPool: isBuiltOnVercel ? await poolOnVercel() : undefined,
     ...warnings,
   })
 }

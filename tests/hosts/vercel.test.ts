@@ -8,6 +8,7 @@ test('on Vercel, the function is kept awake until idle connections are closed', 
   const server = postgresAt(inject('postgresPort'))
   await using service = await startService('node', {
     DATABASE_URL: server.url(await createDatabase(server)),
+    BUILT_ON_VERCEL: '1',
     VERCEL: '1',
     VERCEL_URL: 'todo.test',
     VERCEL_REGION: 'test1',

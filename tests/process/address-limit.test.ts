@@ -58,12 +58,18 @@ test.each([
 })
 
 test('on Vercel, the address is the one in the header of the platform', async () => {
-  const { clientAddress } = await load({ VERCEL: '1' })
+  const { clientAddress } = await load({ BUILT_ON_VERCEL: '1' })
   const forged = { 'x-forwarded-for': '9.9.9.9' }
   const own = { 'x-vercel-forwarded-for': '1.2.3.4' }
   expect(clientAddress(requestFrom('127.0.0.1', { ...forged, ...own }))).toBe('1.2.3.4')
   expect(clientAddress(requestFrom(undefined, own))).toBe('1.2.3.4')
   expect(clientAddress(requestFrom('127.0.0.1', forged))).toBeUndefined()
+})
+
+test('elsewhere a pulled VERCEL does not make that header count', async () => {
+  const { clientAddress } = await load({ VERCEL: '1' })
+  const forged = { 'x-vercel-forwarded-for': '1.2.3.4' }
+  expect(clientAddress(requestFrom('198.51.100.1', forged))).toBe('198.51.100.1')
 })
 
 test.each([

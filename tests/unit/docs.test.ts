@@ -35,7 +35,7 @@ test.each([
     /^ {6}([A-Z][A-Z0-9_]+):|process\.env(?:\.|\[')([A-Z]\w+)/gm,
   )
   // What a platform or a tool sets, and nobody has to.
-  const setByOthers = ['BUILT_ON_VERCEL', 'NODE_ENV', 'VERCEL']
+  const setByOthers = ['BUILT_ON_VERCEL', 'NODE_ENV']
   const known = [...new Set(read)].filter((name) => !setByOthers.includes(name))
   expect(known.length).toBeGreaterThan(15)
   expect(foundIn(path, names).sort()).toEqual(known.sort())
