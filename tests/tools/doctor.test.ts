@@ -321,6 +321,26 @@ test('a sub that the ids of users cannot be is named by the doctor, and by the l
   )
 })
 
+test.each([
+  ['a row of it needs hashed_password', ['alter table users add hashed_password text not null']],
+  ['projects refers to it', ['create table projects (owner text references users)']],
+])(
+  'a user whom the service cannot add is refused, as the verdict says: %s',
+  async (why, tables) => {
+    const url = server.url(await createDatabase(server))
+    await runSql(
+      url,
+      'create table users (id text primary key, email text unique, name text)',
+      ...tables,
+    )
+    const env = { ...right, DATABASE_URL: url, USERS_TABLE: 'users' }
+    await migrateHere(env)
+    const { failures, checks } = await examine(env, await ownRoute())
+    expect(failures[0]).toMatchObject({ name: 'user', found: expect.stringContaining(why) })
+    expect(checks.at(-1)?.found).toBe('accepted, and refused when it creates: 401 account_unknown')
+  },
+)
+
 test('a service that runs with an earlier CORS_ORIGINS is found by a preflight', async () => {
   const env = { ...right, PORT: String(await freePort()) }
   const earlier = { ...env, CORS_ORIGINS: 'http://localhost:1' }

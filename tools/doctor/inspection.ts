@@ -17,6 +17,8 @@ export interface Inspection {
   readonly isMigrated: boolean
   /** The table that `USERS_TABLE` names, and the type of its `id`. */
   readonly users: FoundTable | undefined
+  /** Why the service adds no user to that table, undefined if it does. */
+  readonly addsNoUser: string | undefined
   /** The table that `SESSIONS_TABLE` names, and the type of its user's id. */
   readonly sessions: FoundTable | undefined
   /** What keeps session tokens from counting, and what to do; see `faultInSessions`. */
@@ -35,6 +37,12 @@ const tables = `select users::text as users, sessions::text as sessions,
     to_regclass('kysely_migration')::text as migrations,
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = users and attname = 'id' and not attisdropped) as "usersId",
+    coalesce((select string_agg(distinct conrelid::regclass::text, ', ') || ' refers to it'
+        from pg_constraint where contype = 'f' and confrelid = users and conparentid = 0
+        and not exists (select from pg_policy where polrelid = conrelid and polname like '%\\_of\\_caller')),
+      (select 'a row of it needs ' || string_agg(attname, ', ') from pg_attribute
+        where attrelid = users and attnum > 0 and attnotnull and not atthasdef and attidentity = ''
+        and attname not in ('id', 'email', 'name'))) as "addsNoUser",
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
     (select confrelid::regclass::text from pg_constraint
@@ -78,6 +86,7 @@ export async function inspectTables(
     isMigrated:
       textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, timeoutMs)),
     users: tableOf(row, 'users', 'usersId'),
+    addsNoUser: textOf(row, 'addsNoUser'),
     sessions: tableOf(row, 'sessions', 'sessionsUserId'),
     sessionsFault: faultInSessions(readable[0], names.sessions),
     owners: tableOf(row, 'owners', 'tasksUserId'),

@@ -61,7 +61,7 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
   }
 }
 
-/** Whether the user exists. The service never restores a deleted user of Better Auth. */
+/** Whether the user exists, or comes with the first task: `todo_owner()` adds none to others' tables. */
 async function checkUser(userId: string, { opened, inspection }: Evidence): Promise<Check> {
   const name = 'user'
   if (opened === undefined || inspection?.users === undefined) {
@@ -83,13 +83,14 @@ async function checkUser(userId: string, { opened, inspection }: Evidence): Prom
       'USERS_TABLE=<the table whose ids the tokens have>, in a database that was not migrated with another. If the users of Better Auth are elsewhere, name that database in DATABASE_URL.',
     )
   }
-  if (found === false && !inspection.issuers.some(({ users }) => users === table)) {
+  const why = inspection.addsNoUser
+  if (why === undefined) {
     return passed(name, `${userId} is not in ${table} yet, and the first task brings it there`)
   }
   const url = withoutPassword(env().DATABASE_URL)
   return failed(
     name,
-    `${userId} is not in ${table} of ${url}`,
+    `${userId} is not in ${table} of ${url}, and the service does not add it: ${why}`,
     'DATABASE_URL=<that of your frontend>, and the USERS_TABLE of it. If the account was deleted, sign up again.',
   )
 }
