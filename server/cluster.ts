@@ -1,6 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
-import { EnvironmentError, env } from '#lib/config/env'
+import { env } from '#lib/config/env'
 
 /** What keeps one worker from starting may pass; what keeps several of them does not. */
 const mostFailedStarts = 3
@@ -10,12 +10,7 @@ const mostFailedStarts = 3
  * dies is replaced. If workers cannot start, several times in a row, all of them end with that code.
  */
 export async function superviseWorkers(): Promise<void> {
-  const { DATABASE_URL, METRICS_TOKEN, WORKERS } = env()
-  if (DATABASE_URL.startsWith('pglite:')) {
-    throw new EnvironmentError(
-      'WORKERS needs a Postgres server: PGlite is for one process. Unset one of the two.',
-    )
-  }
+  const { METRICS_TOKEN, WORKERS } = env()
   const hasListened = new WeakSet<Worker>()
   let failedStarts = 0
   let stopping = false

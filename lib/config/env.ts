@@ -59,6 +59,13 @@ function readEnvironment() {
     // Written out, because Next replaces this very expression when it compiles.
     experimental__runtimeEnv: { NODE_ENV: process.env.NODE_ENV },
     emptyStringAsUndefined: true,
+    createFinalSchema: (shape) =>
+      z
+        .object(shape)
+        .refine((all) => all.WORKERS === 1 || !all.DATABASE_URL.startsWith('pglite:'), {
+          path: ['WORKERS'],
+          error: 'needs a Postgres server: PGlite is for one process. Set it to 1',
+        }),
     onValidationError(issues) {
       const lines = issues.map(({ path, message }) => `${path?.join('.') ?? ''} ${message}`)
       throw new EnvironmentError(lines.join('\n'))

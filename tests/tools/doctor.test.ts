@@ -341,6 +341,11 @@ test.each([
   },
 )
 
+test('several workers on PGlite are named, which could not start', async () => {
+  const { failures } = await examine({ ...right, DATABASE_URL: 'pglite://', WORKERS: '2' })
+  expect(failures).toMatchObject([{ name: 'environment', remedy: 'WORKERS=1' }])
+})
+
 test('a service that runs with an earlier CORS_ORIGINS is found by a preflight', async () => {
   const env = { ...right, PORT: String(await freePort()) }
   const earlier = { ...env, CORS_ORIGINS: 'http://localhost:1' }
