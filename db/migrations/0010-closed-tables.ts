@@ -4,7 +4,8 @@ import { quoteTableName, type TableName } from '#db/table-name'
 /**
  * Takes back what default privileges gave to others of the tables that nobody else needs. On Supabase
  * everybody on the internet could read the users table that the service made, delete a user with all
- * tasks, and use up anybody's rate limit.
+ * tasks, and use up anybody's rate limit. Of `tasks`, what row-level security does not see: to empty
+ * it, and a trigger that is handed everybody's tasks.
  */
 export function closeTables(usersTable: TableName) {
   return async function up(db: Kysely<unknown>): Promise<void> {
@@ -13,6 +14,7 @@ export function closeTables(usersTable: TableName) {
     await sql`do $$ declare given record; begin
       for given in
         select distinct own.oid::regclass as "table",
+          case own.relname when 'tasks' then 'truncate, references, trigger' else 'all' end as "rights",
           case grantee when 0 then 'public' else grantee::regrole::text end as "role"
         from pg_class as own join pg_type as made on made.oid = reltype
           join pg_class as list on list.oid = 'kysely_migration'::regclass
@@ -20,9 +22,11 @@ export function closeTables(usersTable: TableName) {
           join pg_default_acl on defaclobjtype = 'r' and defaclrole = own.relowner
             and defaclnamespace in (0, own.relnamespace), aclexplode(defaclacl)
         where grantee <> own.relowner and (own.relnamespace = list.relnamespace
-          and own.relname in ('rate_limits', 'kysely_migration', 'kysely_migration_lock')
+          and own.relname in ('tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock')
           or own.oid = ${sql.lit(quoteTableName(usersTable))}::regclass and made.xmin = listed.xmin)
-      loop execute format('revoke all on %s from %s cascade', given."table", given."role"); end loop;
+      loop
+        execute format('revoke %s on %s from %s cascade', given.rights, given."table", given."role");
+      end loop;
     end $$`.execute(db)
   }
 }
