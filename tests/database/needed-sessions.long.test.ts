@@ -2,9 +2,7 @@ import { beforeAll, expect, inject, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
 import { options } from '#tests/support/databases'
-import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
-import { launch } from '#tests/support/service'
 
 const server = postgresAt(inject('postgresPort'))
 const whole = `create table session (token text, "userId" text, "expiresAt" timestamptz)`
@@ -91,31 +89,4 @@ test.each([
   await database.makeReady()
   expect(await database.isReady()).toBe(true)
   expect(await database.selectSession('none')).toBeUndefined()
-})
-
-test('with secondaryStorage there are no sessions to read, and the start ends with that', async () => {
-  const databaseUrl = server.url(await createDatabase(server))
-  const stored = new Map<string, string>()
-  const issuer = await startIssuer({
-    databaseUrl,
-    secondaryStorage: {
-      get: (key) => stored.get(key) ?? null,
-      set: (key, value) => void stored.set(key, value),
-      delete: (key) => void stored.delete(key),
-      getAndDelete: () => null,
-      increment: () => 1,
-    },
-  })
-  await issuer.migrate()
-  await issuer.stop()
-  const service = launch('node', {
-    DATABASE_URL: databaseUrl,
-    SESSION_TOKENS: 'true',
-    USERS_TABLE: 'user',
-    PORT: '0',
-  })
-  expect(await service.ended).toBe(1)
-  await expect
-    .poll(() => service.output())
-    .toMatch(/no table "session".*storeSessionInDatabase: true/)
 })

@@ -1,19 +1,29 @@
 import { expect } from 'vitest'
 
+export type Visitor = Awaited<ReturnType<typeof enter>>
+
 const password = 'correct horse battery staple'
 
-/** Somebody in front of a frontend's server: keeps its cookies as a browser does. */
-export async function signUp(issuerUrl: string, name: string) {
-  const cookies = new Map<string, string>()
+/** Signs up at a frontend's server, as a guest of it if one is given. */
+export async function signUp(issuerUrl: string, name: string, guest?: Visitor): Promise<Visitor> {
+  const email = `${name}-${crypto.randomUUID()}@example.com`
+  return await enter(issuerUrl, 'sign-up/email', { name, email, password }, guest?.cookies)
+}
 
-  async function send(path: string, body?: unknown): Promise<Response> {
-    const response = await fetch(issuerUrl + path, {
+/** Signs in without an account, by Better Auth's `anonymous()`. */
+export async function signInAsGuest(issuerUrl: string): Promise<Visitor> {
+  return await enter(issuerUrl, 'sign-in/anonymous', {})
+}
+
+/** Somebody in front of a frontend's server, whose cookies are kept as a browser does. */
+async function enter(url: string, way: string, account: object, before?: Map<string, string>) {
+  const cookies = new Map(before)
+  const cookieHeader = () => [...cookies].map(([key, value]) => `${key}=${value}`).join('; ')
+
+  async function send(path: string, body?: object): Promise<Response> {
+    const response = await fetch(url + path, {
       method: body === undefined ? 'GET' : 'POST',
-      headers: {
-        origin: issuerUrl,
-        cookie: cookieHeader(),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
+      headers: { origin: url, cookie: cookieHeader(), 'content-type': 'application/json' },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     expect(response.status, `${path}: ${await response.clone().text()}`).toBe(200)
@@ -23,14 +33,12 @@ export async function signUp(issuerUrl: string, name: string) {
     }
     return response
   }
-  const cookieHeader = () => [...cookies].map(([key, value]) => `${key}=${value}`).join('; ')
 
-  const email = `${name}-${crypto.randomUUID()}@example.com`
-  const response = await send('/api/auth/sign-up/email', { name, email, password })
+  const response = await send(`/api/auth/${way}`, account)
   const { user }: { user: { id: string } } = await response.json()
   return {
     id: user.id,
-    email,
+    cookies,
     cookieHeader,
     /** What the bearer plugin hands out for `Authorization`. */
     sessionToken: response.headers.get('set-auth-token') ?? '',
@@ -42,5 +50,3 @@ export async function signUp(issuerUrl: string, name: string) {
     deleteAccount: () => send('/api/auth/delete-user', { password }),
   }
 }
-
-export type Visitor = Awaited<ReturnType<typeof signUp>>
