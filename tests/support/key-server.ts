@@ -1,21 +1,15 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 
-export interface SigningKey {
-  readonly jwk: JWK
-  sign(sub: string): Promise<string>
-}
-
 /** A key pair of an issuer, under an id of its own. */
-export async function newKey(kid: string, alg = 'EdDSA'): Promise<SigningKey> {
+export async function newKey(kid: string, alg = 'EdDSA') {
   const { publicKey, privateKey } = await generateKeyPair(alg)
   return {
     jwk: { ...(await exportJWK(publicKey)), kid, alg },
-    sign: (sub) =>
+    sign: (sub: string) =>
       new SignJWT({ sub })
         .setProtectedHeader({ alg, kid })
         // No two alike, so that none is remembered from an earlier request.
@@ -23,20 +17,6 @@ export async function newKey(kid: string, alg = 'EdDSA'): Promise<SigningKey> {
         .setIssuedAt()
         .setExpirationTime('15m')
         .sign(privateKey),
-  }
-}
-
-/** A key of 1,024 bits, which jose neither makes nor takes. */
-export async function newWeakKey(kid: string) {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  return {
-    jwk: { ...(await exportJWK(publicKey)), kid, alg: 'RS256' } satisfies JWK,
-    sign(sub: string): string {
-      const exp = Math.floor(Date.now() / 1000) + 900
-      const input = `${encode({ alg: 'RS256', kid })}.${encode({ sub, exp })}`
-      return `${input}.${sign('sha256', Buffer.from(input), privateKey).toString('base64url')}`
-    },
   }
 }
 
