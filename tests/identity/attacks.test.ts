@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import {
   asymmetric,
@@ -100,9 +100,6 @@ const withClaim = (name: string, values: readonly unknown[]) =>
 const es256 = { alg: 'ES256', kid: 'ES256' }
 const stranger = await newEs256()
 const zeros = (bytes: number) => Buffer.alloc(bytes).toString('base64url')
-/** The order of the curve of ES256, and the numbers that CVE-2022-21449 took for a signature. */
-const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551'
-const [zero, one] = ['0'.repeat(64), `${'0'.repeat(63)}1`]
 const soon = now() + 600
 
 /** Tokens of which each must be refused, by what is wrong with them. */
@@ -123,13 +120,8 @@ const attacks: Record<string, readonly string[]> = {
   'an algorithm that is switched after signing': (
     [
       ['HS256', 'EdDSA'],
-      ['HS256', 'RS256'],
       ['EdDSA', 'HS256'],
       ['EdDSA', 'ES256'],
-      ['EdDSA', 'RS256'],
-      ['ES256', 'EdDSA'],
-      ['ES256', 'HS256'],
-      ['RS256', 'ES256'],
       ['RS256', 'HS256'],
       ['RS256', 'PS256'],
       ['ES256', 'ES512'],
@@ -138,9 +130,9 @@ const attacks: Record<string, readonly string[]> = {
     const sign = real === 'HS256' ? hmac() : signers[real].sign
     const kids = [real, claimed].filter((kid) => kid in signers)
     return kids.flatMap((kid) => {
-      const input = `${base64url({ alg: real, kid })}.${base64url(claims())}`
-      const switched = `${base64url({ alg: claimed, kid })}.${base64url(claims())}`
-      return [`${switched}.${sign(input)}`, `${switched}.${sign(switched)}`]
+      const before = (input: string) => input.replace(/^[^.]+/, base64url({ alg: real, kid }))
+      const header = { alg: claimed, kid }
+      return [sign, (input: string) => sign(before(input))].map((by) => forge(header, claims(), by))
     })
   }),
   'an algorithm that is none of ours': [
@@ -174,12 +166,6 @@ const attacks: Record<string, readonly string[]> = {
       forge({ alg, kid: alg }, claims(), () => signature),
     ),
   ),
-  'a signature of ES256 with r or s at their limits': [
-    ...[zero + one, one + zero, order + order, order + one, one + order],
-  ].map((hex) => forge(es256, claims(), () => Buffer.from(hex, 'hex').toString('base64url'))),
-  'a signature of ES256 in DER': [
-    forge(es256, claims(), (input) => signers.ES256.sign(input, 'der')),
-  ],
   'a signature over other claims': [
     hs256(claims()).replace(/\..*\./, `.${base64url(claims({ sub: newUser() }))}.`),
   ],
@@ -187,27 +173,25 @@ const attacks: Record<string, readonly string[]> = {
     (secret) => forge({ alg: 'HS256' }, claims(), hmac(secret)),
   ),
 
-  ...Object.fromEntries(
-    Object.entries<(token: string) => string>({
-      'cut by a character': (token) => token.slice(0, -1),
-      'cut to its claims': (token) => token.split('.').slice(0, 2).join('.'),
-      'with a fourth part': (token) => `${token}.x`,
-      'of five parts, as if it were encrypted': (token) => `${token}.x.y`,
-      'padded with =': (token) => `${token}=`,
-      'with padding in its claims': (token) => token.replace('.', '=.'),
-      'with stray bits at its end': (token) =>
-        token.replace(/.$/, (end) => String.fromCharCode(end.charCodeAt(0) + 1)),
-      'in the standard alphabet': (token) => `${token.slice(0, -4)}+/+/`,
-      'with a space inside': (token) => token.replace('.', ' .'),
-      'with a tab inside': (token) => token.replace('.', '\t.'),
-      'with a null byte inside': (token) => token.replace('.', '%00.'),
-      'with a character of another script': (token) => `${token.slice(0, -1)}\u00e9`,
-      'in quotes': (token) => `"${token}"`,
-      'twice, with a comma': (token) => `${token},${token}`,
-      'twice, with a space': (token) => `${token} ${token}`,
-      'with its scheme twice': (token) => `Bearer ${token}`,
-    }).map(([name, respell]) => [`a good token ${name}`, good.map(respell)]),
-  ),
+  'a good token that is spelt in another way': good.flatMap((token) => [
+    token.slice(0, -1),
+    token.replace(/.$/, (end) => String.fromCharCode(end.charCodeAt(0) + 1)),
+    `${token}=`,
+    token.replace('.', '=.'),
+    `${token.slice(0, -4)}+/+/`,
+    token.replace('.', ' .'),
+    token.replace('.', '%00.'),
+    `${token.slice(0, -1)}\u00e9`,
+    `"${token}"`,
+  ]),
+  'a good token that is cut or followed by something': good.flatMap((token) => [
+    token.split('.').slice(0, 2).join('.'),
+    `${token}.x`,
+    `${token}.x.y`,
+    `${token},${token}`,
+    `${token} ${token}`,
+    `Bearer ${token}`,
+  ]),
   'what is no token at all': ['', 'token', 'a.b', 'a.b.c'],
   'more than 14 KiB': [hs256(claims({ padding: 'x'.repeat(10_800) }))],
 
@@ -257,33 +241,22 @@ describe('a token is refused at the door with', () => {
   })
 })
 
-describe('what Better Auth signs for something else', () => {
-  let issuer: Awaited<ReturnType<typeof startIssuer>>
-  beforeAll(async () => {
-    const databaseUrl = server.url(await createDatabase(server))
-    issuer = await startIssuer({
-      databaseUrl,
-      session: { cookieCache: { enabled: true, strategy: 'jwt', maxAge: 300 } },
-    })
-    await issuer.migrate()
+test('what Better Auth signs for something else is no token: of a mail, and of its session cache', async () => {
+  const issuer = await startIssuer({
+    databaseUrl: server.url(await createDatabase(server)),
+    session: { cookieCache: { enabled: true, strategy: 'jwt', maxAge: 300 } },
   })
-  afterAll(() => issuer.stop())
-
-  test('its email verification token, which names any address', async () => {
-    await signUp(issuer.url, 'victim')
-    const [token = ''] = issuer.mails
+  onTestFinished(issuer.stop)
+  await issuer.migrate()
+  const { cookies } = await signUp(issuer.url, 'victim')
+  const [mail = ''] = issuer.mails
+  const cache = cookies.get('better-auth.session_data') ?? ''
+  for (const token of [mail, cache]) {
     expect(token.split('.')).toHaveLength(3)
     await expectRefused(withToken(token))
-  })
-
-  test('its session-cache cookie', async () => {
-    const visitor = await signUp(issuer.url, 'victim')
-    const cache = /better-auth\.session_data=([^;]+)/.exec(visitor.cookieHeader())?.[1] ?? ''
-    expect(cache.split('.')).toHaveLength(3)
-    await expectRefused(withToken(cache))
-    const cookie = `Cookie: better-auth.session_token=${cache}`
-    await expectRefused(listWith(cookie, 'Origin: http://localhost:3000'))
-  })
+  }
+  const cookie = `Cookie: better-auth.session_token=${cache}`
+  await expectRefused(listWith(cookie, 'Origin: http://localhost:3000'))
 })
 
 describe('the request', () => {
@@ -295,11 +268,9 @@ describe('the request', () => {
     },
   )
 
-  test('with the token in its query', async () => {
-    for (const name of ['token', 'access_token', 'authorization', 'jwt']) {
-      const line = `GET /api/tasks?${name}=${hs256(claims())} HTTP/1.1`
-      await expectRefused([line], 'credentials_missing')
-    }
+  test.each(['token', 'access_token'])('with a token in its query as %s', async (name) => {
+    const line = `GET /api/tasks?${name}=${hs256(claims())} HTTP/1.1`
+    await expectRefused([line], 'credentials_missing')
   })
 
   test('with two Authorization headers, in either order', async () => {

@@ -13,11 +13,11 @@ async function newSigner(alg: string) {
   return {
     jwk,
     pem: await exportSPKI(publicKey),
-    sign: (input: string, dsaEncoding: 'der' | 'ieee-p1363' = 'ieee-p1363') =>
-      signBytes(alg === 'EdDSA' ? null : 'sha256', Buffer.from(input), {
-        key,
-        dsaEncoding,
-      }).toString('base64url'),
+    sign(input: string): string {
+      const hash = alg === 'EdDSA' ? null : 'sha256'
+      const signature = signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' })
+      return signature.toString('base64url')
+    },
   }
 }
 
