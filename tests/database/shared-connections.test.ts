@@ -1,19 +1,14 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
-import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { openReady } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
-describe.each([false, true])('with named statements: %s', (hasNames) => {
+describe.each([false, true])('with named statements: %s', async (hasNames) => {
   // No pooler stands between, so they have names where nobody says otherwise.
   const namedStatements = hasNames ? undefined : false
-  let opened: TestDatabase
-
-  beforeAll(async () => {
-    opened = await openTestDatabase('postgres', { poolSize: 1, namedStatements })
-    await opened.database.makeReady()
-  })
-  afterAll(() => opened?.close())
+  const opened = await openReady('postgres', { poolSize: 1, namedStatements })
+  afterAll(opened.close)
 
   const backends = async () => {
     const rows = await opened.asAdministrator(
@@ -81,6 +76,14 @@ describe.each([false, true])('with named statements: %s', (hasNames) => {
     expect(seen.hidden).toBeGreaterThan(400)
   })
 
+  test('a connection that brought a row without its user is closed', async () => {
+    const before = await backends()
+    const rows = opened.database.forUser('user-0').selectFrom('tasks').select('id').execute()
+    await expect(rows).rejects.toThrow('the user that asked')
+    await statementsOf(opened.database.forUser('user-1'), 'user-1').list()
+    expect(await backends()).not.toEqual(before)
+  })
+
   test('what Postgres refuses fails alone, and a statement that it was to name is there for those behind it', async () => {
     const fails = { sql: 'select 1 / 0', parameters: [] }
     const results = await Promise.allSettled(
@@ -98,8 +101,7 @@ describe.each([false, true])('with named statements: %s', (hasNames) => {
 
   test('where a pooler has the server forget all statements, one write is in doubt, and none after it', async () => {
     // A cancel above may have met a statement between losing its name and getting it again.
-    const { database, close } = await openTestDatabase('postgres', { poolSize: 1, namedStatements })
-    await database.makeReady()
+    const { database, close } = await openReady('postgres', { poolSize: 1, namedStatements })
     const tasks = statementsOf(database.forUser('forgotten'), 'forgotten')
     const id = crypto.randomUUID()
     await tasks.insert(id)

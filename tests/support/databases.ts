@@ -64,6 +64,25 @@ export async function openTestDatabase(
   }
 }
 
+/** The same, migrated. */
+export async function openReady(
+  name: TransportName,
+  overrides: Partial<DatabaseOptions> = {},
+): Promise<TestDatabase> {
+  const opened = await openTestDatabase(name, overrides)
+  await opened.database.makeReady()
+  return opened
+}
+
+/** Starts on a database as the service does, and leaves it. @throws what a start throws */
+export async function makeReady(
+  url: string,
+  overrides: Partial<DatabaseOptions> = {},
+): Promise<void> {
+  const database = await openDatabase({ ...options, url, ...overrides })
+  await database.makeReady().finally(() => database.close())
+}
+
 async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDatabase> {
   const folder = mkdtempSync(join(inject('runFolder'), 'pglite-'))
   cpSync(await shared('pglite folder'), folder, { recursive: true })
