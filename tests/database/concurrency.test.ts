@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { closeDatabase, setDatabase } from '#lib/service/database'
 import { ask, create } from '#tests/database/in-process'
-import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { openReady } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 
-let opened: TestDatabase
-
-beforeAll(async () => {
-  opened = await openTestDatabase('postgres')
-  await opened.database.makeReady()
-  setDatabase(opened.database)
-})
+const { database, asAdministrator } = await openReady('postgres')
+setDatabase(database)
 afterAll(closeDatabase)
 
 const times = <T>(count: number, run: (index: number) => Promise<T>) =>
@@ -19,12 +14,12 @@ const times = <T>(count: number, run: (index: number) => Promise<T>) =>
 test('200 simultaneous flips of one task get 200 answers and end in the right state', async () => {
   const user = newUser()
   const id = await create(user)
-  await opened.asAdministrator(`update tasks set version = 1 where id = '${id}'`)
+  await asAdministrator(`update tasks set version = 1 where id = '${id}'`)
   const answers = await times(200, () => ask(user, 'PATCH', `/${id}/complete`))
   expect(answers.map(({ status }) => status)).toEqual(Array(200).fill(200))
   const flipped = answers.filter(({ text }) => JSON.parse(text).completed)
   expect(flipped).toHaveLength(100)
-  const found = await opened.asAdministrator('select completed, version from tasks')
+  const found = await asAdministrator('select completed, version from tasks')
   expect(found).toEqual([{ completed: false, version: 201 }])
 })
 
@@ -49,7 +44,7 @@ test('updates of different fields at the same time are all kept', async () => {
 test('the version behind the last that the column holds is the first again', async () => {
   const user = newUser()
   const id = await create(user)
-  await opened.asAdministrator(`update tasks set version = 2147483647 where id = '${id}'`)
+  await asAdministrator(`update tasks set version = 2147483647 where id = '${id}'`)
   for (const version of [1, 2]) {
     const { status, headers } = await ask(user, 'PATCH', `/${id}/complete`)
     expect([status, headers.get('etag')]).toEqual([200, `"${version}"`])

@@ -1,6 +1,5 @@
 import { expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
-import { options } from '#tests/support/databases'
+import { makeReady } from '#tests/support/databases'
 import { createOwnedDatabase, migrateToUnguarded } from '#tests/support/earlier-migrations'
 import { createLogin, postgresAt, runSql } from '#tests/support/postgres'
 
@@ -58,9 +57,7 @@ test.each(shadows)(
       `revoke select on tasks from ${login}`,
       'alter table tasks force row level security, enable row level security',
     )
-    const database = await openDatabase({ ...options, url })
-    await database.makeReady()
-    await database.close()
+    await makeReady(url)
     // A login that served before still may, and so the function itself is what stops it.
     expect(await attack()).toEqual([])
   },

@@ -1,14 +1,13 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { listTaskRows, type Position } from '#db/tasks/list-tasks'
 import { toTask } from '#lib/tasks/answers'
-import { openTestDatabase, transports } from '#tests/support/databases'
+import { openReady, transports } from '#tests/support/databases'
 
 test.each(transports)(
   'on %s, tasks of one title and one moment are on one page each',
   async (on) => {
-    const { database, asAdministrator, close } = await openTestDatabase(on)
+    const { database, asAdministrator, close } = await openReady(on)
     onTestFinished(close)
-    await database.makeReady()
     await asAdministrator(
       `insert into users (id) values ('alice')`,
       `insert into tasks (user_id, id, title, created_at)

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
-import { partitioningSql } from '#tests/database/partitions'
-import { options } from '#tests/support/databases'
+import { makeReady } from '#tests/support/databases'
 import { createOwnedDatabase } from '#tests/support/earlier-migrations'
 import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
@@ -11,17 +9,11 @@ const everything = 'select * from tasks order by title'
 const moving = (from: string, to: string) => `select todo_move_tasks('${from}', '${to}') as moved`
 const moveSql = moving('guest', 'anna')
 
-async function migrate(url: string): Promise<void> {
-  const opened = await openDatabase({ ...options, url })
-  await opened.makeReady()
-  await opened.close()
-}
-
 /** A database whose owner is held to row-level security, with the tasks of a guest and of others. */
 async function filled() {
   const login = await createLogin(server)
   const database = await createOwnedDatabase(server, login)
-  await migrate(database.url)
+  await makeReady(database.url)
   const admin = server.url(database.name)
   await runSql(
     admin,
@@ -35,7 +27,7 @@ async function filled() {
 
 test.each([
   ['as the migrations made it', []],
-  ['in partitions', [partitioningSql()]],
+  ['in partitions', [readFileSync('deploy/partitions.sql', 'utf8')]],
 ])(
   'with the table %s the owner moves one user’s tasks to another, and nobody else’s',
   async (_, partition) => {
@@ -100,7 +92,7 @@ test('where ids are UUIDs it takes UUIDs, in any schema', async () => {
     `alter database ${name} set search_path = "o'dd"`,
     'create table "o\'dd".users (id uuid primary key default gen_random_uuid(), email text, name text)',
   )
-  await migrate(admin)
+  await makeReady(admin)
   const moved = await runSql(
     admin,
     'insert into users default values',

@@ -1,10 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { migrate, migrationNames } from '#db/migrate'
 import { openCallerDatabase } from '#db/scoped'
 import { explaining } from '#tests/database/explain'
-import { partitioningSql } from '#tests/database/partitions'
 import { withoutFirstWall } from '#tests/support/breached'
 import { options } from '#tests/support/databases'
 import { createOwnedDatabase } from '#tests/support/earlier-migrations'
@@ -52,7 +52,7 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
     before = await asOwner(shape)
     // So that no partition is safe by luck.
     await asOwner('alter default privileges grant all on tables to todo_app, public')
-    await asOwner(partitioningSql())
+    await asOwner(readFileSync('deploy/partitions.sql', 'utf8'))
   })
   afterAll(() => standing?.close())
 

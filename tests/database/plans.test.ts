@@ -1,32 +1,27 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import { explaining } from '#tests/database/explain'
-import { openTestDatabase, options, type TestDatabase } from '#tests/support/databases'
+import { openReady, options } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const user = 'user-500'
-let opened: TestDatabase
-
-beforeAll(async () => {
-  opened = await openTestDatabase('postgres')
-  await opened.database.makeReady()
-  await opened.asAdministrator(
-    `insert into users (id) select 'user-' || n from generate_series(1, 1000) as n`,
-    `insert into tasks (user_id, id, title, created_at)
-      select 'user-' || n % 1000 + 1, gen_random_uuid(), 'Task ' || n, now() - n * interval '1 s'
-      from generate_series(1, 100000) as n`,
-    'analyze tasks',
-  )
-})
-afterAll(() => opened?.close())
+const { database, asAdministrator, url, close } = await openReady('postgres')
+afterAll(close)
+await asAdministrator(
+  `insert into users (id) select 'user-' || n from generate_series(1, 1000) as n`,
+  `insert into tasks (user_id, id, title, created_at)
+    select 'user-' || n % 1000 + 1, gen_random_uuid(), 'Task ' || n, now() - n * interval '1 s'
+    from generate_series(1, 100000) as n`,
+  'analyze tasks',
+)
 
 test.each(['custom', 'generic'] as const)(
   'of 100,000 tasks, a list and every look-up read one user’s rows, by an index: %s plans',
   async (plan) => {
-    const { transport, plans } = explaining(opened.database.transport, String(opened.url), plan)
+    const { transport, plans } = explaining(database.transport, String(url), plan)
     const db = openCallerDatabase(transport, user, options.limits)
     const own = statementsOf(db, user)
-    const [first] = await opened.asAdministrator(`select id from tasks where user_id = '${user}'`)
+    const [first] = await asAdministrator(`select id from tasks where user_id = '${user}'`)
     const id = String(first?.['id'])
     const limited = await own.list({ limit: 10 })
     expect(JSON.parse(String(limited.json))).toHaveLength(10)

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { afterAll, expect, test } from 'vitest'
+import { openReady } from '#tests/support/databases'
 
-let opened: TestDatabase
-
-beforeAll(async () => {
-  opened = await openTestDatabase('postgres')
-  await opened.database.makeReady()
-})
-afterAll(() => opened?.close())
+const { asAdministrator, close } = await openReady('postgres')
+afterAll(close)
 
 test.each([
   [
@@ -44,5 +39,5 @@ test.each([
     ['0 roles'],
   ],
 ])('the role of the requests: %s, and no other', async (_, catalog, rights) => {
-  expect(await opened.asAdministrator(catalog)).toEqual(rights.map((right) => ({ right })))
+  expect(await asAdministrator(catalog)).toEqual(rights.map((right) => ({ right })))
 })

@@ -1,25 +1,18 @@
-import { describe, expect, inject, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { describe, expect, inject, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { options } from '#tests/support/databases'
+import { makeReady, options } from '#tests/support/databases'
 import { createOwnedDatabase, migrateToUnguarded } from '#tests/support/earlier-migrations'
-import { createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
 
-/** Opens the database as the service does, and returns which other logins the start named. */
+/** Starts on the database, and returns which other logins the start named. */
 async function start(url: string): Promise<string> {
-  let named = ''
-  const onOtherLogins = (logins: string) => {
-    named += logins
-  }
-  const database = await openDatabase({ ...options, url, onOtherLogins })
-  try {
-    await database.makeReady()
-    return named
-  } finally {
-    await database.close()
-  }
+  const named: string[] = []
+  await makeReady(url, { onOtherLogins: (logins) => named.push(logins) })
+  return named.join()
 }
 
 /** What a login gets that takes the role of requests and calls itself Alice. */
@@ -87,11 +80,11 @@ describe('a login that owns nothing', () => {
     await migrateToUnguarded(url)
     await start(url)
     const database = await openDatabase({ ...options, url: server.url(name, login) })
+    onTestFinished(() => database.close())
     await database.makeReady()
     const alice = statementsOf(database.forUser('alice'), 'alice')
     await alice.insert(crypto.randomUUID())
     expect((await alice.list()).json).toContain('alice')
-    await database.close()
   })
 
   test('is told what to run on a new database, and serves once that was done', async () => {
@@ -102,6 +95,20 @@ describe('a login that owns nothing', () => {
     await expect(attempt).rejects.toMatchObject({ kind: 'not_isolated' })
     const [remedy = ''] = /GRANT EXECUTE [^;]*;/.exec(String(await attempt.catch(String))) ?? []
     await runSql(url, remedy)
+    await start(server.url(name, login))
+  })
+
+  test('serves after the SQL in docs/database.md', async () => {
+    const { name, owner, url } = await createOwnedDatabase(server)
+    // The databases of the tests share this role. Who creates it has the admin option.
+    await runSql(server.url(name), `grant todo_app to ${owner} with admin option`)
+    await start(url)
+    const page = readFileSync('docs/database.md', 'utf8')
+    const [, sql = ''] = /```sql\n(CREATE ROLE todo_web[^`]*)```/.exec(page) ?? []
+    const login = `${owner}_web`
+    const statements = sql.replaceAll('todo_web', login).replace('…', password).trim().split('\n')
+    expect(statements).toHaveLength(3)
+    await runSql(url, ...statements)
     await start(server.url(name, login))
   })
 })
