@@ -1,34 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import type { Permit, Quota } from '#db/rate-limit'
-import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import { makeReady, openReady, options, transports } from '#tests/support/databases'
+import { hold } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
-describe.each(transports)('on %s', (name) => {
-  let opened: TestDatabase
+describe.each(transports)('on %s', async (name) => {
+  vi.spyOn(Math, 'random').mockReturnValue(0.98)
+  const { database, asAdministrator, close } = await openReady(name)
+  vi.restoreAllMocks()
+  afterAll(close)
+  // As Better Auth does it: users are its own, and whoever has no row is nobody.
+  await asAdministrator(
+    `create table session (user_id text references users (id))`,
+    `insert into users (id) values ('alice')`,
+  )
 
   /** What a user with a quota may send, and what the permits said. */
   function limited(user: string, quota: Quota) {
     const permits: Permit[] = []
     const onPermit = (permit: Permit) => permits.push(permit)
-    return { db: opened.database.forUser(user, 8000, { quota, onPermit }), permits }
+    return { db: database.forUser(user, 8000, { quota, onPermit }), permits }
   }
-
-  beforeAll(async () => {
-    vi.spyOn(Math, 'random').mockReturnValue(0.98)
-    opened = await openTestDatabase(name)
-    vi.restoreAllMocks()
-    await opened.database.makeReady()
-    // As Better Auth does it: users are its own, and whoever has no row is nobody.
-    await opened.asAdministrator(
-      `create table session (user_id text references users (id))`,
-      `insert into users (id) values ('alice')`,
-    )
-  })
-  afterAll(() => opened?.close())
 
   test.each([
     ['for an account that is gone', 'nobody', 'nobody', 'unknown_user'],
@@ -44,7 +39,7 @@ describe.each(transports)('on %s', (name) => {
   })
 
   test('users who have their whole quota again are forgotten, others are not', async () => {
-    await opened.asAdministrator(
+    await asAdministrator(
       `insert into rate_limits select 'old ' || n, now() - interval '1 s' from generate_series(1, 3000) as n`,
       `insert into rate_limits values ('busy', now() + interval '1 h')`,
     )
@@ -52,7 +47,7 @@ describe.each(transports)('on %s', (name) => {
     // A sweep comes with every thousandth permit of a process, which began to count at 980.
     for (let sent = 0; sent < 20; sent += 1) await own.find(crypto.randomUUID())
     const left = `select user_id from rate_limits where user_id ~ 'old|busy'`
-    await expect.poll(() => opened.asAdministrator(left)).toEqual([{ user_id: 'busy' }])
+    await expect.poll(() => asAdministrator(left)).toEqual([{ user_id: 'busy' }])
   })
 
   test('a permit comes back with its share of the window', async () => {
@@ -66,7 +61,7 @@ describe.each(transports)('on %s', (name) => {
     ])
     const refusal = { kind: 'rate_limited', detail: '1' }
     await expect(list()).rejects.toMatchObject(refusal)
-    const sent = vi.spyOn(opened.database.transport, 'transaction')
+    const sent = vi.spyOn(database.transport, 'transaction')
     let refused = 0
     for (let isRefused = true; isRefused && refused < 2000; refused += 1) {
       await sleep(5)
@@ -81,17 +76,11 @@ describe.each(transports)('on %s', (name) => {
   })
 })
 
-describe('in Postgres', () => {
-  let url: string
-
-  beforeAll(async () => {
-    const server = postgresAt(inject('postgresPort'))
-    url = server.url(await createDatabase(server))
-    const opened = await openDatabase({ ...options, url })
-    await opened.makeReady()
-    await opened.close()
-  })
-  afterEach(() => runSql(url, 'truncate rate_limits'))
+describe('in Postgres', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const url = server.url(await createDatabase(server))
+  await makeReady(url)
+  beforeEach(() => runSql(url, 'truncate rate_limits'))
 
   test('a request that waits for its turn is not held to what was asked for after it', async () => {
     await runSql(url, "insert into rate_limits values ('alice', now())")
@@ -115,19 +104,14 @@ describe('in Postgres', () => {
       url,
       `insert into rate_limits select n::text, now() - interval '1 s' from generate_series(1, 10003) as n`,
     )
-    const holder = new Client({ connectionString: url })
-    await holder.connect()
-    await holder.query(`begin; select from rate_limits where user_id in ('1', '2') for update`)
+    const held = `select from rate_limits where user_id in ('1', '2') for update`
+    onTestFinished(await hold(url, held))
     const sweep = ["set lock_timeout = '10s'", 'select todo_forget_permits()']
     const left = 'select user_id from rate_limits order by user_id::int'
-    try {
-      await runSql(url, ...sweep)
-      expect(await runSql(url, left)).toHaveLength(3)
-      await runSql(url, ...sweep)
-      expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
-    } finally {
-      await holder.end()
-    }
+    await runSql(url, ...sweep)
+    expect(await runSql(url, left)).toHaveLength(3)
+    await runSql(url, ...sweep)
+    expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
   })
 
   test('a sweep that fails hurts no request, the one that it comes with neither', async () => {

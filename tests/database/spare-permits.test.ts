@@ -1,24 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { type OpenDatabase, openDatabase } from '#db/database'
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
+import { openDatabase } from '#db/database'
 import type { Permit, Quota } from '#db/rate-limit'
 import { options } from '#tests/support/databases'
+import { hold } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
 const id = crypto.randomUUID()
 
-/** Two of them are two processes, as far as permits go: each keeps its own. */
-const opened: OpenDatabase[] = []
-let url: string
+const url = server.url(await createDatabase(server))
 
-beforeAll(async () => {
-  url = server.url(await createDatabase(server))
-  opened.push(await openDatabase({ ...options, url }), await openDatabase({ ...options, url }))
-  for (const database of opened) await database.makeReady()
-})
+/** Two of them are two processes, as far as permits go: each keeps its own. */
+const opened = [await openDatabase({ ...options, url }), await openDatabase({ ...options, url })]
+for (const database of opened) await database.makeReady()
 afterAll(() => Promise.all(opened.map((database) => database.close())))
 
 /** A user who asks one process or the other, with all that the permits said was left. */
@@ -83,10 +79,7 @@ test('an active user’s requests do not wait for the row that counts them', asy
   const alice = someone({ requests: 600, seconds: 60 })
   await alice.find(0)
   await alice.find(0)
-  const holder = new Client({ connectionString: url })
-  await holder.connect()
-  await holder.query('begin')
-  await holder.query(`select from rate_limits where user_id = '${alice.user}' for update`)
+  const held = `select from rate_limits where user_id = '${alice.user}' for update`
+  onTestFinished(await hold(url, held))
   await Promise.all(Array.from({ length: 8 }, () => alice.find(0)))
-  await holder.end()
 })

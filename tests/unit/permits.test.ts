@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DatabaseError, type DatabaseErrorKind } from '#db/errors'
 import { type Permit, Permits } from '#db/rate-limit'
 
-const quota = { requests: 600, seconds: 60 }
+const usual = { requests: 600, seconds: 60 }
 let permits: Permits
 let told: Permit[]
 
@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers())
 
 /** Sends a request. @param send gets how many permits the transaction takes at most */
-const count = (user: string, send: (most: number) => Promise<string>) =>
+const count = (user: string, send: (most: number) => Promise<string>, quota = usual) =>
   permits.count(user, { quota, onPermit: (permit) => told.push(permit) }, async (most) => [
     [],
     [{ permit: await send(most) }],
@@ -22,18 +22,25 @@ const count = (user: string, send: (most: number) => Promise<string>) =>
 
 const failure = (
   kind: DatabaseErrorKind,
-  more: { transient?: boolean; mayHaveRun?: boolean; detail?: string; cause?: Error } = {},
+  more: { mayHaveRun?: boolean; detail?: string; cause?: Error } = {},
 ) => new DatabaseError('A failure.', { kind, transient: false, mayHaveRun: false, ...more })
+const lost = new Error('Lost.')
+const expectLost = (user: string) =>
+  expect(count(user, () => Promise.reject(lost))).rejects.toBe(lost)
 
 /** Sends a request as the database would answer it. @returns how many permits it took at most */
-async function take(user: string): Promise<number> {
+async function take(user: string, quota = usual): Promise<number> {
   let asked = 0
-  await count(user, async (most) => {
+  const send = async (most: number) => {
     asked = most
     return most > 1 ? '598 1 37 3900' : '599 1'
-  })
+  }
+  await count(user, send, quota)
   return asked
 }
+
+/** Sends a request that takes one permit of its own, and brings 30 spare ones. */
+const bring = (user: string) => count(user, async () => '500 11 30 14100')
 
 /** Uses all spare permits up. @returns how many there were */
 async function useUp(user: string): Promise<number> {
@@ -41,7 +48,7 @@ async function useUp(user: string): Promise<number> {
     let asked = 0
     await count(user, async (most) => {
       asked = most
-      if (most > 0) throw new Error('There is none.')
+      if (most > 0) throw lost
       return ''
     }).catch(() => undefined)
     if (asked > 0) return used
@@ -72,15 +79,7 @@ test('of requests at once one takes spare permits, which the others leave alone'
 })
 
 test('a limit that gives a permit back every ten seconds at most is counted one by one', async () => {
-  const asked: number[] = []
-  for (const _ of 'many') {
-    const limit = { quota: { requests: 100, seconds: 1001 }, onPermit: () => {} }
-    await permits.count('alice', limit, async (most) => {
-      asked.push(most)
-      return [[], [{ permit: '99 1' }]]
-    })
-  }
-  expect(asked).toEqual([1, 1, 1, 1])
+  for (const _ of 'many') expect(await take('alice', { requests: 100, seconds: 1001 })).toBe(1)
 })
 
 test.each([
@@ -90,7 +89,7 @@ test.each([
   'a request that fails as %s is sent once, and %i of 30 spare permits are left that came meanwhile',
   async (kind, left) => {
     await take('alice')
-    const bringing = count('alice', async () => '500 11 30 14100')
+    const bringing = bring('alice')
     const fault = failure(kind)
     const asked: number[] = []
     const failing = count('alice', async (most) => {
@@ -106,7 +105,7 @@ test.each([
 
 test('where a request for spare permits fails, the next one asks for them', async () => {
   await take('alice')
-  await expect(count('alice', () => Promise.reject(new Error('Lost.')))).rejects.toThrow('Lost.')
+  await expectLost('alice')
   expect(await take('alice')).toBe(101)
 })
 
@@ -157,33 +156,25 @@ describe('spare permits', () => {
 })
 
 describe('a user who was refused', () => {
-  const refusedFor = (waitMs: number) => {
-    const cause = Object.assign(new Error('rate limited'), { hint: String(waitMs) })
-    return failure('rate_limited', { detail: '1', cause })
-  }
+  const refusedFor = (waitMs: number) =>
+    failure('rate_limited', { detail: '1', cause: Object.assign(lost, { hint: `${waitMs}` }) })
 
-  /** Asks as a user whom the database refuses. @returns whether it was asked, and the answer */
-  async function refuse(user: string, waitMs: number) {
-    let isAsked = false
-    const answer = await count(user, () => {
-      isAsked = true
+  /** Asks as a user whom the database refuses. @returns how the answer came about, and what it says */
+  async function refuse(user: string, waitMs: number): Promise<string> {
+    let by = 'the process'
+    const refused = count(user, () => {
+      by = 'the database'
       return Promise.reject(refusedFor(waitMs))
-    }).catch(({ kind, detail }) => ({ kind, detail }))
-    return { isAsked, answer }
+    })
+    return await refused.then(String, ({ kind, detail }) => `${kind} by ${by}: ${detail}`)
   }
-  const refusal = { kind: 'rate_limited', detail: '1' }
-
-  test('is refused without the database, and nobody else is', async () => {
-    expect(await refuse('alice', 83)).toEqual({ isAsked: true, answer: refusal })
-    expect(await refuse('alice', 83)).toEqual({ isAsked: false, answer: refusal })
-    expect(await refuse('bob', 83)).toEqual({ isAsked: true, answer: refusal })
-  })
+  const byDatabase = 'rate_limited by the database: 1'
+  const byProcess = 'rate_limited by the process: 1'
 
   test('is told how long a permit takes, although it is remembered for ten seconds only', async () => {
     await refuse('alice', 86_400_000)
     vi.advanceTimersByTime(3000)
-    const answer = { kind: 'rate_limited', detail: '86397' }
-    expect(await refuse('alice', 86_400_000)).toEqual({ isAsked: false, answer })
+    expect(await refuse('alice', 86_400_000)).toBe('rate_limited by the process: 86397')
   })
 
   test.each([
@@ -195,7 +186,8 @@ describe('a user who was refused', () => {
   ])('asks again %s, and not before', async (_, waitMs, passedMs, setBackMs) => {
     await refuse('alice', waitMs)
     vi.advanceTimersByTime(Math.min(waitMs, passedMs) - 1)
-    expect((await refuse('alice', waitMs)).isAsked).toBe(false)
+    expect(await refuse('alice', waitMs)).toMatch('by the process')
+    expect(await refuse('bob', waitMs)).toBe(byDatabase)
     vi.advanceTimersByTime(passedMs - Math.min(waitMs, passedMs) + 1)
     vi.setSystemTime(Date.now() - setBackMs)
     expect(await take('alice')).toBe(1)
@@ -204,8 +196,8 @@ describe('a user who was refused', () => {
   test('asks again where nobody knows how long: the clock is set back, or the database does not say', async () => {
     await refuse('alice', 83)
     vi.setSystemTime(Date.now() - 3_600_000)
-    expect((await refuse('alice', Number.NaN)).isAsked).toBe(true)
-    expect((await refuse('alice', 83)).isAsked).toBe(true)
+    expect(await refuse('alice', Number.NaN)).toBe(byDatabase)
+    expect(await refuse('alice', 83)).toBe(byDatabase)
   })
 
   test('asks with one request for each permit that comes back, however many it sends', async () => {
@@ -213,27 +205,27 @@ describe('a user who was refused', () => {
     vi.advanceTimersByTime(83)
     expect(await take('alice')).toBe(1)
     vi.advanceTimersByTime(99)
-    expect((await refuse('alice', 83)).isAsked).toBe(false)
+    expect(await refuse('alice', 83)).toBe(byProcess)
     vi.advanceTimersByTime(1)
-    expect((await refuse('alice', 83)).isAsked).toBe(true)
+    expect(await refuse('alice', 83)).toBe(byDatabase)
   })
 
   test('has all permits that have come back while it was quiet', async () => {
     await refuse('alice', 83)
     vi.advanceTimersByTime(83 + 100)
-    for (const _ of 'many') expect((await refuse('alice', 0)).isAsked).toBe(true)
+    for (const _ of 'many') expect(await refuse('alice', 0)).toBe(byDatabase)
   })
 
   test('loses nothing where the one that asked fails', async () => {
     await refuse('alice', 83)
     vi.advanceTimersByTime(83)
-    await expect(count('alice', () => Promise.reject(new Error('Lost.')))).rejects.toThrow('Lost.')
+    await expectLost('alice')
     expect(await take('alice')).toBe(1)
   })
 
   test('spends the spare permits that another request has brought meanwhile', async () => {
     await take('alice')
-    const bringing = count('alice', async () => '500 11 30 14100')
+    const bringing = bring('alice')
     const asked: number[] = []
     await count('alice', async (most) => {
       asked.push(most)
