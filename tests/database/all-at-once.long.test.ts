@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
-import { openPostgres } from '#db/transports/postgres/postgres'
 import type { Row } from '#db/transports/transport'
 import {
   errorMessage,
@@ -10,7 +9,6 @@ import {
   ready,
   startLyingPostgres,
 } from '#tests/database/lying-postgres'
-import { options } from '#tests/support/databases'
 
 const below = (count: number) => Math.floor(Math.random() * count)
 const some = <T>(of: readonly T[]): T | undefined => of[below(of.length)]
@@ -53,9 +51,9 @@ test.each([
         const lie = below(3) === 0 ? some(helloLies) : undefined
         return lie?.(hello, []) ?? hello
       })
-      const transport = openPostgres({
-        ...{ ...options, url: server.url, poolSize: 1 + below(3), queueLimit: 60 },
-        ...{ connectTimeoutMs: 400, requestTimeoutMs: 2000, namedStatements: round % 2 === 0 },
+      const transport = server.open({
+        ...{ poolSize: 1 + below(3), queueLimit: 60, namedStatements: round % 2 === 0 },
+        ...{ connectTimeoutMs: 400, requestTimeoutMs: 2000 },
       })
 
       const send = async (): Promise<readonly Row[]> => {
@@ -93,7 +91,6 @@ test.each([
       }
       await (closing ?? transport.close())
       expect(transport.poolLoad?.()).toEqual({ inUse: 0, idle: 0, waiting: 0 })
-      await server.close()
     }
   },
 )

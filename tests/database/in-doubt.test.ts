@@ -1,13 +1,10 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { isDatabaseError } from '#db/errors'
 import { openCallerDatabase } from '#db/scoped'
 import { completeTaskRow, deleteTaskRow } from '#db/tasks/tasks'
-import { openPostgres } from '#db/transports/postgres/postgres'
-import type { Transport } from '#db/transports/transport'
 import {
   errorMessage,
   type Lie,
-  type LyingPostgres,
   message,
   ready,
   startLyingPostgres,
@@ -22,6 +19,7 @@ type Fate = 'served' | 'rolled back' | 'in doubt'
 const endsWith =
   (sqlState: string, messages: number, severity = 'FATAL'): Lie =>
   (answer) => [...answer.slice(0, messages), errorMessage(sqlState, severity), 'end']
+const likePgBouncer = message('E', 'SFATAL\0C08P01\0Mserver conn crashed?\0\0')
 
 const served = ['served', 'served'] as const
 const inDoubt = ['in doubt', 'in doubt'] as const
@@ -30,7 +28,7 @@ const inDoubt = ['in doubt', 'in doubt'] as const
  * What becomes of the first of those that were sent, and of those behind it, where something comes in
  * place of the answer to the first. ADR 0063 has the same table.
  */
-const happenings: [string, Fate, Fate, Lie][] = [
+test.each<[string, Fate, Fate, Lie]>([
   ['an ERROR', ...served, (all) => [...all.slice(0, 4), errorMessage('40001'), ready()]],
   ['FATAL, before anything was answered', ...served, endsWith('57P01', 0)],
   ['FATAL, in the middle of the statements', ...served, endsWith('57P01', 6)],
@@ -41,11 +39,7 @@ const happenings: [string, Fate, Fate, Lie][] = [
   // So poolers say that a connection behind them broke.
   ['a FATAL of class 08', ...inDoubt, endsWith('08006', 4)],
   ['a FATAL of another code', ...inDoubt, endsWith('XX000', 4)],
-  [
-    'a FATAL as PgBouncer writes it',
-    ...inDoubt,
-    () => [message('E', 'SFATAL\0C08P01\0Mserver conn crashed?\0\0'), 'end'],
-  ],
+  ['a FATAL as PgBouncer writes it', ...inDoubt, () => [likePgBouncer, 'end']],
   ['the wire broke', ...inDoubt, () => ['reset']],
   ['the connection ended', ...inDoubt, () => ['end']],
   ['what came is no answer', ...inDoubt, (answer) => [ready(), ...answer]],
@@ -56,46 +50,29 @@ const happenings: [string, Fate, Fate, Lie][] = [
     // In one piece: who takes the room of the first is not written yet.
     (answer) => [Buffer.concat([...answer, ready()].map(toBytes))],
   ],
-]
-
-let server: LyingPostgres
-let transport: Transport
-
-beforeEach(async () => {
-  server = await startLyingPostgres()
-  transport = openPostgres({ ...options, url: server.url, poolSize: 1 })
-})
-afterEach(async () => {
-  await transport.close()
-  await server.close()
-})
-
-const id = crypto.randomUUID()
-
-async function write(user: string, isFlip: boolean): Promise<Fate> {
-  const db = openCallerDatabase(transport, user, options.limits)
-  try {
-    await (isFlip ? completeTaskRow(db, user, id, undefined) : deleteTaskRow(db, user, id))
-    return 'served'
-  } catch (error) {
-    if (!isDatabaseError(error)) throw error
-    expect(error.kind).toBe('unavailable')
-    return error.mayHaveRun ? 'in doubt' : 'rolled back'
+])('%s: the first is %s, those behind it are %s', async (what, first, behind, lie) => {
+  const server = await startLyingPostgres()
+  const transport = server.open({ poolSize: 1 })
+  const id = crypto.randomUUID()
+  const write = async (_: unknown, index: number): Promise<Fate> => {
+    const user = `user-${index}`
+    const db = openCallerDatabase(transport, user, options.limits)
+    try {
+      await (index % 2 === 0
+        ? completeTaskRow(db, user, id, undefined)
+        : deleteTaskRow(db, user, id))
+      return 'served'
+    } catch (error) {
+      if (!isDatabaseError(error)) throw error
+      expect(error.kind).toBe('unavailable')
+      return error.mayHaveRun ? 'in doubt' : 'rolled back'
+    }
   }
-}
-
-test.each(happenings)(
-  '%s: the first is %s, those behind it are %s',
-  async (what, first, behind, lie) => {
-    // The connection is open, so that sixteen are sent at once, which is all that it takes.
-    await transport.transaction([{ sql: 'select 1', parameters: [] }], 5000)
-    server.lieOnce(lie)
-    const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
-    const fates = await Promise.all(users.map((user, index) => write(user, index % 2 === 0)))
-    const others = fates.slice(1, 16)
-    expect([fates[0], ...others]).toEqual([first, ...others.map(() => behind)])
-    // What was not sent yet goes over the next connection.
-    expect(fates.slice(16)).toEqual(users.slice(16).map(() => 'served'))
-    expect(server.connections()).toBe(what === 'an ERROR' ? 1 : 2)
-  },
-)
+  // The connection is open, so that sixteen are sent at once, which is all that it takes.
+  await transport.transaction([{ sql: 'select 1', parameters: [] }], 5000)
+  server.lieOnce(lie)
+  const fates = await Promise.all(Array.from({ length: 20 }, write))
+  // What was not sent yet goes over the next connection.
+  expect(fates).toEqual([first, ...Array(15).fill(behind), ...Array(4).fill('served')])
+  expect(server.state.connections).toBe(what === 'an ERROR' ? 1 : 2)
+})

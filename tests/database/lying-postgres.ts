@@ -1,8 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { openPostgres } from '#db/transports/postgres/postgres'
+import type { TransportOptions } from '#db/transports/transport'
+import { options } from '#tests/support/databases'
 
-/** A message of the protocol. Its type is empty where the bytes are none. */
+/** A message of the protocol. */
 export interface Message {
   readonly type: string
   readonly body: Buffer
@@ -25,9 +29,7 @@ export const message = (type: string, ...parts: (string | Buffer)[]): Message =>
 })
 
 export function toBytes({ type, body }: Message): Buffer {
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(4 + body.length)
-  return Buffer.concat([Buffer.from(type, 'latin1'), length, body])
+  return Buffer.concat([Buffer.from(type, 'latin1'), number32(4 + body.length), body])
 }
 
 /** An ErrorResponse. */
@@ -36,71 +38,58 @@ export const errorMessage = (sqlState: string, severity = 'ERROR', detail = 'non
 
 export const ready = (status = 'I') => message('Z', status)
 
-const number16 = (value: number) => {
+function number16(value: number): Buffer {
   const bytes = Buffer.alloc(2)
   bytes.writeInt16BE(value)
   return bytes
 }
-const number32 = (value: number) => {
+
+function number32(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(value)
   return bytes
 }
 
 const textType = 25
-/** A RowDescription of these columns, all of them texts unless they say otherwise. */
-export const description = (columns: readonly string[], type = textType) =>
-  message(
-    'T',
-    number16(columns.length),
-    ...columns.flatMap((name) => [
-      ...[`${name}\0`, number32(0), number16(0), number32(type)],
-      ...[number16(-1), number32(-1), number16(0)],
-    ]),
-  )
-/** A DataRow of these values. */
-export const dataRow = (values: readonly (string | null)[]) =>
-  message(
-    'D',
-    number16(values.length),
-    ...values.flatMap((value) =>
-      value === null ? [number32(-1)] : [number32(Buffer.byteLength(value)), value],
-    ),
-  )
+/** A RowDescription of these columns, all of them texts. */
+export function description(columns: readonly string[]): Message {
+  const described = columns.flatMap((name) => [
+    ...[`${name}\0`, number32(0), number16(0), number32(textType)],
+    ...[number16(-1), number32(-1), number16(0)],
+  ])
+  return message('T', number16(columns.length), ...described)
+}
 
-const columns = ['id', 'user_id', 'title', 'description', 'completed', 'version']
-const times = ['created_ms', 'updated_ms']
+/** A DataRow of these values. */
+export function dataRow(values: readonly (string | null)[]): Message {
+  const written = values.flatMap((value) =>
+    value === null ? [number32(-1)] : [number32(Buffer.byteLength(value)), value],
+  )
+  return message('D', number16(values.length), ...written)
+}
 
 /** What only the user may see. */
 export const secretOf = (user: string) => `the secret of ${user}`
 
-interface Asked {
-  readonly sql: string
-  readonly parameters: readonly (string | null)[]
-}
-
 /**
  * A server that speaks the protocol and keeps no tasks: it has two of each user, who can be told by
- * their titles. It answers the truth, but where it is told to lie.
+ * their titles. It answers the truth, but where it is told to lie. It is gone after the test.
  */
 export async function startLyingPostgres() {
   const open = new Set<Socket>()
   const lies: { lie: Lie; told: () => void }[] = []
   const answers: Message[][] = []
-  /** The statements that ran, with their parameters. */
-  const ran: string[] = []
-  let connections = 0
-  let resets = 0
-  let hello: (messages: readonly Message[]) => Told = (messages) => messages
-  let always: Lie | undefined
-  let isDirect = true
+  const state = { connections: 0, resets: 0, isDirect: true }
+  const honest = (messages: readonly Message[]): Told => messages
+  let hello = honest
+  let always: Lie = honest
 
   const server = createServer({ noDelay: true }, (socket) => {
-    connections += 1
+    state.connections += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     socket.on('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNRESET') resets += 1
+      if (code === 'ECONNRESET') state.resets += 1
     })
     // It ends where the client resets it.
     serve(socket).catch(() => socket.destroy())
@@ -111,123 +100,114 @@ export async function startLyingPostgres() {
       if (socket.destroyed) return
       if (part === 'reset') socket.resetAndDestroy()
       else if (part === 'end') socket.end()
-      else if (Buffer.isBuffer(part)) await written(socket, part)
-      else if ('waitMs' in part) await sleep(part.waitMs)
+      else if (Buffer.isBuffer(part)) {
+        // A piece of its own: the other end reads it before the next.
+        socket.write(part)
+        await turn()
+      } else if ('waitMs' in part) await sleep(part.waitMs)
       else socket.write(toBytes(part))
     }
   }
 
-  /** A piece of its own: the other end reads it before the next. */
-  async function written(socket: Socket, bytes: Buffer): Promise<void> {
-    socket.write(bytes)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-
   async function serve(socket: Socket): Promise<void> {
     const names = new Map<string, string>()
-    let rest = Buffer.alloc(0)
-    let hasStarted = false
     let answer: Message[] = []
     let asked: Asked = { sql: '', parameters: [] }
     let user = ''
     let hasFailed = false
 
-    const take = async (type: string, body: Buffer) => {
-      if (type === 'S') {
+    const take = async ({ type, body }: Message) => {
+      if (type === '') {
+        const welcome = [message('R', number32(0)), message('S', 'server_version\x0018.0\0')]
+        await tell(socket, hello([...welcome, message('K', number32(1), number32(2)), ready()]))
+      } else if (type === 'S') {
         const truth = [...answer, ready()]
         answer = []
         hasFailed = false
         const next = lies.shift()
-        const lie = next?.lie ?? always
-        await tell(socket, lie?.(truth, answers) ?? truth)
+        await tell(socket, (next?.lie ?? always)(truth, answers))
         answers.push(truth)
         if (answers.length > 50) answers.shift()
         next?.told()
-        return
-      }
-      if (hasFailed) return
-      if (type === 'C') answer.push(message('3'))
-      if (type === 'P') {
+      } else if (hasFailed) return
+      else if (type === 'C') answer.push(message('3'))
+      else if (type === 'P') {
         const [name = '', sql = ''] = body.toString().split('\0')
         names.set(name, sql)
         answer.push(message('1'))
-      }
-      if (type === 'B') {
+      } else if (type === 'B') {
         asked = readBind(body, names)
         if (asked.sql.includes('app.user_id')) user = String(asked.parameters[1])
         answer.push(message('2'))
-      }
-      if (type === 'D') answer.push(describe(asked))
-      if (type === 'E') {
-        const { messages, error } = execute(asked, user, isDirect)
+      } else if (type === 'D') answer.push(describe(asked))
+      else if (type === 'E') {
+        const messages = execute(asked, user, state.isDirect)
         answer.push(...messages)
-        hasFailed = error
-        if (!error) ran.push(`${asked.sql} ${asked.parameters.join()}`)
+        hasFailed = messages[0]?.type === 'E'
       }
     }
 
+    let rest = Buffer.alloc(0)
+    // The first message has no type.
+    let start = 0
     for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
       rest = Buffer.concat([rest, chunk])
-      if (!hasStarted && rest.length >= 4 && rest.length >= rest.readUInt32BE(0)) {
-        hasStarted = true
-        rest = rest.subarray(rest.readUInt32BE(0))
-        const welcome = [message('R', number32(0)), message('S', 'server_version\x0018.0\0')]
-        await tell(socket, hello([...welcome, message('K', number32(1), number32(2)), ready()]))
-      }
-      while (
-        hasStarted &&
-        socket.writable &&
-        rest.length >= 5 &&
-        rest.length > rest.readUInt32BE(1)
-      ) {
-        const end = 1 + rest.readUInt32BE(1)
-        const [type, body] = [rest.toString('latin1', 0, 1), rest.subarray(5, end)]
+      while (socket.writable && rest.length >= start + 4) {
+        const end = start + rest.readUInt32BE(start)
+        if (rest.length < end) break
+        const type = rest.toString('latin1', 0, start)
+        const body = rest.subarray(start + 4, end)
         rest = rest.subarray(end)
-        await take(type, body)
+        start = 1
+        await take({ type, body })
       }
     }
   }
 
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  onTestFinished(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  const url = `postgres://liar@127.0.0.1:${(server.address() as AddressInfo).port}/lies`
   return {
-    url: `postgres://liar@127.0.0.1:${port}/lies`,
-    ran,
-    connections: () => connections,
-    /** How many of them its clients have reset, so that nothing more of them is read. */
-    resets: () => resets,
+    /**
+     * Connections so far, and how many of them the client has reset, so that nothing more of them is
+     * read; and whether no pooler stands between, so that the connection's own backend answers.
+     */
+    state,
+    /** Opens connections to it, which are closed after the test. */
+    open(overrides: Partial<TransportOptions> = {}) {
+      const transport = openPostgres({ ...options, url, ...overrides })
+      onTestFinished(() => transport.close())
+      return transport
+    },
     /** Lies about the next answer, once. @returns when it is told */
     lieOnce: (lie: Lie) => new Promise<void>((told) => lies.push({ lie, told })),
-    /** Lies about every answer; undefined ends that. */
-    lieAlways(lie: Lie | undefined) {
+    /** Lies about every answer. */
+    lieAlways(lie: Lie) {
       always = lie
-    },
-    /** Says from now on whether another backend than the one of the connection runs statements. */
-    standBetween(isPooler: boolean) {
-      isDirect = !isPooler
     },
     /** Lies about what it says where a connection begins. */
     lieAtHello(lie: (messages: readonly Message[]) => Told) {
       hello = lie
     },
+    /** Says the truth where a connection begins. */
     beHonest() {
-      lies.length = 0
-      always = undefined
-      hello = (messages) => messages
+      hello = honest
     },
     /** Resets all connections. */
     reset() {
       for (const socket of open) socket.resetAndDestroy()
     },
-    async close() {
-      for (const socket of open) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
   }
 }
 
-export type LyingPostgres = Awaited<ReturnType<typeof startLyingPostgres>>
+interface Asked {
+  readonly sql: string
+  readonly parameters: readonly (string | null)[]
+}
 
 function readBind(body: Buffer, names: ReadonlyMap<string, string>): Asked {
   const portalEnd = body.indexOf(0)
@@ -246,6 +226,8 @@ function readBind(body: Buffer, names: ReadonlyMap<string, string>): Asked {
   return { sql, parameters }
 }
 
+const columns = ['id', 'user_id', 'title', 'description', 'completed', 'version']
+const times = ['created_ms', 'updated_ms']
 const isOnTasks = (sql: string) => sql.includes('"tasks"')
 
 function describe({ sql }: Asked): Message {
@@ -254,21 +236,18 @@ function describe({ sql }: Asked): Message {
 }
 
 /** A parameter `fails with <SQLSTATE>` has the statement fail so. */
-function execute({ sql, parameters }: Asked, user: string, isDirect: boolean) {
+function execute({ sql, parameters }: Asked, user: string, isDirect: boolean): Message[] {
   const [, sqlState] = /^fails with (.{5})$/m.exec(parameters.join('\n')) ?? []
-  if (sqlState !== undefined) return { messages: [errorMessage(sqlState)], error: true }
+  if (sqlState !== undefined) return [errorMessage(sqlState)]
+  const done = message('C', 'SELECT 1\0')
   if (sql.includes('statement_timeout')) {
-    const row = dataRow(parameters.with(-2, isDirect ? 't' : 'f'))
-    return { messages: [row, message('C', 'SELECT 1\0')], error: false }
+    return [dataRow(parameters.with(-2, isDirect ? 't' : 'f')), done]
   }
-  if (!isOnTasks(sql)) {
-    return { messages: [dataRow(['1']), message('C', 'SELECT 1\0')], error: false }
-  }
+  if (!isOnTasks(sql)) return [dataRow(['1']), done]
   const row = ['id', user, secretOf(user), null, 't', '1', '0', '0']
   if (sql.includes('"total"')) row.push('2')
   const [verb = ''] = /insert|update|delete|select/.exec(sql) ?? []
-  const rows = sql.includes('limit') ? 2 : 1
-  const tag = `${verb.toUpperCase()} ${verb === 'insert' ? '0 ' : ''}${rows}\0`
-  const messages = [...Array.from({ length: rows }, () => dataRow(row)), message('C', tag)]
-  return { messages, error: false }
+  const rows = Array.from({ length: sql.includes('limit') ? 2 : 1 }, () => dataRow(row))
+  const tag = `${verb.toUpperCase()} ${verb === 'insert' ? '0 ' : ''}${rows.length}\0`
+  return [...rows, message('C', tag)]
 }

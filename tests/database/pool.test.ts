@@ -1,0 +1,114 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { startLyingPostgres } from '#tests/database/lying-postgres'
+
+const look = [{ sql: 'select 1', parameters: [] }]
+const meetsLock = 'fails with 55P03'
+
+/** A server, and connections to it, of which one is open. */
+async function start(poolSize: number) {
+  const server = await startLyingPostgres()
+  const transport = server.open({ poolSize, connectTimeoutMs: 1000 })
+  await transport.transaction(look, 8000)
+  const send = (user: string, parameter: string, timeoutMs = 8000) =>
+    transport.transaction([{ sql: 'select $1', parameters: [parameter] }], timeoutMs, { user })
+  return { server, transport, send }
+}
+
+test('statements have names while no pooler stands between, and once one was met never again', async () => {
+  const server = await startLyingPostgres()
+  const parsed: number[] = []
+  server.lieAlways((answer) => {
+    parsed.push(answer.filter(({ type }) => type === '1').length)
+    return answer
+  })
+  const transport = server.open({ poolSize: 1 })
+  // Before the first answer nobody knows; then the names are made, and then they are known.
+  for (const isDirect of [true, true, true, false, false, true, true]) {
+    server.state.isDirect = isDirect
+    await transport.transaction(look, 8000)
+  }
+  expect(parsed).toEqual([2, 2, 0, 0, 2, 2, 2])
+})
+
+test('a pooler that passes for Postgres and stumbles over names is sent none any more', async () => {
+  const server = await startLyingPostgres()
+  // As pgpool-II does where it is to forget a name that it has never heard.
+  server.lieAlways((answer) => answer.flatMap((each) => (each.type === '3' ? [each, each] : each)))
+  const transport = server.open()
+  const served: boolean[] = []
+  for (let time = 0; time < 4; time += 1) {
+    const asked = transport.transaction(look, 8000)
+    served.push(await asked.then(...[() => true, () => false]))
+  }
+  expect(served).toEqual([true, false, true, true])
+})
+
+test('with less than a second left, nothing is sent', async () => {
+  const { server, send } = await start(1)
+  let answered = 0
+  server.lieAlways((answer) => {
+    answered += 1
+    return answer
+  })
+  const late = send('late', 'x', 900)
+  await expect(late).rejects.toMatchObject({ kind: 'overloaded', mayHaveRun: false })
+  await send('in time', 'x')
+  expect(answered).toBe(1)
+})
+
+test('a close waits for an answer for as long as a connection may take to open, and not longer', async () => {
+  const { server, transport, send } = await start(1)
+  server.lieOnce((answer) => [{ waitMs: 6000 }, ...answer])
+  const inDoubt = { kind: 'unavailable', mayHaveRun: true }
+  const asked = expect(send('waiting', 'x', 60_000)).rejects.toMatchObject(inDoubt)
+  await turn()
+  await transport.close()
+  await asked
+})
+
+test('who meets a lock is sent again once, where nobody is put behind', async () => {
+  const { server, send } = await start(2)
+  let [attempts, isOver] = [0, false]
+  const isSentAgain = Promise.withResolvers<void>()
+  server.lieAlways((answer) => {
+    if (!answer.some(({ type }) => type === 'E')) return answer
+    attempts += 1
+    if (attempts === 1) return answer
+    isSentAgain.resolve()
+    return [{ waitMs: 1500 }, ...answer]
+  })
+  const held = send('held', meetsLock).finally(() => {
+    isOver = true
+  })
+  const failed = expect(held).rejects.toMatchObject({ sqlState: '55P03', mayHaveRun: false })
+  await Promise.race([isSentAgain.promise, failed])
+  await send('another', 'x')
+  expect(isOver).toBe(false)
+  await failed
+  expect(attempts).toBe(2)
+})
+
+test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
+  const { server, transport, send } = await start(1)
+  server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])
+  const users = Array.from({ length: 20 }, (_, index) => `user-${index}`)
+  const own = Array<string>(6).fill('greedy')
+  const held = send('holder', meetsLock, 30_000)
+  const ended = Promise.allSettled([
+    held,
+    ...[...own, ...users].map((user) => send(user, 'x', 30_000)),
+  ])
+  await turn()
+  const waiting = transport.poolLoad?.().waiting ?? 0
+  expect(waiting).toBeGreaterThan(0)
+  const startedAt = performance.now()
+  await transport.close()
+  const closed = { kind: 'unavailable', mayHaveRun: false }
+  await expect(send('late', 'x')).rejects.toMatchObject(closed)
+  const refused = (await ended).filter(({ status }) => status === 'rejected')
+  expect(refused).toMatchObject(Array.from({ length: 1 + waiting }, () => ({ reason: closed })))
+  // Each of them had half of thirty seconds for its turn.
+  expect(performance.now() - startedAt).toBeLessThan(8000)
+  expect(server.state.connections).toBe(1)
+})
