@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { connectionFaultOf } from '#db/connection-faults'
 import { toDatabaseError, withoutEffect } from '#db/errors'
 
@@ -6,41 +6,28 @@ const coded = (code: string, message = 'of the tests') =>
   Object.assign(new Error(message), { code })
 const named = (name: string) => Object.assign(new Error('of the tests'), { name })
 
-const away = [
-  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH'],
-  ...['ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT'],
-].map((code) => ({ what: code, error: coded(code) }))
-const said = [
-  ...['Connection terminated unexpectedly', 'Connection terminated due to connection timeout'],
-  ...['connection error', 'Client was closed and is not queryable', 'Query read timeout'],
-  ...['timeout expired', 'timeout exceeded when trying to connect'],
-].map((message) => ({ what: message, error: new Error(message) }))
-const kinds = ['TimeoutError', 'AbortError', 'NeonDbError'].map((name) => ({
-  what: name,
-  error: named(name),
-}))
-const wrapped = [
-  { what: 'one of several', error: new AggregateError([new Error('x'), coded('ECONNREFUSED')]) },
-  { what: 'a cause', error: new TypeError('fetch failed', { cause: coded('ECONNRESET') }) },
-  {
-    what: 'a cause of a cause',
-    error: new Error('x', { cause: new Error('y', { cause: coded('EPIPE') }) }),
-  },
-]
-
-test.each([...away, ...said, ...kinds, ...wrapped])(
-  'the network is at fault where an error is $what, and it may pass',
-  ({ error }) => {
-    for (const mayHaveRun of [true, false]) {
-      const meaning = { kind: 'unavailable', transient: true, mayHaveRun, sqlState: undefined }
-      expect(toDatabaseError(error, mayHaveRun)).toMatchObject({ ...meaning, cause: error })
-    }
-  },
-)
+test.each([
+  ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'UND_ERR_SOCKET'].map(
+    (code) => coded(code),
+  ),
+  new Error('Connection terminated unexpectedly'),
+  new Error('connection error'),
+  new Error('Client was closed and is not queryable'),
+  new Error('Query read timeout'),
+  new Error('timeout expired'),
+  new Error('timeout exceeded when trying to connect'),
+  ...['TimeoutError', 'AbortError', 'NeonDbError'].map(named),
+  new AggregateError([new Error('x'), coded('ECONNREFUSED')], 'one of several'),
+  new Error('a cause of a cause', { cause: new Error('y', { cause: coded('EPIPE') }) }),
+])('the network is at fault, and it may pass: %s', (error) => {
+  for (const mayHaveRun of [true, false]) {
+    const meaning = { kind: 'unavailable', transient: true, mayHaveRun, sqlState: undefined }
+    expect(toDatabaseError(error, mayHaveRun)).toMatchObject({ ...meaning, cause: error })
+  }
+})
 
 test.each([
   new TypeError('x is not a function'),
-  new Error('nothing of the network'),
   coded('ERR_INVALID_ARG_TYPE'),
   new AggregateError([new Error('x')]),
   'no error at all',
@@ -66,11 +53,9 @@ test('the detail of an error is kept where it says how long to wait, and nowhere
 })
 
 /** What Node, pg and Postgres say of a connection, and whether a setting is to blame. */
-const connections = [
+test.each([
   ['SELF_SIGNED_CERT_IN_CHAIN', '', true, 'not signed by anybody'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', '', true, 'not signed by anybody'],
   ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', '', true, 'not signed by anybody'],
-  ['UNABLE_TO_GET_ISSUER_CERT_LOCALLY', '', true, 'not signed by anybody'],
   ['CERT_UNTRUSTED', '', true, 'not signed by anybody'],
   ['CERT_HAS_EXPIRED', '', true, 'expired, or not valid yet'],
   ['CERT_NOT_YET_VALID', '', true, 'expired, or not valid yet'],
@@ -82,7 +67,6 @@ const connections = [
   ['', 'client password must be a non-empty string', true, 'asks for a password'],
   ['08P01', 'empty password returned by client', true, 'asks for a password'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', '', true, 'do not agree'],
-  ['EPROTO', '', true, 'do not agree'],
   ['', 'unknown authentication type 99', true, 'do not agree'],
   ['', 'SASL: only SCRAM is supported', true, 'do not agree'],
   ['28P01', '', false, 'refused the password'],
@@ -92,23 +76,17 @@ const connections = [
   ['ENOTFOUND', '', false, 'not known here'],
   ['EAI_AGAIN', '', false, 'could not be looked up'],
   ['ECONNREFUSED', '', false, 'nothing listens'],
-] as const
+])('why there is no connection, %s %s (a setting: %s), is said: %s', (...row) => {
+  const [code, message, isSetting, says] = row
+  const error = code === '' ? new Error(message) : coded(code, message)
+  const kind = isSetting ? 'misconfigured' : 'unavailable'
+  const converted = toDatabaseError(error, false)
+  expect(converted).toMatchObject({ kind, message: expect.stringContaining(says) })
+  if (isSetting) expect(converted.transient).toBe(false)
+})
 
-describe('why there is no connection is said', () => {
-  test.each(connections)('for %s %s (a setting: %s): %s', (code, message, isSetting, says) => {
-    const error = code === '' ? new Error(message) : coded(code, message)
-    expect(connectionFaultOf(error)).toMatchObject({ isSetting })
-    const converted = toDatabaseError(error, false)
-    expect(converted.message).toContain(says)
-    expect(converted).toMatchObject({
-      kind: isSetting ? 'misconfigured' : 'unavailable',
-      ...(isSetting && { transient: false }),
-    })
-  })
-
-  test('and never of a message that repeats what a user sent', () => {
-    for (const code of ['22P02', '23505', '42P01', 'XX000']) {
-      expect(connectionFaultOf(coded(code, 'no encryption'))).toBeUndefined()
-    }
-  })
+test('nothing of that is said for a message that repeats what a user sent', () => {
+  for (const code of ['22P02', '23505', '42P01', 'XX000']) {
+    expect(connectionFaultOf(coded(code, 'no encryption'))).toBeUndefined()
+  }
 })

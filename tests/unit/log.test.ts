@@ -27,15 +27,13 @@ test.each(['22P02', '23505'])(
   },
 )
 
-test.each(['hunter2', 'at@hunter2', 'a:hunter2@'])(
-  'the description of an error leaves out the password of a URL: %s',
-  (password) => {
-    const error = new Error(`cannot connect to postgres://owner:${password}@db.example.com/todo`)
-    expect(describeError(error)).toMatchObject({
-      message: 'cannot connect to postgres://…@db.example.com/todo',
-    })
-  },
-)
+test('the description of an error leaves out the password of a URL', () => {
+  for (const password of ['hunter2', 'at@hunter2', 'a:hunter2@']) {
+    const error = new Error(`no postgres://owner:${password}@db.example.com/todo`)
+    const message = 'no postgres://…@db.example.com/todo'
+    expect(describeError(error)).toMatchObject({ message })
+  }
+})
 
 test('what is thrown and no error is described by its type alone', () => {
   expect(describeError('secret words')).toEqual({ type: 'string' })

@@ -38,43 +38,29 @@ function enterAll(queue: Queue<true>, users: string[]) {
   return { turns, leaves, failures }
 }
 
-test('one user has a share of the slots, others the rest', () => {
-  const queue = new Queue(options)
-  const { turns } = enterAll(queue, ['a', 'a', 'a', 'b', 'b', 'c'])
-  expect(turns).toEqual(['a', 'a', 'b', 'b'])
-  expect(queue.load()).toEqual({ inUse: 4, waiting: 2 })
+/** Who enters, in which order turns come while each leaves after its turn, and who is left at last. */
+test.each([
+  ['one user has a share of the slots, others the rest', 4, 'aaabbc', 0, 'aabb', 2],
+  ['what waits goes first come, first served', 1, 'abca', 7, 'abca', 0],
+  ['beyond a user’s share it waits for the user’s own', 1, 'abbbcad', 7, 'abbcadb', 0],
+  ['who has had a slot and waits again still has one share', 8, 'aaaaa', 1, 'aaa', 2],
+])('%s', (_, capacity, users, leaving, order, waiting) => {
+  const queue = new Queue({ ...options, findSlot: roomFor(capacity), queueLimit: 16 })
+  const { turns, leaves, failures } = enterAll(queue, [...users])
+  for (let left = 0; left < leaving; left += 1) leaves[left]?.()
+  expect(turns.join('')).toBe(order)
+  expect(failures).toEqual([])
+  expect(queue.load().waiting).toBe(waiting)
 })
 
-test('what waits goes first come, first served; beyond a user’s share it waits for the user’s own', () => {
-  const queue = new Queue({ ...options, findSlot: roomFor(1), queueLimit: 16 })
-  const { turns, leaves } = enterAll(queue, ['a', 'b', 'b', 'b', 'c', 'a', 'd'])
-  for (let left = 0; left < 7; left += 1) leaves[left]?.()
-  expect(turns).toEqual(['a', 'b', 'b', 'c', 'a', 'd', 'b'])
-  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
-})
-
-test('who has had a slot and waits again still has one share', () => {
-  const queue = new Queue({ ...options, findSlot: roomFor(8) })
-  const { turns, leaves } = enterAll(queue, ['a', 'a'])
-  leaves[0]?.()
-  const { turns: later } = enterAll(queue, ['a', 'a', 'a'])
-  expect([turns, later]).toEqual([['a', 'a'], ['a']])
-  expect(queue.load()).toEqual({ inUse: 2, waiting: 2 })
-})
-
-test('a user’s line is a share of the queue: what is beyond it is refused, and others still wait', () => {
+test.each([
+  ['a user’s line is a share of the queue, and others still wait', 'aaaaab', 4],
+  ['as many wait as the queue takes', 'abcdefghij', 8],
+])('%s: what is beyond it is refused', (_, users, waiting) => {
   const queue = new Queue({ ...options, findSlot: roomFor(1) })
-  const { failures } = enterAll(queue, ['a', 'a', 'a', 'a', 'a', 'b'])
+  const { failures } = enterAll(queue, [...users])
   expect(failures).toMatchObject([overloaded])
-  expect(queue.load()).toEqual({ inUse: 1, waiting: 4 })
-})
-
-test('as many wait as the queue takes, and the next is refused', () => {
-  const queue = new Queue({ ...options, findSlot: roomFor(1) })
-  const { failures } = enterAll(queue, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
-  expect([failures, queue.load()]).toEqual([[], { inUse: 1, waiting: 8 }])
-  expect(enterAll(queue, ['j']).failures).toMatchObject([overloaded])
-  expect(queue.load()).toEqual({ inUse: 1, waiting: 8 })
+  expect(queue.load()).toEqual({ inUse: 1, waiting })
 })
 
 test.each([
