@@ -1,64 +1,114 @@
-import { beforeAll, expect, inject, test } from 'vitest'
+import { expect, inject, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
-import { options } from '#tests/support/databases'
+import { makeReady, options } from '#tests/support/databases'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
 
 const server = postgresAt(inject('postgresPort'))
-const expiry = '2030-01-02T03:04:05.678Z'
-let name: string
-let url: string
+const name = await createDatabase(server)
+const admin = server.url(name)
+await makeReady(admin)
+const login = await createLogin(server, 'in role todo_app')
+await runSql(
+  admin,
+  `grant execute on function todo_service() to ${login}`,
+  'revoke create on schema public from public',
+)
 
-beforeAll(async () => {
-  name = await createDatabase(server)
-  url = server.url(name)
-  await runSql(
-    url,
-    'create schema auth',
-    'create table auth.session (token text, "userId" text, "expiresAt" timestamptz)',
-    `insert into auth.session values ('known', 'anna', '${expiry}')`,
-    `create view snake as select token, "userId" as user_id, "expiresAt" as expires_at from auth.session`,
-    'create view no_user as select token, "expiresAt" from auth.session',
-    'create view no_expiry as select token, "userId" from auth.session',
-    'create view no_token as select "userId", "expiresAt" from auth.session',
+/** Opens the database as the service does with SESSION_TOKENS, as a login that owns nothing. */
+async function openWith(table: string, statements: readonly string[]) {
+  // A view of sessions goes with its schema.
+  await runSql(admin, 'drop schema if exists auth cascade', 'drop table if exists session')
+  await runSql(admin, ...statements)
+  const sessionsTable = readTableName(table) ?? options.sessionsTable
+  const url = server.url(name, login)
+  const database = await openDatabase({ ...options, url, sessionsTable, needsSessions: true })
+  onTestFinished(() => database.close())
+  return database
+}
+
+const expiry = '2030-01-02T03:04:05.678Z'
+const make = (table: string, user: string, expires: string) => [
+  `create table ${table} (token text, ${user} text, ${expires} timestamptz)`,
+  `insert into ${table} values ('known', 'anna', '${expiry}')`,
+]
+const camel = make('session', '"userId"', '"expiresAt"')
+const snake = make('session', 'user_id', 'expires_at')
+const grant = `grant select on session to ${login}`
+const without = (table: readonly string[], column: string) => [
+  ...[...table, grant, `alter table session drop ${column}`],
+]
+const elsewhere = ['create schema auth', ...make('auth.session', '"userId"', '"expiresAt"')]
+const readable = [...elsewhere, `grant select on auth.session to ${login}`]
+
+test.each([
+  ['in camel case', 'session', [...camel, grant]],
+  ['in snake case', 'session', [...snake, grant]],
+  ['in a schema', 'auth.session', [...readable, `grant usage on schema auth to ${login}`]],
+  ['that is a view', 'session', [...elsewhere, 'create view session as table auth.session', grant]],
+])('a session is found in a table %s', async (_, table, made) => {
+  const database = await openWith(table, made)
+  await database.makeReady()
+  expect(await database.isReady()).toBe(true)
+  const session = { userId: 'anna', expiresAt: Date.parse(expiry) }
+  expect(await database.selectSession('known')).toEqual(session)
+  expect(await database.selectSession('unknown')).toBeUndefined()
+})
+
+const check = 'Check SESSIONS_TABLE'
+const lacks = 'has no userId or expiresAt.'
+test.each([
+  ['is not there', 'session', [], /no table "session".*secondaryStorage.*InDatabase/, check],
+  ['is in another schema', 'session', readable, /no table "session"/, check],
+  ['is in a schema that is not there', 'auth.session', [], /no table "auth"."session"/, check],
+  ['has no token', 'session', without(camel, 'token'), /no column token\./, check],
+  ['has no userId', 'session', without(camel, '"userId"'), /no column userId or user_id\./, lacks],
+  ['has no user_id', 'session', without(snake, 'user_id'), /no column userId or user_id\./, lacks],
+  [
+    'has no expiresAt',
+    'session',
+    without(camel, '"expiresAt"'),
+    /expiresAt or expires_at\./,
+    lacks,
+  ],
+  [
+    'has no expires_at',
+    'session',
+    without(snake, 'expires_at'),
+    /expiresAt or expires_at\./,
+    lacks,
+  ],
+  ['may not be read', 'session', camel, /may not read .*GRANT SELECT ON "session"/, check],
+  [
+    'may be read only in part',
+    'session',
+    [...camel, `grant select (token) on session to ${login}`],
+    /may not read/,
+    check,
+  ],
+  ['is in a schema that may not be used', 'auth.session', readable, /GRANT USAGE ON SCHEMA/, check],
+])('where the sessions table %s, the start, the readiness and a look-up say so', async (...row) => {
+  const [, table, made, says, laterSays] = row
+  const database = await openWith(table, made)
+  const refused = { kind: 'unsuitable', message: expect.stringMatching(says) }
+  await expect(database.makeReady()).rejects.toMatchObject(refused)
+  await expect(database.isReady()).rejects.toMatchObject(refused)
+  const later = { kind: 'unsuitable', message: expect.stringContaining(laterSays) }
+  await expect(database.selectSession('known')).rejects.toMatchObject(later)
+})
+
+test('a look-up changes nothing, whatever SESSIONS_TABLE names', async () => {
+  const database = await openWith('session', [
+    ...elsewhere,
     'create table seen (token text)',
     `create function note() returns setof auth.session language plpgsql as $$ begin
       insert into seen values ('known');
       return query select * from auth.session;
     end $$`,
-    'create view writes as select * from note()',
-  )
-})
-
-/** Looks a token up in a table, as a login. */
-async function find(table: string, token = 'known', login = 'postgres') {
-  const sessionsTable = readTableName(table)
-  if (sessionsTable === undefined) throw new Error('It is no table name.')
-  const opened = await openDatabase({ ...options, url: server.url(name, login), sessionsTable })
-  return await opened.selectSession(token).finally(() => opened.close())
-}
-
-test.each(['auth.session', 'snake'])('a session is found in %s', async (table) => {
-  expect(await find(table)).toEqual({ userId: 'anna', expiresAt: Date.parse(expiry) })
-  expect(await find(table, 'unknown')).toBeUndefined()
-})
-
-test.each([
-  ...['sessions', 'nowhere.session', 'no_token'].map((table) => [table, 'Check SESSIONS_TABLE']),
-  ...['no_user', 'no_expiry'].map((table) => [table, 'has no userId or expiresAt.']),
-])('a sessions table that cannot be read is our fault: %s: %s', async (table, says) => {
-  const message = expect.stringContaining(says)
-  await expect(find(table)).rejects.toMatchObject({ kind: 'unsuitable', message })
-})
-
-test('a login without a right to sessions is our fault, and the setting is named', async () => {
-  const message = expect.stringContaining('Check SESSIONS_TABLE')
-  const refused = { kind: 'unsuitable', message, cause: { sqlState: '42501' } }
-  const login = await createLogin(server)
-  await expect(find('auth.session', 'known', login)).rejects.toMatchObject(refused)
-})
-
-test('a look-up changes nothing, whatever SESSIONS_TABLE names', async () => {
-  await expect(find('writes')).rejects.toMatchObject({ sqlState: '25006' })
-  expect(await runSql(url, 'select * from seen')).toEqual([])
+    'create view session as select * from note()',
+    `grant all on session, seen, auth.session to ${login}`,
+    `grant usage on schema auth to ${login}`,
+  ])
+  await expect(database.selectSession('known')).rejects.toMatchObject({ sqlState: '25006' })
+  expect(await runSql(admin, 'select * from seen')).toEqual([])
 })

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { faultInConnectionUrl } from '#db/connection-url'
 import { openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { options } from '#tests/support/databases'
-import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
+import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import {
   createDatabase,
   type PostgresServer,
@@ -14,36 +14,25 @@ import {
 import { runScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 
-const look = {
-  sql: 'select ssl from pg_stat_ssl where pid = pg_backend_pid()',
-  parameters: [],
+/** The first row of a statement that the service sends once it is ready. */
+async function ask(url: string, sql: string): Promise<unknown> {
+  const database = await openDatabase({ ...options, url })
+  try {
+    await database.makeReady()
+    const [rows] = await database.transport.transaction([{ sql, parameters: [] }], 5000)
+    return rows?.[0]
+  } finally {
+    await database.close()
+  }
 }
 
 describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
   let server: PostgresServer
-  let standIn: NeonStandIn
-
   beforeAll(async () => {
     server = await startPostgres()
     await turnOnTls(server)
-    standIn = await startNeonStandIn(server.port, password)
   })
-  afterAll(async () => {
-    await standIn?.close()
-    await server?.remove()
-  })
-
-  async function isEncrypted(parameters: string): Promise<unknown> {
-    const url = `${server.url('postgres')}?${parameters}`
-    const database = await openDatabase({ ...options, url })
-    try {
-      await database.makeReady()
-      const [rows] = await database.transport.transaction([look], 5000)
-      return rows?.[0]?.['ssl']
-    } finally {
-      await database.close()
-    }
-  }
+  afterAll(() => server?.remove())
 
   test.each([
     ['sslmode=require&channel_binding=require', true],
@@ -53,8 +42,9 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
     ['sslmode=prefer&channel_binding=prefer', true],
     ['sslmode=disable', false],
     ['application_name=todo&connect_timeout=10', false],
-  ])('%s mean over TCP what they mean to libpq', async (parameters, expected) => {
-    expect(await isEncrypted(parameters)).toBe(expected)
+  ])('%s mean over TCP what they mean to libpq', async (parameters, ssl) => {
+    const look = 'select ssl from pg_stat_ssl where pid = pg_backend_pid()'
+    expect(await ask(`${server.url('postgres')}?${parameters}`, look)).toEqual({ ssl })
   })
 
   test.each([
@@ -65,11 +55,8 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
   ])('sslrootcert=system on a machine that trusts %s', async (_, host, isTrusted, mode) => {
     const url = `${server.url('postgres')}?sslrootcert=system&${mode}`.replace('127.0.0.1', host)
     const trusted = isTrusted ? join(server.folder, 'server.crt') : '/dev/null'
-    const { code, stderr } = await runScript(
-      'db:migrate',
-      { ...{ DATABASE_URL: url, BETTER_AUTH_SECRET: testSecret }, SSL_CERT_FILE: trusted },
-      [],
-    )
+    const env = { DATABASE_URL: url, BETTER_AUTH_SECRET: testSecret, SSL_CERT_FILE: trusted }
+    const { code, stderr } = await runScript('db:migrate', env, [])
     const isRight = isTrusted && host === '127.0.0.1'
     expect({ code, stderr }).toEqual({
       code: isRight ? 0 : 1,
@@ -80,12 +67,11 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
   test.each(['', '&sslrootcert=system'])(
     'the URL of Neon serves its driver as it is, and with %j, for requests and for migrations',
     async (more) => {
+      const standIn = await startNeonStandIn(server.port, password)
+      onTestFinished(standIn.close)
       const url = standIn.url(await createDatabase(server))
       expect(url).toMatch(/\?sslmode=require&channel_binding=require$/)
-      const database = await openDatabase({ ...options, url: url + more })
-      await database.makeReady()
-      expect(await database.isReady()).toBe(true)
-      await database.close()
+      expect(await ask(url + more, 'select 1 as one')).toEqual({ one: 1 })
     },
   )
 
@@ -100,11 +86,8 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
       `postgres://postgres:${password}@${encodeURIComponent(folder)}:${port}/postgres`,
     ]) {
       expect(faultInConnectionUrl(url), url).toBeUndefined()
-      const database = await openDatabase({ ...options, url })
-      await database.makeReady()
-      const where = { sql: 'select inet_client_addr() as client', parameters: [] }
-      expect(await database.transport.transaction([where], 5000), url).toEqual([[{ client: null }]])
-      await database.close()
+      const client = await ask(url, 'select inet_client_addr() as client')
+      expect(client, url).toEqual({ client: null })
     }
   })
 })
