@@ -1,29 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
-import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
-let proxy: FaultProxy
+const name = await createDatabase(server)
+const direct = server.url(name)
+const proxy = await startFaultProxy(server.port)
+afterAll(proxy.close)
+
 let database: OpenDatabase
-let direct: string
-let url: string
-
-beforeAll(async () => {
-  const name = await createDatabase(server)
-  direct = server.url(name)
-  proxy = await startFaultProxy(server.port)
-  url = postgresAt(proxy.port).url(name)
-})
-afterAll(() => proxy?.close())
-
 beforeEach(async () => {
+  const url = postgresAt(proxy.port).url(name)
   database = await openDatabase({ ...options, url, poolSize: 1, connectTimeoutMs: 1000 })
   await database.makeReady()
 })

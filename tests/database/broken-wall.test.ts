@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { type OpenDatabase, openDatabase } from '#db/database'
+import { openDatabase } from '#db/database'
 import { proveIsolation } from '#db/isolation'
 import type { Row, Statement, Transport } from '#db/transports/transport'
 import { options } from '#tests/support/databases'
@@ -7,15 +7,10 @@ import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/
 
 const server = postgresAt(inject('postgresPort'))
 
-let database: OpenDatabase
-let url: string
-
-beforeAll(async () => {
-  url = server.url(await createDatabase(server))
-  database = await openDatabase({ ...options, url })
-  await database.makeReady()
-})
-afterAll(() => database?.close())
+const url = server.url(await createDatabase(server))
+const database = await openDatabase({ ...options, url })
+afterAll(() => database.close())
+await database.makeReady()
 
 /** The same transport, with other statements than it is given. */
 const changing = (change: (statement: Statement) => Statement): Transport => ({

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { makeUsers, versionOf } from '#tests/database/users'
@@ -6,7 +6,6 @@ import { options } from '#tests/support/databases'
 import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import {
   createDatabase,
-  type PostgresServer,
   password,
   postgresAt,
   runSql,
@@ -14,39 +13,32 @@ import {
 } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
-let server: PostgresServer
-let name: string
-
-beforeAll(async () => {
-  server = await startPostgres()
-  if (hasOpenssl) await turnOnTls(server)
-  name = await createDatabase(server)
+const server = await startPostgres()
+if (hasOpenssl) await turnOnTls(server)
+const bouncer = hasPgbouncer ? await startPgbouncer(server.port, 5) : undefined
+const name = await createDatabase(server)
+const direct = server.url(name)
+afterAll(async () => {
+  await bouncer?.stop()
+  await server.remove()
 })
-afterAll(() => server?.remove())
-
-async function behindPgbouncer(): Promise<string> {
-  const bouncer = await startPgbouncer(server.port, 5)
-  onTestFinished(() => bouncer.stop())
-  return postgresAt(bouncer.port).url(name)
-}
 
 /** Every kind of connection that the service itself can cut. */
-const kinds: [string, boolean, () => string | Promise<string>][] = [
-  ['TCP', true, () => server.url(name)],
-  ['TLS', hasOpenssl, () => `${server.url(name)}?sslmode=require`],
+const { folder, port } = server
+const kinds = [
+  ['TCP', direct],
+  ['TLS', hasOpenssl && `${direct}?sslmode=require`],
   [
     'a Unix socket',
-    true,
-    () =>
-      `postgres://postgres:${password}@localhost/${name}?host=${server.folder}&port=${server.port}`,
+    `postgres://postgres:${password}@localhost/${name}?host=${folder}&port=${port}`,
   ],
-  ['PgBouncer', hasPgbouncer, behindPgbouncer],
-]
+  ['PgBouncer', bouncer && postgresAt(bouncer.port).url(name)],
+] as const
 
-test.each(kinds.filter(([, isThere]) => isThere))(
+test.each(kinds.filter(([, url]) => url))(
   'over %s, what takes too long ends with its connection, undone, and nothing that was queued behind it runs',
-  async (_, __, urlOf) => {
-    const database = await openDatabase({ ...options, url: await urlOf(), poolSize: 1 })
+  async (_, url) => {
+    const database = await openDatabase({ ...options, url: String(url), poolSize: 1 })
     onTestFinished(() => database.close())
     await database.makeReady()
     const people = await makeUsers(database, 5)
@@ -54,18 +46,13 @@ test.each(kinds.filter(([, isThere]) => isThere))(
     const unlimited = `select set_config('statement_timeout', '0', true),
       case when current_setting('server_version_num')::integer >= 170000
         then set_config('transaction_timeout', '0', true) end`
-    const late = database.transport.transaction(
-      ['update tasks set version = version + 1', unlimited, 'select pg_sleep(30)'].map((sql) => ({
-        sql,
-        parameters: [],
-      })),
-      1500,
-    )
+    const late = ['update tasks set version = version + 1', unlimited, 'select pg_sleep(30)']
+    const statements = late.map((sql) => ({ sql, parameters: [] }))
+    const running = database.transport.transaction(statements, 1500)
     const flips = people.map(({ user, id }) => own(user).complete(id))
     const inDoubt = { status: 'rejected', reason: { kind: 'unavailable', mayHaveRun: true } }
-    const ended = await Promise.allSettled([late, ...flips])
+    const ended = await Promise.allSettled([running, ...flips])
     expect(ended).toMatchObject(ended.map(() => inDoubt))
-    const direct = server.url(name)
     const busy = `select query from pg_stat_activity
       where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`
     await expect.poll(() => runSql(direct, busy), { timeout: 10_000 }).toEqual([])

@@ -1,56 +1,42 @@
 /** What requests on one connection, or of one process, do to each other. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { makeUsers, versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
+import { hold } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
 const server = postgresAt(inject('postgresPort'))
+const url = server.url(await createDatabase(server))
 /** With one connection, and with four. */
-let one: OpenDatabase
-let four: OpenDatabase
-let url: string
-/** Users whose lists take two seconds. */
-const slow = ['slow', 'slow-other']
-
-beforeAll(async () => {
-  url = server.url(await createDatabase(server))
-  one = await openDatabase({ ...options, url, poolSize: 1 })
-  four = await openDatabase({ ...options, url, poolSize: 4 })
-  await one.makeReady()
-  for (const user of slow) await own(one, user).insert(crypto.randomUUID())
-  await runSql(
-    url,
-    `create policy slowly on tasks as restrictive for select
-      using (user_id not like 'slow%' or pg_sleep(2) is not null)`,
-  )
-})
-afterAll(async () => {
-  await one?.close()
-  await four?.close()
-})
+const one = await openDatabase({ ...options, url, poolSize: 1 })
+const four = await openDatabase({ ...options, url, poolSize: 4 })
+afterAll(() => Promise.all([one.close(), four.close()]))
 
 const own = (database: OpenDatabase, user: string) => statementsOf(database.forUser(user), user)
 const read = (database: OpenDatabase, user: string) => own(database, user).find(crypto.randomUUID())
 const nap = (database: OpenDatabase, user: string, seconds: number) =>
   sql`select pg_sleep(${seconds})`.execute(database.forUser(user))
+/** Users whose lists take two seconds. */
+const slow = ['slow', 'slow-other']
+await one.makeReady()
+for (const user of slow) await own(one, user).insert(crypto.randomUUID())
+await runSql(
+  url,
+  `create policy slowly on tasks as restrictive for select
+    using (user_id not like 'slow%' or pg_sleep(2) is not null)`,
+)
+
 const readers = (count: number) => Array.from({ length: count }, (_, index) => `reader-${index}`)
 
-/** Waits until a statement sleeps in Postgres. */
+/** A statement that sleeps in Postgres. */
+const asleep = `from pg_stat_activity
+  where datname = current_database() and wait_event = 'PgSleep'`
 const untilSomebodySleeps = () =>
-  expect
-    .poll(() =>
-      runSql(
-        url,
-        `select pid from pg_stat_activity
-          where datname = current_database() and wait_event = 'PgSleep'`,
-      ),
-    )
-    .toHaveLength(1)
+  expect.poll(() => runSql(url, `select pid ${asleep}`)).toHaveLength(1)
 
 /** Whether each of these is over before the other. */
 async function areBefore(other: Promise<unknown>, all: Promise<unknown>[]): Promise<boolean[]> {
@@ -71,36 +57,34 @@ test('a tenth of a second is what a transaction waits for a lock, and works on f
 })
 
 test('one connection is filled before the next is used', async () => {
-  // As many as open all four.
+  // As many as open all four, which may take longer than to serve these.
   await Promise.all(readers(64).map((user) => read(four, user)))
-  const reading = readers(40).map((user) => read(four, user))
-  await turn()
-  expect(four.transport.poolLoad?.()).toMatchObject({ inUse: 3, idle: 1 })
-  await Promise.all(reading)
+  const loadOfForty = async () => {
+    const reading = readers(40).map((user) => read(four, user))
+    await turn()
+    const load = four.transport.poolLoad?.()
+    await Promise.all(reading)
+    return load
+  }
+  await expect.poll(loadOfForty).toMatchObject({ inUse: 3, idle: 1 })
 })
 
 test('a statement that sleeps holds up those behind it on its connection; the others pass it by', async () => {
   const napping = nap(four, 'sleeper', 1.5)
-  const before = await areBefore(
-    napping,
-    readers(40).map((user) => read(four, user)),
-  )
+  const reading = readers(40).map((user) => read(four, user))
+  const before = await areBefore(napping, reading)
   // Its connection takes 16.
   expect(before.filter(Boolean).length).toBeGreaterThanOrEqual(40 - 15)
 })
 
 test('a row that is locked holds up those who want it, and nobody else', async () => {
   const [owner, ...others] = await makeUsers(one, 20)
-  const holder = new Client({ connectionString: url })
-  await holder.connect()
-  await holder.query('begin')
-  await holder.query('select from tasks where id = $1 for update', [owner?.id])
+  const release = await hold(url, `select from tasks where id = '${owner?.id}' for update`)
   const flip = ({ user, id } = { user: '', id: '' }) => own(one, user).complete(id)
   const held = [flip(owner), flip(owner)]
   // They are behind it on the connection: nobody would be served before the row is free.
   expect(await Promise.all(others.map(flip))).toMatchObject(others.map(({ flipped }) => flipped))
-  await holder.query('rollback')
-  await holder.end()
+  await release()
   // Each made way, rolled back, and was sent again: it has happened once all the same.
   await Promise.all(held)
   expect(await versionOf(url, owner?.id ?? '')).toBe(Number(owner?.version) + 2)
@@ -117,11 +101,7 @@ test('where the backend is ended, what is queued behind its statement is sent ag
   const napping = nap(one, 'sleeper', 1.5)
   const flips = people.map(({ user, id }) => own(one, user).complete(id))
   await untilSomebodySleeps()
-  await runSql(
-    url,
-    `select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and wait_event = 'PgSleep'`,
-  )
+  await runSql(url, `select pg_terminate_backend(pid) ${asleep}`)
   expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
   await napping.catch(() => undefined)
   for (const { id, flipped } of people) expect(await versionOf(url, id)).toBe(flipped.version)

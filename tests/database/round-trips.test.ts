@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { type OpenDatabase, openDatabase } from '#db/database'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { openDatabase } from '#db/database'
 import { closeDatabase, setDatabase } from '#lib/service/database'
 import { ask, create } from '#tests/database/in-process'
-import { options } from '#tests/support/databases'
+import { makeReady, options } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
@@ -40,13 +40,6 @@ async function countDuring(run: Run, status: number, count: () => number) {
   return Math.min(...counts)
 }
 
-/** Opens a database as the start of a service does. */
-async function open(url: string): Promise<OpenDatabase> {
-  const opened = await openDatabase({ ...options, url })
-  await opened.makeReady()
-  return opened
-}
-
 const ways = {
   'Postgres over TCP': async () => {
     const proxy = await startFaultProxy(server.port)
@@ -62,17 +55,13 @@ const ways = {
   },
 }
 
-describe.each(Object.entries(ways))('on %s', (_, start) => {
-  let way: Awaited<ReturnType<typeof start>>
-
-  beforeAll(async () => {
-    way = await start()
-    setDatabase(await open(way.url))
-    await create(user)
-  })
+describe.each(Object.entries(ways))('on %s', async (_, start) => {
+  const way = await start()
+  await makeReady(way.url)
+  beforeAll(async () => setDatabase(await openDatabase({ ...options, url: way.url })))
   afterAll(async () => {
     await closeDatabase()
-    await way?.close()
+    await way.close()
   })
 
   test.each(operations)('to %s takes one round trip', async (_, run, status) => {
@@ -90,8 +79,9 @@ describe.each(Object.entries(ways))('on %s', (_, start) => {
 
   test('a start on a migrated database takes one round trip once it is connected', async () => {
     const before = way.count()
-    const second = await open(way.url)
+    const second = await openDatabase({ ...options, url: way.url })
+    onTestFinished(() => second.close())
+    await second.makeReady()
     expect(way.count() - before).toBe(way.toConnect + 1)
-    await second.close()
   })
 })

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { type OpenDatabase, openDatabase } from '#db/database'
+import { afterAll, describe, expect, inject, test } from 'vitest'
+import { openDatabase } from '#db/database'
 import { versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
+import { hold } from '#tests/support/locked-tasks'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
@@ -26,24 +26,18 @@ const ways = {
 }
 const usable = Object.entries(ways).filter(([way]) => hasPgbouncer || way !== 'through PgBouncer')
 
-describe.each(usable)('%s', (_, start) => {
-  let way: Awaited<ReturnType<typeof start>>
-  let database: OpenDatabase
-  let direct: string
+describe.each(usable)('%s', async (_, start) => {
+  const name = await createDatabase(server)
+  const direct = server.url(name)
+  const way = await start()
+  const database = await openDatabase({ ...options, url: way.url(name) })
+  afterAll(async () => {
+    await database.close()
+    await way.close()
+  })
+  await database.makeReady()
   const of = (user: string, deadlineMs: number) =>
     statementsOf(database.forUser(user, deadlineMs, rateLimit), user)
-
-  beforeAll(async () => {
-    const name = await createDatabase(server)
-    direct = server.url(name)
-    way = await start()
-    database = await openDatabase({ ...options, url: way.url(name) })
-    await database.makeReady()
-  })
-  afterAll(async () => {
-    await database?.close()
-    await way?.close()
-  })
 
   test.each([
     ['its permit', `select from rate_limits where user_id = 'alice' for update`],
@@ -51,12 +45,9 @@ describe.each(usable)('%s', (_, start) => {
   ])('the wait for %s is given up by Postgres, and what waited never runs', async (_, lock) => {
     const id = crypto.randomUUID()
     const { version: before } = await of('alice', 8000).insert(id)
-    const holder = new Client({ connectionString: direct })
-    await holder.connect()
-    await holder.query('begin')
-    await holder.query(lock)
+    const release = await hold(direct, lock)
     await expect(of('alice', 2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
-    await holder.end()
+    await release()
     await sleep(300)
     expect(await versionOf(direct, id)).toBe(before)
   })
