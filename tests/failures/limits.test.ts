@@ -34,7 +34,10 @@ test('of 300 simultaneous creates at a limit of 100, over two processes, 100 are
     type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
     'violated-policies': ['user'],
   })
-  expect((await send(one.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
+  const others = await send(one.url, 'GET', '/api/tasks', newUser())
+  expect(others.headers.get('ratelimit')).toMatch(/^"user";r=9\d;t=\d+$/)
+  const withoutPermit = await send(one.url, 'GET', '/api/tasks')
+  expect(withoutPermit.headers.has('ratelimit-policy')).toBe(false)
 })
 
 test('an address that used up RATE_LIMIT_ADDRESS is refused on every path, and no other address', async () => {

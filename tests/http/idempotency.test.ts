@@ -31,25 +31,13 @@ test('of 50 simultaneous creates with one key one creates and 49 replay', async 
   expect(await listTasks(as)).toHaveLength(1)
 })
 
-test('a replay shows the task as it is now', async () => {
-  const as = newUser()
-  const { id } = (await create(as, 'k')).json()
-  await call('PATCH', `/api/tasks/${id}`, { as, body: { title: 'Changed', completed: true } })
-  const replayed = await create(as, 'k')
-  expect(replayed.status).toBe(200)
-  expect(replayed.json()).toMatchObject({ id, title: 'Changed', completed: true })
-})
-
 test('the key with another payload is a 422 and stores nothing', async () => {
   const as = newUser()
   await create(as, 'k', { title: 'One' })
-  const [described, completed] = [{ description: '' }, { completed: true }]
-  for (const other of [{ title: 'Two' }, described, completed]) {
+  for (const other of [{ title: 'Two' }, { description: '' }, { completed: true }]) {
     const { problem } = await create(as, 'k', { title: 'One', ...other })
-    expect(problem).toMatchObject({
-      ...{ status: 422, code: 'idempotency_key_reused' },
-      errors: [{ header: 'Idempotency-Key', code: 'reused' }],
-    })
+    const errors = [{ header: 'Idempotency-Key', code: 'reused' }]
+    expect(problem).toMatchObject({ status: 422, code: 'idempotency_key_reused', errors })
   }
   expect((await listTasks(as)).map(({ title }) => title)).toEqual(['One'])
 })
@@ -57,12 +45,11 @@ test('the key with another payload is a 422 and stores nothing', async () => {
 test('a payload is compared by what it stores, not by its bytes', async () => {
   const as = newUser()
   await create(as, 'k', { title: 'One' })
-  for (const body of [
+  const same = [
     { title: ' One ', description: null },
     { is_completed: false, title: 'One', extra: 1 },
-  ]) {
-    expect((await create(as, 'k', body)).status).toBe(200)
-  }
+  ]
+  for (const body of same) expect((await create(as, 'k', body)).status).toBe(200)
 })
 
 test("another user's same key is theirs", async () => {
@@ -110,8 +97,6 @@ test('a task that is created again after its deletion has tags of its own', asyn
   expect(second.json().id).toBe(first.json().id)
 
   const etag = first.headers.get('etag') ?? ''
-  const read = await call('GET', path, { as, headers: { 'if-none-match': etag } })
-  expect(read.status).toBe(200)
-  const write = await call('DELETE', path, { as, headers: { 'if-match': etag } })
-  expect(write.status).toBe(412)
+  expect((await call('GET', path, { as, headers: { 'if-none-match': etag } })).status).toBe(200)
+  expect((await call('DELETE', path, { as, headers: { 'if-match': etag } })).status).toBe(412)
 })

