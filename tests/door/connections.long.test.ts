@@ -1,41 +1,19 @@
 import { once } from 'node:events'
-import { Agent, get, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey, startKeyServer } from '#tests/support/key-server'
-import { holdTasks, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
+import { hold, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { linesAbout } from '#tests/support/log-lines'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { openSocket, send } from '#tests/support/send'
-import { launch, type Service, startService } from '#tests/support/service'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { headBy, headOf, openSocket, send } from '#tests/support/send'
+import { serve } from '#tests/support/serve'
+import { startService } from '#tests/support/service'
+import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 /** What a busy machine may add to a limit: less than the next larger limit is away. */
 const slackMs = 8000
-
-let databaseUrl: string
-let service: Service
-
-beforeAll(async () => {
-  databaseUrl = server.url(await createDatabase(server))
-  service = await startService('node', {
-    DATABASE_URL: databaseUrl,
-    DATABASE_TIMEOUT_MS: '30000',
-  })
-})
-afterAll(async () => {
-  await service.stop('SIGKILL')
-})
-
-async function headOf(request: string, ...further: string[]): Promise<string> {
-  const authorization = `Authorization: Bearer ${await tokenFor(newUser())}`
-  return [`${request} HTTP/1.1`, 'Host: localhost', authorization, ...further, '', ''].join('\r\n')
-}
 
 /** The time from now until everything has arrived and the connection is closed. */
 async function timed(socket: Socket): Promise<{ answer: string; afterMs: number }> {
@@ -45,15 +23,19 @@ async function timed(socket: Socket): Promise<{ answer: string; afterMs: number 
 }
 
 describe.concurrent('a connection', () => {
+  let service: Awaited<ReturnType<typeof serve>>
+
+  beforeAll(async () => {
+    service = await serve('node', { DATABASE_TIMEOUT_MS: '30000' })
+  })
+  afterAll(() => service?.stop('SIGKILL'))
+
   test('is refused within 3 s of 15 s for its headers and 30 s for its body, and kept when idle', async () => {
-    const [headers, body, idle] = await Promise.all([
-      openSocket(service.url),
-      openSocket(service.url),
-      openSocket(service.url),
-    ])
+    const open = () => openSocket(service.url)
+    const [headers, body, idle] = await Promise.all([open(), open(), open()])
     headers.write('GET /health HTTP/1.1\r\nHost: localhost\r\n')
-    body.write(`${await headOf('POST /api/tasks', 'Content-Length: 100')}{`)
-    idle.write(await headOf('GET /health'))
+    body.write(`${await headBy(newUser(), 'POST /api/tasks', 'Content-Length: 100')}{`)
+    idle.write(headOf('GET /health'))
     const [ofHeaders, ofBody] = await Promise.all([timed(headers), timed(body)])
     const late = /^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"request_timeout"/
     expect(ofHeaders.answer).toMatch(late)
@@ -63,28 +45,25 @@ describe.concurrent('a connection', () => {
     // Meanwhile this one was idle for longer than Node's own 5 s, or a minute's share of it.
     const [first] = await once(idle.setEncoding('latin1'), 'data')
     expect(first).toMatch(/\r\nKeep-Alive: timeout=620\r\n/)
-    idle.write(await headOf('GET /health', 'Connection: close'))
+    idle.write(headOf('GET /health', 'Connection: close'))
     expect(await text(idle)).toMatch(/^HTTP\/1.1 200 OK/)
   })
 
   test('with what nobody can read behind a request under way has the answer to that first, whole', async () => {
-    const url = server.url(await createDatabase(server))
-    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '30000' }
-    await using own = await startService('node', env)
-    await send(own.url, 'GET', '/api/tasks', newUser())
+    const { url, databaseUrl } = service
     for (const { bytes, others } of [
       { bytes: 'BLAH\r\n\r\n', others: [] },
       { bytes: 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', others: ['HTTP/1.1 405'] },
       { bytes: `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, others: [] },
     ]) {
-      await whileTasksAreLocked(url, async (release) => {
-        const socket = await openSocket(own.url)
+      await whileTasksAreLocked(databaseUrl, async (release) => {
+        const socket = await openSocket(url)
         const answer = text(socket)
-        socket.write(await headOf('GET /api/tasks'))
-        await untilSomebodyWaits(url)
+        socket.write(await headBy(newUser(), 'GET /api/tasks'))
+        await untilSomebodyWaits(databaseUrl)
         socket.write(bytes)
         // It has been read once a later request on another connection is answered.
-        await send(own.url, 'GET', '/health')
+        await send(url, 'GET', '/health')
         await release()
         const received = await answer
         expect(received).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\n\[\](?:HTTP|$)/)
@@ -99,18 +78,12 @@ describe.concurrent('a connection', () => {
     const [key, issuer] = [await newKey('slow'), await startKeyServer()]
     const answered = Promise.withResolvers<void>()
     Object.assign(issuer.state, { keys: [key.jwk], hold: answered.promise })
-    await using own = await startService('node', {
-      DATABASE_URL: databaseUrl,
-      BETTER_AUTH_URL: issuer.url,
-      LOG_LEVEL: 'info',
-    })
+    await using own = await serve('node', { BETTER_AUTH_URL: issuer.url, LOG_LEVEL: 'info' })
     const requestId = crypto.randomUUID()
     const socket = await openSocket(own.url)
     const token = `Authorization: Bearer ${await key.sign(newUser())}`
     const others = [token, `X-Request-Id: ${requestId}`, 'Content-Length: 100']
-    socket.write(
-      ['POST /api/tasks HTTP/1.1', 'Host: localhost', ...others, '', '{"title":'].join('\r\n'),
-    )
+    socket.write(`${headOf('POST /api/tasks', ...others)}{"title":`)
     await expect.poll(() => issuer.requests).toHaveLength(1)
     socket.resetAndDestroy()
     await once(socket, 'close')
@@ -122,73 +95,27 @@ describe.concurrent('a connection', () => {
   })
 })
 
-describe('SIGTERM', () => {
-  test('makes every later answer say Connection: close, also of what was under way', async () => {
-    const url = server.url(await createDatabase(server))
-    await using leaving = await startService('node', {
-      DATABASE_URL: url,
-      DATABASE_TIMEOUT_MS: '30000',
-    })
-    const agent = new Agent({ keepAlive: true })
-    const headers = { authorization: `Bearer ${await tokenFor(newUser())}` }
-    const ask = async (path: string): Promise<IncomingMessage> => {
-      const [answer] = await once(get(leaving.url + path, { agent, headers }), 'response')
-      answer.resume()
-      return answer
-    }
-    expect((await ask('/api/tasks')).headers.connection).toBe('keep-alive')
-    const release = await holdTasks(url)
-    const underWay = ask('/api/tasks')
-    await untilSomebodyWaits(url)
+test('SIGTERM while a migration waits on a dead network ends within the limits of a request and of connecting', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const proxy = await startFaultProxy(server.port)
+  const name = await createDatabase(server)
+  const release = await hold(server.url(name), 'select pg_advisory_lock(7236401955)')
+  try {
+    proxy.mode = 'refuse'
+    const url = postgresAt(proxy.port).url(name)
+    await using leaving = await startService('node', { DATABASE_URL: url })
+    proxy.mode = 'pass'
+    const refused = send(leaving.url, 'GET', '/api/tasks', newUser())
+    await untilSomebodyWaits(server.url(name))
+    proxy.mode = 'stall'
+    const startedAt = performance.now()
     leaving.process.kill('SIGTERM')
-    const answers: (string | undefined)[] = []
-    let isReady = true
-    while (isReady) {
-      const ready = await ask('/health/ready')
-      isReady = ready.statusCode === 200
-      if (!isReady) answers.push(ready.headers.connection)
-    }
-    await release()
-    answers.push((await underWay).headers.connection)
-    expect(answers).toEqual(['close', 'close'])
+    expect((await refused).status).toBe(503)
     expect(await leaving.ended).toBe(0)
-  })
-
-  test('while a migration waits on a dead network ends within the limits of a request and of connecting', async () => {
-    const proxy = await startFaultProxy(server.port)
-    const name = await createDatabase(server)
-    const holder = new Client({ connectionString: server.url(name) })
-    try {
-      await holder.connect()
-      await holder.query('select pg_advisory_lock(7236401955)')
-      proxy.mode = 'refuse'
-      const url = postgresAt(proxy.port).url(name)
-      await using leaving = await startService('node', { DATABASE_URL: url })
-      proxy.mode = 'pass'
-      const refused = send(leaving.url, 'GET', '/api/tasks', newUser())
-      await untilSomebodyWaits(server.url(name))
-      proxy.mode = 'stall'
-      const startedAt = performance.now()
-      leaving.process.kill('SIGTERM')
-      expect((await refused).status).toBe(503)
-      expect(await leaving.ended).toBe(0)
-      // 8 s for the request and 3 s for the connection; the migration itself has a minute.
-      expect(performance.now() - startedAt).toBeLessThan(11_000 + 2 * slackMs)
-    } finally {
-      await holder.end()
-      await proxy.close()
-    }
-  })
-})
-
-test('with WORKERS=2 the service ends with 1 after a few tries where no worker can start', async () => {
-  const { port: PORT } = new URL(service.url)
-  const refused = launch('node', { PORT, DATABASE_URL: databaseUrl, WORKERS: '2' })
-  const ended = await Promise.race([refused.ended, sleep(60_000, 'still running')])
-  await refused.stop('SIGKILL')
-  expect(ended, refused.output()).toBe(1)
-  const tries = refused.output().split('The service cannot start:').length - 1
-  expect(tries).toBeGreaterThan(0)
-  expect(tries).toBeLessThanOrEqual(6)
-  expect(refused.output()).toContain('EADDRINUSE')
+    // 8 s for the request and 3 s for the connection; the migration itself has a minute.
+    expect(performance.now() - startedAt).toBeLessThan(11_000 + 2 * slackMs)
+  } finally {
+    await release()
+    await proxy.close()
+  }
 })

@@ -1,13 +1,12 @@
 import { resolve } from 'node:path'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { logLines } from '#tests/support/log-lines'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
+import type { Service } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const planting = { NODE_OPTIONS: `--import ${resolve('tests/door/planted-faults.ts')}` }
 
 /** A line may come after its answer, and in pieces. */
@@ -15,8 +14,7 @@ const faultsOf = (service: Service) =>
   logLines(service.output()).filter(({ event }) => event === 'fault')
 
 test('a request that cannot even be read is a 500 of the last resort, and the process lives', async () => {
-  const url = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL: url, ...planting })
+  await using service = await serve('node', planting)
   const response = await fetch(`${service.url}/api/tasks`, { headers: { 'x-planted': 'yes' } })
   expect([response.status, response.statusText]).toEqual([500, 'Internal Server Error'])
   expect(response.headers.get('content-type')).toBe('application/problem+json')
@@ -32,14 +30,13 @@ test('a request that cannot even be read is a 500 of the last resort, and the pr
 test.each(['exception', 'rejection'])(
   'an %s that nothing catches is logged, lets requests under way finish, and ends with 1',
   async (kind) => {
-    const url = server.url(await createDatabase(server))
-    const env = { DATABASE_URL: url, DATABASE_TIMEOUT_MS: '30000', PLANTED: kind, ...planting }
-    await using service = await startService('node', env)
+    const env = { DATABASE_TIMEOUT_MS: '30000', PLANTED: kind, ...planting }
+    await using service = await serve('node', env)
     const user = newUser()
     expect((await send(service.url, 'GET', '/api/tasks', user)).status).toBe(200)
-    await whileTasksAreLocked(url, async (release) => {
+    await whileTasksAreLocked(service.databaseUrl, async (release) => {
       const underWay = send(service.url, 'GET', '/api/tasks', user)
-      await untilSomebodyWaits(url)
+      await untilSomebodyWaits(service.databaseUrl)
       service.process.kill('SIGUSR2')
       await expect.poll(() => faultsOf(service)).not.toEqual([])
       await release()

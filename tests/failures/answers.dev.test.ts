@@ -4,7 +4,6 @@ import { newPerson } from '#tests/failures/requests'
 import { failures, tableSettings } from '#tests/failures/table'
 import { host, openWorld, type World } from '#tests/failures/world'
 import { linesAbout } from '#tests/support/log-lines'
-import { answersTo, mutatedRequest, randomFrom } from '#tests/support/mutated-request'
 import { request, send } from '#tests/support/send'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
@@ -85,24 +84,3 @@ test('each request is one line of the log, without a token, a cookie or a body',
     expect(world.service.output()).not.toContain(secret)
   }
 })
-
-// `tests/door/mutated-requests.test.ts` sends hundreds to plain Node, which also answers what Next cannot.
-test.runIf(host === 'next dev')(
-  'no mutated request ends the host, or goes without an answer',
-  async () => {
-    const seed = Math.floor(Math.random() * 2 ** 32)
-    const random = randomFrom(seed)
-    const authorization = `Bearer ${await tokenFor(newUser())}`
-    for (let sent = 0; sent < 30; sent += 1) {
-      const request = mutatedRequest(random, authorization)
-      const answer = await answersTo(world.url, request)
-      const said = `seed ${seed}: ${JSON.stringify(request.bytes.toString('latin1'))}\n${answer}`
-      // Next listens to no CONNECT, so Node closes its connection.
-      const needsAnswer =
-        request.isWhole && !request.bytes.toString('latin1').startsWith('CONNECT ')
-      expect(answer === '' && needsAnswer, said).toBe(false)
-      expect(world.service.process.exitCode, said).toBeNull()
-    }
-    expect((await fetch(`${world.url}/health`)).status).toBe(200)
-  },
-)

@@ -72,6 +72,16 @@ export async function createAtOne(url: string, databaseUrl: string, as: string):
   return id
 }
 
+/** The head of a request, of a line without its version and of headers without the host. */
+export function headOf(line: string, ...headers: string[]): string {
+  return [`${line} HTTP/1.1`, 'Host: localhost', ...headers, '', ''].join('\r\n')
+}
+
+/** The same with a user's token. */
+export async function headBy(user: string, line: string, ...headers: string[]): Promise<string> {
+  return headOf(line, `Authorization: Bearer ${await tokenFor(user)}`, ...headers)
+}
+
 /** Sends a request line and headers that no client library would send; returns the whole answer. */
 export async function sendRaw(url: string, lines: readonly string[]): Promise<string> {
   const socket = await openSocket(url)

@@ -22,11 +22,11 @@ export function randomFrom(seed: number): Random {
 }
 
 const words = (text: string) => text.split(/\s+/)
-const linesOf = (text: string) => text.trim().split(/\n\s*/)
-
 const methods = words('GET HEAD POST PUT PATCH DELETE OPTIONS TRACE PROPFIND')
 const oddMethods = ['', ...words('get GETT CONNECT G\0T PRI SOURCE M-SEARCH QUERY')]
+const versions = ['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1', '']
 const paths = words('/ /health /api/tasks /api/tasks/1/complete /api/alice /docs /nope')
+const oddTargets = ['*', '', ' ', 'health', '/ /', '/\t', '?', '#', '\\', '.', '//']
 const oddParts = words(
   `. .. /. /.. /./..// %2e %2E%2e %2f % %z %ff %00 \\ " ' < > \` { } | ^ # #a?b ? ?? ?a=% ?a=b&a=c
   ; // /// @ : :80 * \x7f \xe9 \xff\xfe ?__proto__=1 ?status=x ?cursor=%00 ?limit=1e9 /constructor
@@ -46,51 +46,18 @@ const oddHosts = [
   ...['', 'a b', 'localhost, evil'],
 ]
 const headers = [
-  ...linesOf(`
-    Accept: */*
-    X-Request-Id: 1
-    X-Request-Id: \xe9
-    Expect: 100-continue
-    Expect: x
-    Origin: http://localhost:3000
-    Origin: null
-    Origin: \x80
-    Cookie: a=b; a="
-    Cookie: =
-    Authorization: Bearer
-    Authorization: Bearer x.y.z
-    Authorization: Basic eA==
-    Range: x
-    If-None-Match: *
-    If-Match: "
-    If-Match: W/"1"
-    Idempotency-Key: \xff
-    Accept: \x00
-    X-Forwarded-Host: [
-    X-Forwarded-Proto: https, http
-    X-Forwarded-For: ,,
-    Forwarded: =
-    Upgrade: websocket
-    Upgrade: h2c
-    Connection: upgrade
-    Connection: close, x
-    TE: x
-    Content-Type: text/plain
-    Content-Type: application/json
-    Content-Encoding: gzip
-    : x
-    Access-Control-Request-Method: PUT
-    traceparent: 00-x
-    Bad Name: x
-    NoColon
-    Host: evil.example
-    Transfer-Encoding: gzip
-    Transfer-Encoding: chunked, x
-    Trailer: x
-    Content-Length: -1
-    Content-Length: 1, 1
-    Content-Length: 0x1
-    Content-Length: +1`),
+  ...`Accept: */* ~ Accept: \x00 ~ X-Request-Id: 1 ~ X-Request-Id: \xe9 ~ Expect: 100-continue
+  ~ Expect: x ~ Origin: http://localhost:3000 ~ Origin: null ~ Origin: \x80 ~ Cookie: a=b; a="
+  ~ Cookie: = ~ Authorization: Bearer ~ Authorization: Bearer x.y.z ~ Authorization: Basic eA==
+  ~ Range: x ~ If-None-Match: * ~ If-Match: " ~ If-Match: W/"1" ~ Idempotency-Key: \xff
+  ~ X-Forwarded-Host: [ ~ X-Forwarded-Proto: https, http ~ X-Forwarded-For: ,, ~ Forwarded: =
+  ~ Upgrade: websocket ~ Upgrade: h2c ~ Connection: upgrade ~ Connection: close, x ~ TE: x
+  ~ Content-Type: text/plain ~ Content-Type: application/json ~ Content-Encoding: gzip ~ : x
+  ~ Access-Control-Request-Method: PUT ~ traceparent: 00-x ~ Bad Name: x ~ NoColon
+  ~ Host: evil.example ~ Transfer-Encoding: gzip ~ Transfer-Encoding: chunked, x ~ Trailer: x
+  ~ Content-Length: -1 ~ Content-Length: 1, 1 ~ Content-Length: 0x1 ~ Content-Length: +1`.split(
+    /\s*~ /,
+  ),
   ' folded',
 ]
 const bodies = ['', ...words('{} {"title":"x"} {"title": [] \0 \xff\xfe " {"completed":1}')]
@@ -106,19 +73,20 @@ const chunked = [
   ['5\r\n{}', false],
   ['2\r\n{}0\r\n\r\n', false],
 ] as const
+const codings = ['Transfer-Encoding: chunked', 'transfer-encoding:CHUNKED', 'TE: chunked']
 
 /** Makes a request from pieces, of which each may be odd, and sometimes changes some of its bytes. */
 export function mutatedRequest(random: Random, authorization: string): MutatedRequest {
   const pick = <Piece>(from: readonly Piece[]): Piece =>
     from[Math.floor(random() * from.length)] as Piece
   const chance = (share: number) => random() < share
+  let target = pick(paths)
+  while (chance(0.5)) target += pick(oddParts)
+  if (chance(0.15)) target = pick(absolutes) + target
+  if (chance(0.05)) target = pick(oddTargets)
   const method = pick(chance(0.9) ? methods : oddMethods)
-  const version = chance(0.95)
-    ? 'HTTP/1.1'
-    : pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1', ''])
-  const lines = [`${method} ${targetFrom(pick, chance)} ${version}`]
-  const oddHost = chance(0.3) ? pick(oddHosts) : pick(hosts)
-  if (chance(0.95)) lines.push(`Host: ${oddHost}`)
+  const lines = [`${method} ${target} ${chance(0.95) ? 'HTTP/1.1' : pick(versions)}`]
+  if (chance(0.95)) lines.push(`Host: ${pick(chance(0.3) ? oddHosts : hosts)}`)
   if (chance(0.5)) lines.push(`Authorization: ${authorization}`)
   for (let added = 0; chance(0.5) && added < 6; added += 1) lines.push(pick(headers))
   let isWhole = true
@@ -130,27 +98,13 @@ export function mutatedRequest(random: Random, authorization: string): MutatedRe
     lines.push(`Content-Length: ${claimed}`)
   } else if (chance(0.2)) {
     ;[body, isWhole] = pick(chunked)
-    lines.push(pick(['Transfer-Encoding: chunked', 'transfer-encoding:CHUNKED', 'TE: chunked']))
+    lines.push(pick(codings))
   }
-  const bytes = Buffer.from(
-    [...lines, '', body].join(pick(['\r\n', '\r\n', '\r\n', '\n'])),
-    'latin1',
-  )
-  if (chance(0.15)) {
-    return { bytes: withOtherBytes(bytes, random), isWhole: false }
-  }
-  return { bytes, isWhole }
-}
-
-function targetFrom(
-  pick: <Piece>(from: readonly Piece[]) => Piece,
-  chance: (share: number) => boolean,
-): string {
-  if (chance(0.05)) return pick(['*', '', ' ', 'health', '/ /', '/\t', '?', '#', '\\', '.', '//'])
-  let target = pick(paths)
-  while (chance(0.5)) target += pick(oddParts)
-  if (chance(0.15)) target = pick(absolutes) + target
-  return target
+  const text = [...lines, '', body].join(chance(0.75) ? '\r\n' : '\n')
+  const bytes = Buffer.from(text, 'latin1')
+  return chance(0.15)
+    ? { bytes: withOtherBytes(bytes, random), isWhole: false }
+    : { bytes, isWhole }
 }
 
 /** Changes, removes or repeats up to three bytes. */
