@@ -213,6 +213,15 @@ test.concurrent('it waits for another database of the server that is migrated me
   expect(await everythingIn(killedUrl)).toEqual(before)
 })
 
+test('a table with a long name of other letters is kept under a shorter one', async () => {
+  const table = 'タスク管理のためのテーブル表一覧'
+  const named = backend.map((statement) => statement.replaceAll(/\btasks\b/g, `"${table}"`))
+  const { url, database } = await openWith(named)
+  expect((await adoptIn(database, 'yes', { table })).done).toMatchObject({ copied: 40 })
+  const count = 'select count(*)::int as count from "タスク管理のためのテ_before_adoption"'
+  expect(await runSql(url, count)).toEqual([{ count: 40 }])
+})
+
 test('all that it changes is one transaction, so that it does all of it or nothing', async () => {
   const { url, database } = await openWith(backend)
   await adoptIn(database, 'yes')

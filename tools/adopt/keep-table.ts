@@ -49,16 +49,19 @@ export async function keepTable(
 /** Adds a number to a name that Postgres would cut off, so that two names stay different. */
 function shorten(name: string, index: number): string {
   if (Buffer.byteLength(name) <= nameBytes) return name
-  return `${Buffer.from(name)
-    .subarray(0, nameBytes - 4)
-    .toString()}_${index}`
+  return `${cut(name, nameBytes - 4)}_${index}`
+}
+
+/** The first bytes of a name, without a part of a character. */
+function cut(name: string, bytes: number): string {
+  return new TextDecoder().decode(Buffer.from(name).subarray(0, bytes), { stream: true })
 }
 
 /** The names to keep the old table under, `tasks_before_adoption`, with a number if an earlier adoption has taken that name. */
 export async function freeNames(db: Kysely<unknown>, { schema, table }: TableFacts) {
   for (let number = 1; ; number += 1) {
     const suffix = number === 1 ? '' : `_${number}`
-    const kept = { schema, table: `${table.slice(0, 30)}_before_adoption${suffix}` }
+    const kept = { schema, table: `${cut(table, 30)}_before_adoption${suffix}` }
     const ids = { schema, table: `${kept.table}_ids` }
     const { rows } = await sql<{
       isFree: boolean
