@@ -213,6 +213,20 @@ test.concurrent('it waits for another database of the server that is migrated me
   expect(await everythingIn(killedUrl)).toEqual(before)
 })
 
+test('where a time of completion and a status could both say what is done, it asks', async () => {
+  const { database } = await openWith([
+    ...backend,
+    'alter table tasks drop completed cascade, add completed_at date, add status text',
+    `update tasks set status = case when id < 3 then 'done' else 'open' end`,
+  ])
+  const { plan } = await adoptIn(database, 'look', { repair: ['time_missing'] })
+  if (plan === undefined) throw new Error('There is no plan.')
+  const told = describePlan(plan, []).lines.join('\n')
+  expect(told).toContain('completed_missing (40 rows)')
+  expect(told).toContain('--column completed=completed_at')
+  expect(told).toContain('--column completed=status:done')
+})
+
 test('a table with a long name of other letters is kept under a shorter one', async () => {
   const table = 'タスク管理のためのテーブル表一覧'
   const named = backend.map((statement) => statement.replaceAll(/\btasks\b/g, `"${table}"`))

@@ -1,5 +1,12 @@
 import type { AskedColumn } from '#tools/adopt/asked-columns'
-import { isNumber, plainName, recognitions, type Target, targets } from '#tools/adopt/column-names'
+import {
+  isNumber,
+  plainName,
+  type Recognition,
+  recognitions,
+  type Target,
+  targets,
+} from '#tools/adopt/column-names'
 import type { Column, TableFacts } from '#tools/adopt/table-facts'
 
 /** A column of the old table, and how its values are read. */
@@ -89,12 +96,14 @@ export function mapColumns(
 
 /** The columns that fill one of `tasks`: where several could, none is chosen. */
 function recognise(target: Target, columns: readonly Column[], keys: readonly string[]) {
-  const { names, fits, takesAll } = { takesAll: false, ...recognitions[target] }
+  const { names, fits, takesAll, rivals }: Recognition = recognitions[target]
   for (const list of names) {
-    const found = columns.filter(
-      (column) => (list as readonly string[]).includes(plainName(column.name)) && fits(column),
-    )
+    const found = columns.filter((column) => list.includes(plainName(column.name)) && fits(column))
     if (found.length === 0) continue
+    const others = columns.filter(({ name }) => rivals?.includes(plainName(name)))
+    if (list === names.at(-1) && others.length > 0) {
+      return { one: [], several: [...found, ...others] }
+    }
     const isClear = found.length === 1 || (takesAll && list === names[0])
     return isClear ? { one: found, several: [] } : { one: [], several: found }
   }

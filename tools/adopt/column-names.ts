@@ -1,7 +1,7 @@
 import type { Column } from '#tools/adopt/table-facts'
 
 /** How the columns of an old table are recognised that fill one column of `tasks`. */
-interface Recognition {
+export interface Recognition {
   /** Lists of names, without capitals and underscores. The first list that fits a column counts. */
   readonly names: readonly (readonly string[])[]
   /** Whether the values of a column of this type can be read. */
@@ -10,6 +10,8 @@ interface Recognition {
   readonly types: string
   /** Whether all columns of the first list that fits are read, and not one. */
   readonly takesAll?: true
+  /** Columns that may say it as well as one of the last list, whatever their type. */
+  readonly rivals?: readonly string[]
 }
 
 export const isText = ({ category }: Column) => category === 'S' || category === 'E'
@@ -51,6 +53,7 @@ export const recognitions = {
   },
   completed: {
     ...flags,
+    rivals: ['status', 'state'],
     names: [
       ['completed', 'iscompleted'],
       `done isdone doneflag complete iscomplete finished isfinished checked ischecked`.split(/\s+/),
