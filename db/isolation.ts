@@ -142,6 +142,10 @@ function faultIn(wall: Record<string, unknown>): string | undefined {
   if (wall['owns'] === true) {
     return `The role ${callerRole} is a member of the owner of ${table}. Run: REVOKE <the owner> FROM ${callerRole};`
   }
+  // Forced row-level security would hide the rows of another program's table from that program.
+  if (table !== 'tasks' && wall['policies'] === 'none') {
+    return `Requests may write ${table}, which has no policy. Run: REVOKE ALL ON ${table} FROM ${callerRole}, PUBLIC;`
+  }
   // Row-level security does not apply to TRUNCATE.
   if (wall['truncates'] === true) {
     return `The role ${callerRole} may empty ${table} past row-level security. Run: REVOKE TRUNCATE ON ${table} FROM ${callerRole}, PUBLIC;`

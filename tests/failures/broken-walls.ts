@@ -54,6 +54,6 @@ export const walls = [
     name: 'another table of users has no wall',
     breakIt: ['create table labels (user_id text)', 'grant insert on labels to todo_app'],
     mendIt: ['drop table labels'],
-    remedy: 'ALTER TABLE labels ENABLE ROW LEVEL SECURITY',
+    remedy: 'REVOKE ALL ON labels FROM todo_app, PUBLIC;',
   },
 ] as const
