@@ -76,7 +76,7 @@ const types: Record<string, string> = {
 /** A part of the reference page, by its file name. @returns undefined where it has no such part */
 export async function referencePart(
   name: string,
-): Promise<{ type: string; content: string } | undefined> {
+): Promise<{ type: string; content: string | Uint8Array<ArrayBuffer> } | undefined> {
   const type = Object.hasOwn(types, name) ? types[name] : undefined
   if (type === undefined) return undefined
   if (name === 'reference.js') return { type, content: script }

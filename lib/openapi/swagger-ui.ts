@@ -10,12 +10,20 @@ export const swaggerUiFiles = ['swagger-ui.css', 'swagger-ui-bundle.js']
 /** Where Vercel's build writes these files for its function, compressed to a fifth. */
 export const compressedFolder = '.data/reference'
 
-/** The text of a file of Swagger UI. */
-export async function swaggerUiFile(name: string): Promise<string> {
-  if (!isBuiltOnVercel) return await readFile(join(await packageFolder(), name), 'utf8')
+const read = new Map<string, Uint8Array<ArrayBuffer>>()
+
+/** A file of Swagger UI, read once: anybody may ask for its megabytes again and again. */
+export async function swaggerUiFile(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const content = read.get(name) ?? (await readSwaggerUi(name))
+  read.set(name, content)
+  return content
+}
+
+async function readSwaggerUi(name: string): Promise<Uint8Array<ArrayBuffer>> {
+  if (!isBuiltOnVercel) return await readFile(join(await packageFolder(), name))
   // Without the comment Next would add every file that this path could name to the function.
   const path = join(/* turbopackIgnore: true */ process.cwd(), compressedFolder, `${name}.br`)
-  return String(await promisify(brotliDecompress)(await readFile(path)))
+  return await promisify(brotliDecompress)(await readFile(path))
 }
 
 /** The folder of the package. It is imported on first use: most processes never show the page. */
