@@ -19,6 +19,8 @@ export function log(): Logger {
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     serializers: { err: describeError },
+    // By itself pino repeats the message of `err` as `msg`, as it is.
+    errorKey: 'none',
   }
   const transport = { target: 'pino-pretty', options: { singleLine: true } }
   logger =

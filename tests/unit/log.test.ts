@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { DatabaseError } from '#db/errors'
 import { describeError } from '#lib/log'
@@ -33,6 +34,21 @@ test('the description of an error leaves out the password of a URL', () => {
     const message = 'no postgres://…@db.example.com/todo'
     expect(describeError(error)).toMatchObject({ message })
   }
+})
+
+test('a line has the message of its error as it is described, and nowhere else', () => {
+  const program = `const { log } = await import('#lib/log')
+    log().error({ event: 'fault', err: new Error('no http://owner:hunter2@example.com/jwks') })`
+  const own = {
+    LOG_LEVEL: 'error',
+    NODE_ENV: 'production',
+    DATABASE_URL: 'postgres://a/b',
+  } as const
+  const env = { ...process.env, ...own }
+  const parameters = ['--input-type=module', '--eval', program]
+  const line = execFileSync(process.execPath, parameters, { env, encoding: 'utf8' })
+  expect(line).toContain('no http://…@example.com/jwks')
+  expect(line).not.toContain('hunter2')
 })
 
 test('what is thrown and no error is described by its type alone', () => {
