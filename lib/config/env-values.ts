@@ -57,6 +57,9 @@ export const tasksPath = z.string().refine(isFreePath, {
     'must be a path that is not served already, such as /api/todos or /api/users/{user_id}/tasks.',
 })
 export const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL.' })
+export const keySetUrl = webUrl.refine((url) => !/^\w+:\/\/[^/?#]*@/.test(url), {
+  error: 'has a user or a password, which fetch refuses to send. Use an address that needs none.',
+})
 export const share = z.coerce.number({ error: 'must be a share from 0 to 1.' }).min(0).max(1)
 
 /** Whether the secret begins or ends with quotes or white space, as no generator makes it. */

@@ -69,6 +69,7 @@ test.each([
   ['DATABASE_URL', 'postgres://todo:a/b@/todo', 'In a password, write #'],
   ...severalHosts.map((url) => ['DATABASE_URL', url, 'several hosts, and one is meant']),
   ...urls.map((name) => [name, 'localhost:3000', 'http or https']),
+  ['JWKS_URL', 'https://me:its-password@app.example.com/jwks', 'has a user or a password'],
   ['PORT', 'http', 'must be a port'],
   ['USERS_TABLE', 'users; drop table tasks', 'is no table name'],
   ['SESSIONS_TABLE', 'session;', 'is no table name'],
