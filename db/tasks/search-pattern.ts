@@ -19,22 +19,23 @@ let spellings: Map<string, string[]> | undefined
  */
 export function searchPattern(search: string): string {
   spellings ??= readSpellings()
-  const folded = Array.from(fold(search))
+  const letters = Array.from(fold(search))
   const found: string[] = []
-  for (let at = 0; at < folded.length; at += 1) {
-    const letter = folded[at] ?? ''
-    const next = folded[at + 1] ?? ''
-    const ligatures = spellings.get(letter + next)
-    if (next === '' || ligatures === undefined) found.push(oneOf(letter) + marks)
-    else {
-      found.push(
-        `(?:${oneOf(letter)}${marks}${oneOf(next)}|[${ligatures.map(toEscape).join('')}])${marks}`,
-      )
-      at += 1
-    }
+  while (letters.length > 0) {
+    const ligature = [3, 2].find((length) => spellings?.has(letters.slice(0, length).join('')))
+    found.push(spell(letters.splice(0, ligature ?? 1)))
   }
   // As it was sent too: what folding changes beyond these letters is found by itself.
   return `(?:${found.join('')}|${Array.from(search, toEscape).join('')})`
+}
+
+/** These letters, in each way that ligatures can stand for some of them: `ffi` as `fﬁ`, `ﬀi`, `ﬃ`. */
+function spell(letters: readonly string[]): string {
+  const ways = letters.flatMap((letter, at) => {
+    const first = at === 0 ? oneOf(letter) : spellings?.get(letters.slice(0, at + 1).join(''))
+    return first === undefined ? [] : [anyOf(first) + marks + spell(letters.slice(at + 1))]
+  })
+  return ways.length > 1 ? `(?:${ways.join('|')})` : ways.join('')
 }
 
 /** Whether something is left of a text without its accents. */
@@ -51,10 +52,13 @@ function fold(text: string): string {
     .replaceAll(/[ØŁĐÆŒ]/g, (letter) => strokes[letter] ?? letter)
 }
 
-/** Any character that folds to this one. */
-function oneOf(folded: string): string {
-  const others = spellings?.get(folded) ?? [folded.toLowerCase()]
-  return `[${Array.from(new Set([folded, ...others]), toEscape).join('')}]`
+/** The characters that fold to this one. */
+function oneOf(folded: string): string[] {
+  return [folded, ...(spellings?.get(folded) ?? [folded.toLowerCase()])]
+}
+
+function anyOf(characters: readonly string[]): string {
+  return `[${Array.from(new Set(characters), toEscape).join('')}]`
 }
 
 function readSpellings(): Map<string, string[]> {

@@ -103,6 +103,7 @@ const searched: Record<string, readonly string[]> = {
   Łódź: ['lodz'],
   oeuvre: ['Œuvre'],
   fine: ['ﬁne'],
+  office: ['The oﬃce', 'The ofﬁce', 'The oﬀice'],
   が: ['学校がある'],
   각: ['각각'],
   '👍': ['done 👍🏽'],
