@@ -4,8 +4,8 @@ const letterRanges = [
   [0x1e00, 0x1fff],
   [0xfb00, 0xfb06],
 ] as const
-/** Letters that Unicode does not take apart, although people type them without their stroke. */
-const strokes: Readonly<Record<string, string>> = { Ø: 'O', Ł: 'L', Đ: 'D', Æ: 'AE', Œ: 'OE' }
+/** Letters that Unicode does not take apart, although people type them so. */
+const strokes: Record<string, string> = { Ø: 'O', Ł: 'L', Đ: 'D', Æ: 'AE', Œ: 'OE', ẞ: 'SS' }
 
 const marks = String.raw`[\u0300-\u036f]*`
 
@@ -49,7 +49,7 @@ function fold(text: string): string {
     .normalize('NFD')
     .replaceAll(/[\u0300-\u036f]/g, '')
     .normalize('NFC')
-    .replaceAll(/[ØŁĐÆŒ]/g, (letter) => strokes[letter] ?? letter)
+    .replaceAll(/[ØŁĐÆŒẞ]/g, (letter) => strokes[letter] ?? letter)
 }
 
 /** The characters that fold to this one. */
