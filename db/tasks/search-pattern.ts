@@ -25,8 +25,10 @@ export function searchPattern(search: string): string {
     const ligature = [3, 2].find((length) => spellings?.has(letters.slice(0, length).join('')))
     found.push(spell(letters.splice(0, ligature ?? 1)))
   }
-  // As it was sent too: what folding changes beyond these letters is found by itself.
-  return `(?:${found.join('')}|${Array.from(search, toEscape).join('')})`
+  // As it was sent too: what folding changes beyond these letters is found by itself. And in pieces,
+  // as some systems write Hangul and kana.
+  const plain = [search, search.normalize('NFD')].map((text) => Array.from(text, toEscape).join(''))
+  return `(?:${[found.join(''), ...plain].join('|')})`
 }
 
 /** These letters, in each way that ligatures can stand for some of them: `ffi` as `fﬁ`, `ﬀi`, `ﬃ`. */
