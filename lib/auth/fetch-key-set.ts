@@ -8,9 +8,16 @@ const timeoutMs = 5000
 const limitBytes = 256 * 1024
 const leastRsaBits = 2048
 
-/** An empty key set is an error of the issuer: Better Auth makes a key when it is first asked. */
+const Key = z.looseObject({ kty: z.string(), n: z.exactOptional(z.string()) })
+/**
+ * A key that cannot be read is left out (RFC 7517, 5). An empty key set is an error of the issuer:
+ * Better Auth makes a key when it is first asked.
+ */
 const KeySetDocument = z.looseObject({
-  keys: z.array(z.looseObject({ kty: z.string() })).min(1),
+  keys: z
+    .array(z.unknown())
+    .transform((keys) => keys.flatMap((key) => Key.safeParse(key).data ?? []))
+    .refine((keys) => keys.length > 0, 'The key set has no key.'),
 })
 
 /**

@@ -141,6 +141,17 @@ test('a weak RSA key is left out: its tokens are refused, and the other keys go 
   expect(await tryKey(await newKey('weak', 'RS256'))).toBe('token_invalid')
 })
 
+test.each([{ kid: 'no type' }, null, { kty: 'RSA', kid: 'number', n: 5 }])(
+  'an entry of the key set that is no key is left out: %o',
+  async (entry) => {
+    issuer.state.body = JSON.stringify({ keys: [entry, first.jwk] })
+    expect(await tryKey()).toBe('accepted')
+    issuer.state.body = JSON.stringify({ keys: [entry] })
+    await sleep(1000)
+    expect(await lookUp('another')).toBe('keys_unavailable')
+  },
+)
+
 test('a key set that is small on the wire and grows without an end is given up while it is read', async () => {
   issuer.state.bomb = true
   const before = process.memoryUsage().arrayBuffers
