@@ -27,8 +27,9 @@ export function searchPattern(search: string): string {
   }
   // As it was sent too: what folding changes beyond these letters is found by itself. And in pieces,
   // as some systems write Hangul and kana.
-  const plain = [search, search.normalize('NFD')].map((text) => Array.from(text, toEscape).join(''))
-  return `(?:${[found.join(''), ...plain].join('|')})`
+  const plain = new Set([search, search.normalize('NFD')])
+  const ways = [found.join(''), ...Array.from(plain, (text) => Array.from(text, toEscape).join(''))]
+  return `(?:${ways.join('|')})`
 }
 
 /** These letters, in each way that ligatures can stand for some of them: `ffi` as `fﬁ`, `ﬀi`, `ﬃ`. */
