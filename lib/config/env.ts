@@ -37,7 +37,9 @@ function readEnvironment() {
       USERS_TABLE: tableName.prefault('users'),
       USERS_ID_TYPE: z.enum(['text', 'uuid'], { error: 'must be text or uuid.' }).default('text'),
       BETTER_AUTH_SECRET: z.preprocess((alone) => currentSecret() ?? alone, secret),
-      BETTER_AUTH_URL: isProduction ? webUrl.optional() : webUrl.default('http://localhost:3000'),
+      BETTER_AUTH_URL: isProduction
+        ? keySetUrl.optional()
+        : keySetUrl.default('http://localhost:3000'),
       JWKS_URL: keySetUrl.optional(),
       SESSION_TOKENS: sessionTokens.default(false),
       SESSION_COOKIE: cookieName.default('better-auth.session_token'),

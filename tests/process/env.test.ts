@@ -70,6 +70,7 @@ test.each([
   ...severalHosts.map((url) => ['DATABASE_URL', url, 'several hosts, and one is meant']),
   ...urls.map((name) => [name, 'localhost:3000', 'http or https']),
   ['JWKS_URL', 'https://me:its-password@app.example.com/jwks', 'has a user or a password'],
+  ['BETTER_AUTH_URL', 'https://me:its-password@app.example.com', 'has a user or a password'],
   ['PORT', 'http', 'must be a port'],
   ['USERS_TABLE', 'users; drop table tasks', 'is no table name'],
   ['SESSIONS_TABLE', 'session;', 'is no table name'],
