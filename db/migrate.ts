@@ -116,8 +116,14 @@ export async function migrateWithin(
     end if;
   end $$`.execute(db)
   await refuseForeignTasks(db)
+  // Its list is where its tables are. By itself Kysely takes one in any schema for it.
+  const places = await sql<{ migrationTableSchema: string }>`select coalesce((select nspname::text
+    from pg_namespace join pg_class on relnamespace = pg_namespace.oid join pg_policy on polrelid = pg_class.oid
+    where pg_class.oid = to_regclass('tasks') and polname = 'tasks_of_caller'),
+    current_schema()) as "migrationTableSchema"`.execute(db)
   const migrator = new Migrator({
     db,
+    ...places.rows[0],
     provider: { getMigrations: async () => migrations(usersTable, usersIdType) },
   })
   const { error, results = [] } = await migrator.migrateToLatest()
@@ -125,6 +131,8 @@ export async function migrateWithin(
   if (failed !== undefined && error instanceof Error) {
     error.message = `migration ${failed.migrationName}: ${error.message}`
   }
+  if (error instanceof Error && error.message.startsWith('corrupted migrations'))
+    error.message += `. If another program keeps a list in kysely_migration, run, and start again: CREATE SCHEMA todo AUTHORIZATION <the login in DATABASE_URL>; ALTER ROLE <the login in DATABASE_URL> SET search_path = todo, public;`
   if (error !== undefined) throw error
   // A login that owns nothing must be able to check the migrations.
   await sql`grant select on kysely_migration to ${sql.ref(callerRole)}`.execute(db)

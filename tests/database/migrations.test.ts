@@ -72,6 +72,20 @@ test.each(["it's", 'My Todo', 'a"b', '$make$'])(
   },
 )
 
+test('services and a program with Kysely may share a database, each with a schema of its own', async () => {
+  const name = await createDatabase(server)
+  const url = server.url(name)
+  const theirs = 'create table kysely_migration (name text primary key, timestamp text not null)'
+  const run = `insert into kysely_migration values ('of-theirs', '2026-01-31T08:15:00.000Z')`
+  await runSql(url, theirs, run, 'create schema one', 'create schema two')
+  await expect(start(url)).rejects.toThrow(/another program .* SET search_path = todo, public;/)
+  for (const schema of ['one', 'two']) {
+    await runSql(url, `alter database ${name} set search_path = ${schema}, public`)
+    expect(await start(url)).toBe(true)
+    expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
+  }
+})
+
 test.each([
   ...['23505', '42710', 'XX000'].map((code) => ({ code, runs: 3 })),
   ...['42501', '42P07', '40001', '57P01', '23503'].map((code) => ({ code, runs: 1 })),
