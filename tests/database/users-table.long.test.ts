@@ -102,6 +102,13 @@ test('an address that the column does not take is a refusal, and no fault of the
   await expect(refused).rejects.toMatchObject({ ...gone, sqlState: '22001' })
 })
 
+test('a table without email or name has the users that it has, and takes no others', async () => {
+  const people = 'create table users (id text primary key, username text)'
+  const { create } = await openOn('users', people, `insert into users values ('alice')`)
+  expect(JSON.parse((await create('alice')).json)).toMatchObject({ user_id: 'alice' })
+  await expect(create('bob')).rejects.toMatchObject(gone)
+})
+
 describe('where the table is ours', () => {
   test('a user’s row is made from the claims with the first task, and only then', async () => {
     const { of, sql, create, users } = await openOn('users')

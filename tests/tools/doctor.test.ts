@@ -236,6 +236,7 @@ test('a sub that the ids of users cannot be is named by the doctor, and by the l
 
 test.each([
   ['a row of it needs hashed_password', ['alter table users add hashed_password text not null']],
+  ['it has no column name', ['alter table users drop name']],
   ['projects refers to it', ['create table projects (owner text references users)']],
 ])(
   'a user whom the service cannot add is refused, as the verdict says: %s',

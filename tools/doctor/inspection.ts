@@ -42,7 +42,10 @@ const tables = `select users::text as users, sessions::text as sessions,
         and not exists (select from pg_policy where polrelid = conrelid and polname like '%\\_of\\_caller')),
       (select 'a row of it needs ' || string_agg(attname, ', ') from pg_attribute
         where attrelid = users and attnum > 0 and attnotnull and not atthasdef and attidentity = ''
-        and attname not in ('id', 'email', 'name'))) as "addsNoUser",
+        and attname not in ('id', 'email', 'name')),
+      (select 'it has no column ' || string_agg(wanted, ' or ') from unnest('{email,name}'::text[]) as wanted
+        where users is not null and not exists (select from pg_attribute
+          where attrelid = users and attname = wanted and not attisdropped))) as "addsNoUser",
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
     (select confrelid::regclass::text from pg_constraint

@@ -93,7 +93,14 @@ export function readCount(bytes: Buffer, start: number, end: number): number {
 }
 
 /** The fields of an error that are used, by their letters. */
-const fields = { C: 'code', D: 'detail', H: 'hint', n: 'constraint', R: 'routine' } as const
+const fields = {
+  C: 'code',
+  D: 'detail',
+  H: 'hint',
+  n: 'constraint',
+  R: 'routine',
+  W: 'where',
+} as const
 
 /** An ErrorResponse. */
 export function readError(bytes: Buffer, start: number, end: number): DatabaseError {
