@@ -1,8 +1,9 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
+import { toNetwork } from '#lib/http/network'
 
 /** A connection with fewer unread bytes costs about as much memory as an idle one. */
 const smallBytes = 16 * 1024
-/** The most that unread answers may take together. Beyond it the oldest of them is dropped. */
+/** The most that unread answers may take together. Beyond it the client that holds most loses its oldest. */
 const waitingLimitBytes = 32 * 1024 * 1024
 /** How long a client has to read an answer. A list of 1,000 tasks needs 0.1 to 2 Mbit/s. */
 const takenWithinMs = 30_000
@@ -11,11 +12,14 @@ const sweepMs = 1000
 interface Waiting {
   readonly sinceMs: number
   readonly bytes: number
+  readonly client: string
 }
 
 /** Answers that their clients have not read yet, oldest first. */
 const waiting = new Map<ServerResponse, Waiting>()
 let waitingBytes = 0
+/** The bytes that wait for each client, by its address: so nobody can crowd out the answers of others. */
+const heldBy = new Map<string, number>()
 let sweeping: NodeJS.Timeout | undefined
 
 type Callback = (error: Error | null | undefined) => void
@@ -47,16 +51,25 @@ function watch(response: ServerResponse): void {
     response.once('finish', () => forget(response))
     response.once('close', () => forget(response))
   }
-  waiting.set(response, { sinceMs: known?.sinceMs ?? performance.now(), bytes })
-  waitingBytes += bytes - (known?.bytes ?? 0)
+  const client = known?.client ?? toNetwork(response.req.socket.remoteAddress ?? '')
+  waiting.set(response, { sinceMs: known?.sinceMs ?? performance.now(), bytes, client })
+  count(client, bytes - (known?.bytes ?? 0))
   sweeping ??= setInterval(giveUpLate, sweepMs).unref()
   if (waitingBytes > waitingLimitBytes) giveUpOldest()
 }
 
+function count(client: string, bytes: number): void {
+  waitingBytes += bytes
+  const held = (heldBy.get(client) ?? 0) + bytes
+  if (held > 0) heldBy.set(client, held)
+  else heldBy.delete(client)
+}
+
 function giveUpOldest(): void {
-  for (const response of waiting.keys()) {
+  const [holder] = [...heldBy].reduce((most, each) => (each[1] > most[1] ? each : most))
+  for (const [response, { client }] of waiting) {
     if (waitingBytes <= waitingLimitBytes) return
-    giveUp(response)
+    if (client === holder) giveUp(response)
   }
 }
 
@@ -73,7 +86,8 @@ function giveUp(response: ServerResponse): void {
 }
 
 function forget(response: ServerResponse): void {
-  waitingBytes -= waiting.get(response)?.bytes ?? 0
+  const known = waiting.get(response)
+  if (known !== undefined) count(known.client, -known.bytes)
   waiting.delete(response)
   if (waiting.size > 0) return
   clearInterval(sweeping)

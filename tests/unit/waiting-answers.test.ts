@@ -15,12 +15,14 @@ afterEach(() => {
   server?.close()
 })
 
-async function serve(listener: RequestListener): Promise<(requests: number) => Promise<Socket>> {
+async function serve(
+  listener: RequestListener,
+): Promise<(requests: number, localAddress?: string) => Promise<Socket>> {
   server = createServer({ ServerResponse: WatchedResponse }, listener).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return async (requests) => {
-    const socket = connect(port, '127.0.0.1')
+  return async (requests, localAddress = '127.0.0.1') => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress })
     await once(socket, 'connect')
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(requests))
     return socket
@@ -46,6 +48,27 @@ test('beyond 32 MiB the oldest unread answer is given up, and the others arrive,
   expect(oldest?.length).toBeLessThan(12 * megabyte)
   for (const bytes of others) expect(bytes.length).toBeGreaterThan(12 * megabyte)
 })
+
+test.skipIf(process.platform !== 'linux')(
+  'an older answer of another client is not given up for those of one who reads none',
+  async () => {
+    const connectAndAsk = await serve((_, response) => {
+      response.setHeader('connection', 'close')
+      response.write(Buffer.alloc(12 * megabyte))
+      response.end()
+    })
+    const slow = await connectAndAsk(1, '127.0.0.2')
+    await once(slow, 'readable')
+    const hoarding: Socket[] = []
+    for (let asked = 0; asked < 4; asked += 1) {
+      const client = await connectAndAsk(1)
+      await once(client, 'readable')
+      hoarding.push(client)
+    }
+    expect((await buffer(slow)).length).toBeGreaterThan(12 * megabyte)
+    for (const client of hoarding) client.destroy()
+  },
+)
 
 test('what a client leaves behind is freed, also an answer that waits behind another', async () => {
   setFlagsFromString('--expose-gc')
