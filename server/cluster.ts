@@ -32,7 +32,8 @@ export async function superviseWorkers(): Promise<void> {
       cluster.fork()
       return
     }
-    process.exitCode = code
+    // One that was killed has no code, and an exit with 0 would be taken for a stop that was asked for.
+    process.exitCode = code || 1
     void stop()
   })
 

@@ -1,11 +1,14 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { expect, inject, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { type Service, startService } from '#tests/support/service'
+import { endOf, launch, type Service, startService } from '#tests/support/service'
 
-function workersOf({ process: { pid } }: Service): number[] {
-  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
-  return found.trim().split(/\s+/).map(Number)
+function workersOf({ process: { pid } }: Pick<Service, 'process'>): number[] {
+  const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+  const found = all.split('\n').map((line) => line.trim().split(/\s+/).map(Number))
+  return found.flatMap(([worker = 0, parent]) => (parent === pid ? [worker] : []))
 }
 
 test('a worker that dies is replaced, and SIGTERM ends all that are there', async () => {
@@ -24,4 +27,21 @@ test('a worker that dies is replaced, and SIGTERM ends all that are there', asyn
 
   expect(await service.stop('SIGTERM')).toBe(0)
   for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+})
+
+test('where workers are killed before they listen, as without memory, the service ends with 1', async () => {
+  // It takes the connection and says nothing, so that no worker comes to listen.
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as AddressInfo
+  const DATABASE_URL = `postgres://todo:todo@127.0.0.1:${port}/todo`
+  const ending = launch('node', { DATABASE_URL, WORKERS: '2', PORT: '0' })
+  for (let killed = 0; killed < 3; killed += 1) {
+    await expect.poll(() => workersOf(ending)).toHaveLength(2)
+    const [victim = 0] = workersOf(ending)
+    process.kill(victim, 'SIGKILL')
+    await expect.poll(() => workersOf(ending)).not.toContain(victim)
+  }
+  expect(await endOf(ending)).toBe(1)
+  silent.close()
 })
