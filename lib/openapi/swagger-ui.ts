@@ -10,16 +10,22 @@ export const swaggerUiFiles = ['swagger-ui.css', 'swagger-ui-bundle.js']
 /** Where Vercel's build writes these files for its function, compressed to a fifth. */
 export const compressedFolder = '.data/reference'
 
-const read = new Map<string, Uint8Array<ArrayBuffer>>()
+const files = new Map<string, Promise<Buffer<ArrayBuffer>>>()
 
-/** A file of Swagger UI, read once: anybody may ask for its megabytes again and again. */
-export async function swaggerUiFile(name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const content = read.get(name) ?? (await readSwaggerUi(name))
-  read.set(name, content)
-  return content
+/**
+ * A file of Swagger UI, read once: requests share its bytes. Each had its own before, so that a
+ * thousand of them at once, which need no credentials, took all the memory there is.
+ */
+export function swaggerUiFile(name: string): Promise<Buffer<ArrayBuffer>> {
+  const known = files.get(name)
+  if (known !== undefined) return known
+  const file = read(name)
+  files.set(name, file)
+  file.catch(() => files.delete(name))
+  return file
 }
 
-async function readSwaggerUi(name: string): Promise<Uint8Array<ArrayBuffer>> {
+async function read(name: string): Promise<Buffer<ArrayBuffer>> {
   if (!isBuiltOnVercel) return await readFile(join(await packageFolder(), name))
   // Without the comment Next would add every file that this path could name to the function.
   const path = join(/* turbopackIgnore: true */ process.cwd(), compressedFolder, `${name}.br`)

@@ -14,6 +14,21 @@ const somaxconn = Number(
     readFileSync('/proc/sys/net/core/somaxconn', 'utf8'),
 )
 
+test('a thousand requests on one connection for the script of the reference page end nothing', async () => {
+  const DATABASE_URL = server.url(await createDatabase(server))
+  const NODE_OPTIONS = '--max-old-space-size=256'
+  await using service = await startService('node', { DATABASE_URL, NODE_OPTIONS })
+  const socket = await openSocket(service.url)
+  const head = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n'
+  const last = `${head}Connection: close\r\n\r\n`
+  // What nobody reads is given up.
+  socket.on('error', () => {})
+  socket.resume()
+  socket.write(`${head}\r\n`.repeat(999).concat(last))
+  await new Promise((resolve) => socket.once('close', resolve))
+  expect(await sendRaw(service.url, ['GET /health HTTP/1.1'])).toMatch(/^HTTP\/1.1 200 /)
+})
+
 describe('plain Node', () => {
   let service: Awaited<ReturnType<typeof serve>>
 
