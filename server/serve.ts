@@ -8,7 +8,7 @@ import { isDraining, startDraining } from '#lib/service/draining'
 import { stop as stopService } from '#lib/service/start'
 import { refuseConnect, refuseConnection, rememberExchange } from '#server/client-error'
 import { inTurns } from '#server/turns'
-import { WatchedResponse } from '#server/waiting-answers'
+import { WatchedResponse, watch } from '#server/waiting-answers'
 
 const settings = {
   // Joins two Authorization headers into one, which is refused. Node would drop the second.
@@ -49,6 +49,7 @@ export async function serve(answer: RequestListener): Promise<void> {
   const server = createServer(settings, (request, response) => {
     unused.delete(request.socket)
     rememberExchange(request, response)
+    watch(response)
     answerInTurn(request, response)
   })
   server.on('connection', (socket) => {

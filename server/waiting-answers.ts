@@ -3,6 +3,8 @@ import { toNetwork } from '#lib/http/network'
 
 /** A connection with fewer unread bytes costs about as much memory as an idle one. */
 const smallBytes = 16 * 1024
+/** What a request costs that waits behind another on its connection (pipelining), without its answer. */
+const requestBytes = 16 * 1024
 /** The most that unread answers may take together. Beyond it the client that holds most loses its oldest. */
 const waitingLimitBytes = 32 * 1024 * 1024
 /** How long a client has to read an answer. A list of 1,000 tasks needs 0.1 to 2 Mbit/s. */
@@ -42,10 +44,12 @@ export class WatchedResponse<
   }
 }
 
-function watch(response: ServerResponse): void {
-  const bytes = response.writableLength
-  // A response without a socket waits behind another one on its connection (pipelining).
-  if (bytes <= smallBytes && response.socket !== null) return
+/** Counts what a response keeps in memory: one behind another from its request on, also without a body. */
+export function watch(response: ServerResponse): void {
+  // A response without a socket waits behind another one.
+  const isBehind = response.socket === null
+  const bytes = response.writableLength + (isBehind ? requestBytes : 0)
+  if (bytes <= smallBytes && !isBehind) return
   const known = waiting.get(response)
   if (known === undefined) {
     response.once('finish', () => forget(response))

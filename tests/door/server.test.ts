@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { linesAbout } from '#tests/support/log-lines'
 import { headBy, openSocket, sendRaw } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
@@ -15,9 +16,7 @@ const somaxconn = Number(
 )
 
 test('a thousand requests on one connection for the script of the reference page end nothing', async () => {
-  const DATABASE_URL = server.url(await createDatabase(server))
-  const NODE_OPTIONS = '--max-old-space-size=256'
-  await using service = await startService('node', { DATABASE_URL, NODE_OPTIONS })
+  await using service = await serve('node', { NODE_OPTIONS: '--max-old-space-size=256' })
   const socket = await openSocket(service.url)
   const head = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n'
   const last = `${head}Connection: close\r\n\r\n`
@@ -27,6 +26,19 @@ test('a thousand requests on one connection for the script of the reference page
   socket.write(`${head}\r\n`.repeat(999).concat(last))
   await new Promise((resolve) => socket.once('close', resolve))
   expect(await sendRaw(service.url, ['GET /health HTTP/1.1'])).toMatch(/^HTTP\/1.1 200 /)
+})
+
+test('requests that pile up behind another on their connection are given up, also without a body', async () => {
+  // Longer than the test may take.
+  await using service = await serve('node', { DATABASE_TIMEOUT_MS: '60000' })
+  await whileTasksAreLocked(service.databaseUrl, async () => {
+    const socket = await openSocket(service.url)
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.on('error', () => {})
+    socket.write(await headBy(newUser(), 'GET /api/tasks'))
+    socket.write('HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3000))
+    await closed
+  })
 })
 
 describe('plain Node', () => {
