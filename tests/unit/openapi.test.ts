@@ -4,7 +4,6 @@ import { expect, test } from 'vitest'
 import { routeFiles } from '#app/route-files'
 import type { OperationHandler } from '#lib/http/methods'
 import { openApiDocument } from '#lib/openapi/document'
-import { referencePart } from '#lib/openapi/reference-page'
 import { withTasksPath } from '#lib/tasks/tasks-path'
 import { document, type OperationObject, plainSettings } from '#tests/support/document'
 
@@ -89,13 +88,4 @@ test('the document has nothing that generators of clients stumble over', () => {
   const patterns = Array.from(text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g), ([, found]) => found)
   expect(patterns.length).toBeGreaterThan(3)
   expect(patterns.filter((pattern) => pattern?.includes('\\/'))).toEqual([])
-})
-
-test('a file of the reference page is read once, however often anybody asks for it', async () => {
-  const [first, second] = [
-    await referencePart('swagger-ui-bundle.js'),
-    await referencePart('swagger-ui-bundle.js'),
-  ]
-  expect(first?.content).toBeInstanceOf(Uint8Array)
-  expect(second?.content).toBe(first?.content)
 })
