@@ -97,7 +97,8 @@ describe('a user whose picture is a data URL', () => {
   test('has a short token with the jwt() of the example', async () => {
     const example = readFileSync('examples/frontend/lib/auth.ts', 'utf8')
     const [, code = ''] = /definePayload: (.*?) \} \}\)/.exec(example) ?? []
-    const set = await configured({ jwt: { definePayload: new Function(`return ${code}`)() } })
+    const definePayload = new Function(`return ${code}`)()
+    const set = await configured({ jwt: { jwt: { definePayload } } })
     const token = await withPicture(1e6, set)
     expect(token.length).toBeLessThan(700)
     const created = await create(await startHere(set.settings), token, 'Buy milk')
@@ -157,7 +158,7 @@ test('a session cookie that is secure and has another name counts by its whole n
 describe('a key set in another place', () => {
   test('is found by JWKS_URL, whatever BETTER_AUTH_URL is', async () => {
     const path = '/keys/set.json'
-    const { anna, settings } = await configured({ jwt: { path } })
+    const { anna, settings } = await configured({ jwt: { jwks: { jwksPath: path } } })
     const token = await anna.token()
     const { name, remedy } = await faultIn(settings, token)
     expect(name).toBe('keys')

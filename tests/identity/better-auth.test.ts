@@ -19,6 +19,10 @@ const cookie: Credentials = async (visitor) => ({
   origin: 'http://localhost:3000',
 })
 
+const signedBy = (alg: 'RS256' | 'ES256' | 'ES512' | 'PS256') => ({
+  jwks: { keyPairConfig: { alg } },
+})
+
 afterAll(closeHere)
 
 /** Every kind of credentials, and every way to lay out the database in either order. */
@@ -29,23 +33,23 @@ test.each<
     tables: 'user' | 'users',
     ids: 'text' | 'uuid',
     first: 'issuer' | 'service',
-    keys?: IssuerOptions['keys'],
+    jwt?: IssuerOptions['jwt'],
   ]
 >([
   ['a JWT with EdDSA, as it comes', jwt, 'user', 'text', 'issuer'],
-  ['a JWT with RS256', jwt, 'users', 'text', 'service', { alg: 'RS256' }],
-  ['a JWT with ES256', jwt, 'user', 'uuid', 'issuer', { alg: 'ES256' }],
-  ['a JWT with ES512', jwt, 'users', 'uuid', 'service', { alg: 'ES512' }],
-  ['a JWT with PS256', jwt, 'user', 'text', 'service', { alg: 'PS256' }],
-  ['a JWT with HS256 by custom sign', jwt, 'users', 'uuid', 'issuer', 'secret'],
+  ['a JWT with RS256', jwt, 'users', 'text', 'service', signedBy('RS256')],
+  ['a JWT with ES256', jwt, 'user', 'uuid', 'issuer', signedBy('ES256')],
+  ['a JWT with ES512', jwt, 'users', 'uuid', 'service', signedBy('ES512')],
+  ['a JWT with PS256', jwt, 'user', 'text', 'service', signedBy('PS256')],
+  ['a JWT with HS256 by custom sign', jwt, 'users', 'uuid', 'issuer', 'with the secret'],
   ['a JWT of a route', ownRoute, 'user', 'uuid', 'service'],
   // With session tokens the service starts only where the sessions are.
   ['a session token as Bearer', session, 'users', 'text', 'issuer'],
   ['a session cookie', cookie, 'user', 'text', 'issuer'],
 ])('two people live from sign-up to deletion with %s', async (...configuration) => {
-  const [, credentials, tables, ids, first, keys] = configuration
+  const [, credentials, tables, ids, first, options] = configuration
   const databaseUrl = server.url(await createDatabase(server))
-  const issuer = await startIssuer({ databaseUrl, tables, ids, ...(keys && { keys }) })
+  const issuer = await startIssuer({ databaseUrl, tables, ids, ...(options && { jwt: options }) })
   onTestFinished(issuer.stop)
   if (first === 'issuer') await issuer.migrate()
   const isSession = credentials === session || credentials === cookie

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import { type BetterAuthOptions, type BetterAuthPlugin, betterAuth } from 'better-auth'
+import { type BetterAuthOptions, betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import { toNodeHandler } from 'better-auth/node'
 import { bearer, jwt } from 'better-auth/plugins'
@@ -9,60 +9,57 @@ import { Pool } from 'pg'
 import { freePort } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
-type DefinePayload = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwt']>['definePayload']
-type KeyPair = NonNullable<NonNullable<Parameters<typeof jwt>[0]>['jwks']>['keyPairConfig']
+type JwtOptions = NonNullable<Parameters<typeof jwt>[0]>
 
-export interface IssuerOptions {
+export interface IssuerOptions
+  extends Pick<
+    BetterAuthOptions,
+    'advanced' | 'plugins' | 'secondaryStorage' | 'secret' | 'session'
+  > {
   readonly databaseUrl: string
-  /** The keys of the jwt plugin, or what signs in their place. */
-  readonly keys?: NonNullable<KeyPair> | 'secret'
+  /** The options of the jwt plugin, or that it signs with the secret. */
+  readonly jwt?: JwtOptions | 'with the secret'
   /** `users` has columns in snake_case, sessions too. */
   readonly tables?: 'user' | 'users'
   readonly ids?: 'text' | 'uuid'
-  readonly advanced?: BetterAuthOptions['advanced']
-  readonly session?: BetterAuthOptions['session']
-  /** Besides bearer() and jwt(). */
-  readonly plugins?: BetterAuthPlugin[]
-  /** What jwt() has besides its keys. */
-  readonly jwt?: { readonly path?: string; readonly definePayload?: DefinePayload }
-  readonly secret?: string
-  readonly secondaryStorage?: BetterAuthOptions['secondaryStorage']
 }
 
-const snakeCase = {
-  user: {
-    modelName: 'users',
-    fields: {
-      emailVerified: 'email_verified',
-      createdAt: 'created_at',
-      updatedAt: 'updated_at',
-    },
-  },
+const snakeCase = (...names: string[]) =>
+  Object.fromEntries(
+    names.map((name) => [name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]),
+  )
+const times = ['createdAt', 'updatedAt']
+const inSnakeCase = {
+  user: { modelName: 'users', fields: snakeCase('emailVerified', ...times) },
   session: {
     modelName: 'sessions',
-    fields: {
-      userId: 'user_id',
-      expiresAt: 'expires_at',
-      ipAddress: 'ip_address',
-      userAgent: 'user_agent',
-      createdAt: 'created_at',
-      updatedAt: 'updated_at',
-    },
+    fields: snakeCase('userId', 'expiresAt', 'ipAddress', 'userAgent', ...times),
   },
 }
 
 /** A frontend's server: Better Auth on the database that it shares with the service. */
-export async function startIssuer(options: IssuerOptions) {
-  const secret = options.secret ?? testSecret
+export async function startIssuer({
+  databaseUrl,
+  jwt: jwtOptions,
+  tables,
+  ids,
+  ...options
+}: IssuerOptions) {
+  const { secret = testSecret } = options
   const key = new TextEncoder().encode(secret)
   const sign = (claims: JWTPayload) =>
     new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).sign(key)
   const port = await freePort()
   const url = `http://localhost:${port}`
-  const pool = new Pool({ connectionString: options.databaseUrl })
+  const pool = new Pool({ connectionString: databaseUrl })
   const mails: string[] = []
-  const names = options.tables === 'users' ? snakeCase : { user: {}, session: {} }
+  const names = tables === 'users' ? inSnakeCase : { user: {}, session: {} }
+  const bySecret: JwtOptions = {
+    jwks: { remoteUrl: `${url}/none`, keyPairConfig: { alg: 'EdDSA' } },
+    jwt: { sign },
+  }
   const auth = betterAuth({
+    ...options,
     baseURL: url,
     secret,
     database: pool,
@@ -83,26 +80,13 @@ export async function startIssuer(options: IssuerOptions) {
     },
     user: { ...names.user, deleteUser: { enabled: true } },
     session: { ...names.session, ...options.session },
-    ...(options.secondaryStorage && { secondaryStorage: options.secondaryStorage }),
     advanced: {
       ...options.advanced,
-      ...(options.ids === 'uuid' && { database: { generateId: 'uuid' as const } }),
+      ...(ids === 'uuid' && { database: { generateId: 'uuid' as const } }),
     },
     plugins: [
       bearer(),
-      jwt(
-        options.keys === 'secret'
-          ? { jwks: { remoteUrl: `${url}/none`, keyPairConfig: { alg: 'EdDSA' } }, jwt: { sign } }
-          : {
-              jwks: {
-                ...(options.jwt?.path !== undefined && { jwksPath: options.jwt.path }),
-                ...(options.keys !== undefined && { keyPairConfig: options.keys }),
-              },
-              ...(options.jwt?.definePayload && {
-                jwt: { definePayload: options.jwt.definePayload },
-              }),
-            },
-      ),
+      jwt(jwtOptions === 'with the secret' ? bySecret : jwtOptions),
       ...(options.plugins ?? []),
     ],
   })
