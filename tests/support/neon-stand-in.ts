@@ -104,16 +104,7 @@ function whatIsWrong({ method, url, headers }: IncomingMessage, host: string): s
 
 /** Every value as the text that Postgres sent, which `Neon-Raw-Text-Output` asks for. */
 const rawText = { getTypeParser: () => (value: string) => value }
-const errorFields = [
-  'message',
-  'severity',
-  'code',
-  'detail',
-  'hint',
-  'constraint',
-  'table',
-  'column',
-]
+const errorFields = 'message severity code detail hint constraint table column'.split(' ')
 
 interface Batch {
   readonly queries: readonly { query: string; params: (string | null)[] }[]

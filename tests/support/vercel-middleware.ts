@@ -1,51 +1,46 @@
+/**
+ * The middleware function of a deployment, in a process of its own as on Vercel: this file, with the
+ * folder of the function as its argument.
+ */
 import { type ChildProcess, fork } from 'node:child_process'
 import type { IncomingMessage } from 'node:http'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
-export interface MiddlewareQuestion {
+interface Question {
   readonly id: number
   readonly url: string
-  readonly method: string
-  readonly headers: Record<string, string>
+  readonly init: { readonly method: string; readonly headers: Record<string, string> }
 }
 
-export interface MiddlewareAnswer {
+interface Answer {
   readonly id: number
   readonly status: number
   readonly headers: Record<string, string>
 }
 
-/**
- * The middleware function of a deployment, in a process of its own as on Vercel. It is started by
- * the first request that is for it, and is not sent bodies, which ours does not read.
- */
+/** Asks the middleware, which is started by the first request that is for it, and is sent no bodies. */
 export function middlewareOf(deployment: string) {
-  const waiting = new Map<number, (answer: MiddlewareAnswer) => void>()
+  const waiting = new Map<number, (answer: Answer) => void>()
   let child: ChildProcess | undefined
-  let asked = 0
 
   function start(): ChildProcess {
-    const program = join(import.meta.dirname, 'launch-middleware.ts')
-    const started = fork(program, [join(deployment, 'functions/_middleware.func')])
-    started.on('message', (answer: MiddlewareAnswer) => {
-      waiting.get(answer.id)?.(answer)
-      waiting.delete(answer.id)
-    })
-    return started
+    const started = fork(import.meta.filename, [join(deployment, 'functions/_middleware.func')])
+    return started.on('message', (answer: Answer) => waiting.get(answer.id)?.(answer))
   }
 
   return {
     /** Its answer to a request, undefined where it leaves the request to the routes. */
-    ask(req: IncomingMessage): Promise<MiddlewareAnswer | undefined> {
+    async ask({ method = 'GET', url, headers }: IncomingMessage): Promise<Answer | undefined> {
       child ??= start()
-      asked += 1
-      const { promise, resolve } = Promise.withResolvers<MiddlewareAnswer | undefined>()
-      waiting.set(asked, (answer) =>
-        resolve('x-middleware-next' in answer.headers ? undefined : answer),
-      )
-      const url = `https://${req.headers.host}${req.url}`
-      child.send({ id: asked, url, method: req.method, headers: asPlain(req.headers) })
-      return promise
+      const { promise, resolve } = Promise.withResolvers<Answer>()
+      const id = waiting.size
+      waiting.set(id, resolve)
+      const named = Object.entries(headers).map(([name, value]) => [name, String(value)])
+      const init = { method, headers: Object.fromEntries(named) }
+      child.send({ id, url: `https://${headers.host}${url}`, init } satisfies Question)
+      const answer = await promise
+      return 'x-middleware-next' in answer.headers ? undefined : answer
     },
     end(): void {
       child?.kill()
@@ -53,7 +48,11 @@ export function middlewareOf(deployment: string) {
   }
 }
 
-function asPlain(headers: IncomingMessage['headers']): Record<string, string> {
-  const named = Object.entries(headers).map(([name, value]) => [name, String(value)])
-  return Object.fromEntries(named)
+if (process.argv[1] === import.meta.filename) {
+  const require = createRequire(join(process.argv[2] ?? '', '/'))
+  const serve: (request: Request) => Promise<Response> = require('./___next_launcher.cjs')
+  process.on('message', async ({ id, url, init }: Question) => {
+    const { status, headers } = await serve(new Request(url, init))
+    process.send?.({ id, status, headers: Object.fromEntries(headers) } satisfies Answer)
+  })
 }
