@@ -1,12 +1,12 @@
-import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type RequestListener } from 'node:http'
 import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toNodeHandler } from 'srvx/node'
-import { killGroup, startChild } from '#tests/support/child'
+import { killGroup, outputOf, startChild } from '#tests/support/child'
 import { guideBlock, patched } from '#tests/support/guide'
+import { listen } from '#tests/support/service'
 
 const example = resolve('examples/frontend')
 const read = (path: string) => readFileSync(join(example, path), 'utf8')
@@ -88,12 +88,7 @@ export async function startExample(folder: string, port: number, env: Record<str
     env: { PATH, HOME, NODE_ENV: 'development', NEXT_TELEMETRY_DISABLED: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      printed += chunk
-    })
-  }
+  const output = outputOf(child)
   // Next compiles what is asked for: the first answer says that the tables are there too.
   for (let waited = 0; waited < 120_000 && child.exitCode === null; waited += 200) {
     const isUp = await fetch(`http://localhost:${port}/api/auth/ok`).then(
@@ -104,7 +99,7 @@ export async function startExample(folder: string, port: number, env: Record<str
     await sleep(200)
   }
   killGroup(child)
-  throw new Error(`The example did not come up:\n${printed}`)
+  throw new Error(`The example did not come up:\n${output()}`)
 }
 
 /**
@@ -138,10 +133,8 @@ export async function serveShared(apiUrl: string, ports: number[]) {
     return new Response(page, { headers: { 'content-type': 'text/html' } })
   }
 
-  const servers = ports.map((port) =>
-    createServer(toNodeHandler(answer) as RequestListener).listen(port, '127.0.0.1'),
-  )
-  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const servers = ports.map(() => createServer(toNodeHandler(answer) as RequestListener))
+  await Promise.all(servers.map((server, index) => listen(server, ports[index])))
   return () => {
     for (const server of servers) server.close().closeAllConnections()
   }

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startChild } from '#tests/support/child'
+import { outputOf, startChild } from '#tests/support/child'
 import { openSocket } from '#tests/support/send'
 import { freePort } from '#tests/support/service'
 
@@ -115,12 +115,7 @@ export async function startWebProxy(name: ProxyName, prefix: string, target: str
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(process.getuid?.() === 0 && { uid: 65534, gid: 65534 }),
   })
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      printed += chunk
-    })
-  }
+  const output = outputOf(child)
   const ended = once(child, 'close')
   const url = `http://127.0.0.1:${port}${prefix}`
   async function stop() {
@@ -131,7 +126,7 @@ export async function startWebProxy(name: ProxyName, prefix: string, target: str
   while (!(await isListening(url))) {
     if (child.exitCode !== null) {
       await stop()
-      throw new Error(`${name} did not start:\n${printed}`)
+      throw new Error(`${name} did not start:\n${output()}`)
     }
     await sleep(20)
   }

@@ -1,7 +1,5 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { anonymous } from 'better-auth/plugins'
 import { Pool } from 'pg'
@@ -18,6 +16,7 @@ import {
 } from '#tests/support/in-process'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { listen } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 import { signInAsGuest, signUp } from '#tests/support/visitor'
 
@@ -174,12 +173,10 @@ describe('a key set in another place', () => {
     const { anna, settings } = await configured()
     const apex = createServer(({ url }, response) => {
       response.writeHead(308, { location: `${settings.BETTER_AUTH_URL}${url}?secret=1` }).end()
-    }).listen(0, '127.0.0.1')
-    await once(apex, 'listening')
+    })
     onTestFinished(() => void apex.close())
-    const { port } = apex.address() as AddressInfo
     const target = `${settings.BETTER_AUTH_URL}/api/auth/jwks`
-    const env = { ...settings, BETTER_AUTH_URL: `http://127.0.0.1:${port}` }
+    const env = { ...settings, BETTER_AUTH_URL: `http://127.0.0.1:${await listen(apex)}` }
     const token = await anna.token()
 
     const service = await startHere(env)

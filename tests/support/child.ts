@@ -30,6 +30,17 @@ export function startChild(
   return child
 }
 
+/** What a child has printed so far, asked for by a call. */
+export function outputOf({ stdout, stderr }: ChildProcess): () => string {
+  let printed = ''
+  for (const stream of [stdout, stderr]) {
+    stream?.on('data', (chunk) => {
+      printed += chunk
+    })
+  }
+  return () => printed
+}
+
 /** Ends a child of `startChild` at once, with all that it has started. */
 export function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return

@@ -1,5 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listen } from '#tests/support/service'
 
 /** What the proxy does with what passes. */
 export type ProxyMode =
@@ -65,10 +65,8 @@ export async function startFaultProxy(targetPort: number) {
     else setTimeout(() => to.write(data), proxy.delayMs)
   }
 
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
   const proxy = {
-    port: (server.address() as AddressInfo).port,
+    port: await listen(server),
     get mode() {
       return mode
     },

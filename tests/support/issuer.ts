@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type BetterAuthOptions, betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
@@ -6,7 +5,7 @@ import { toNodeHandler } from 'better-auth/node'
 import { bearer, jwt } from 'better-auth/plugins'
 import { type JWTPayload, SignJWT } from 'jose'
 import { Pool } from 'pg'
-import { freePort } from '#tests/support/service'
+import { freePort, listen } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
 type JwtOptions = NonNullable<Parameters<typeof jwt>[0]>
@@ -103,8 +102,8 @@ export async function startIssuer({
   const server = createServer(async (request, response) => {
     if (request.url !== '/api/token') return await handler(request, response)
     return response.end(JSON.stringify({ token: await mint(request) }))
-  }).listen(port, 'localhost')
-  await once(server, 'listening')
+  })
+  await listen(server, port, 'localhost')
 
   return {
     url,

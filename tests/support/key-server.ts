@@ -1,8 +1,8 @@
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { createGzip } from 'node:zlib'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { listen } from '#tests/support/service'
 
 /** A key pair of an issuer, under an id of its own. */
 export async function newKey(kid: string, alg = 'EdDSA') {
@@ -59,9 +59,8 @@ export async function startKeyServer() {
     })
     response.end(body)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${await listen(server)}`,
     state,
     requests,
     async stop() {

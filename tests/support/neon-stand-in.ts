@@ -1,11 +1,11 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'pg'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { redirectToStandIn, standInHost } from '#tests/support/neon-redirect'
+import { listen } from '#tests/support/service'
 
 /** What the next fetches meet instead of an answer. */
 export type NeonFault =
@@ -61,9 +61,7 @@ export async function startNeonStandIn(postgresPort: number, password: string) {
     return sockets.handleUpgrade(request, socket, head, (tunnel) => joinTo(tunnel, postgresPort))
   })
 
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const port = await listen(server)
   /** A URL as Neon hands it out, for a database of the Postgres behind. */
   const url = (database: string, login = 'postgres') =>
     `postgresql://${login}:${password}@${standInHost(port)}/${database}?sslmode=require&channel_binding=require`

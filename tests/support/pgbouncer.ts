@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startChild } from '#tests/support/child'
+import { outputOf, startChild } from '#tests/support/child'
 import { password } from '#tests/support/postgres'
 import { freePort } from '#tests/support/service'
 
@@ -41,16 +41,10 @@ ${knowsNames ? `max_prepared_statements = ${names}` : ''}
   // It refuses to run as root.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const child = startChild('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let printed = ''
-  child.stdout?.on('data', (chunk) => {
-    printed += chunk
-  })
+  const output = outputOf(child)
   await new Promise<void>((resolve, reject) => {
-    child.stderr?.on('data', (chunk) => {
-      printed += chunk
-      if (printed.includes('process up')) resolve()
-    })
-    child.once('exit', () => reject(new Error(`PgBouncer did not start:\n${printed}`)))
+    child.stderr?.on('data', () => output().includes('process up') && resolve())
+    child.once('exit', () => reject(new Error(`PgBouncer did not start:\n${output()}`)))
   })
   return {
     port,

@@ -2,10 +2,8 @@
  * What the files of a run share. Postgres is there before the first of them; the rest is made when
  * one first asks for it (`shared.ts`), while the others run, and all of it is gone at the end.
  */
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import type { TestProject } from 'vitest/node'
@@ -18,7 +16,7 @@ import {
   runSql,
   startPostgres,
 } from '#tests/support/postgres'
-import { type Host, startService } from '#tests/support/service'
+import { type Host, listen, startService } from '#tests/support/service'
 import { buildOnVercel } from '#tests/support/vercel-build'
 
 declare module 'vitest' {
@@ -112,14 +110,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   ends.defer(() => postgres.remove())
   // New databases are copies, and so have what the first connection to one writes for the next.
   await runSql(postgres.url('template1'), 'select')
-  const server = answerTo({ postgres, folder, ends }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const server = answerTo({ postgres, folder, ends })
+  const port = await listen(server)
   ends.defer(() => {
     server.close()
     server.closeAllConnections()
   })
   project.provide('postgresPort', postgres.port)
   project.provide('runFolder', folder)
-  project.provide('sharedUrl', `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  project.provide('sharedUrl', `http://127.0.0.1:${port}`)
   return () => ends.disposeAsync()
 }

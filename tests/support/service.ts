@@ -1,10 +1,10 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { compileCache, killGroup, startChild } from '#tests/support/child'
+import { compileCache, killGroup, outputOf, startChild } from '#tests/support/child'
 import { testSecret } from '#tests/support/tokens'
 import { deployment } from '#tests/support/vercel-build'
 
@@ -111,13 +111,7 @@ export function launch(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'close').then(() => child.exitCode)
-  let printed = ''
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk) => {
-      printed += chunk
-    })
-  }
-  const output = () => printed
+  const output = outputOf(child)
   return {
     process: child,
     output,
@@ -137,9 +131,15 @@ export function launch(
 export async function freePort(wanted = 0): Promise<number> {
   const server = createServer().listen(wanted)
   await once(server, 'listening')
-  const address = server.address()
+  const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('No port was given.')
-  return address.port
+  return port
+}
+
+/** Has a server listen, on a free port unless one is wanted. @returns the port */
+export async function listen(server: Server, wanted = 0, host = '127.0.0.1'): Promise<number> {
+  server.listen(wanted, host)
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import { listen } from '#tests/support/service'
 
 interface CollectorOptions {
   readonly port?: number
@@ -19,14 +18,13 @@ export async function startCollector({ port = 0, answers = true }: CollectorOpti
     if (body.length > 0) deliveries.push({ headers, body })
     else traceparents.push(String(headers['traceparent']))
     if (answers) response.setHeader('content-type', 'application/json').end('{}')
-  }).listen(port, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address() as AddressInfo
+  })
+  const url = `http://127.0.0.1:${await listen(server, port)}`
   return {
     /** What came with requests without a body. */
     traceparents,
     deliveries,
-    url: `http://127.0.0.1:${address.port}`,
+    url,
     /** All that has arrived, as it came. */
     received: () => deliveries.map(({ body }) => body.toString('latin1')).join('\n'),
     spans: () => deliveries.flatMap(({ body }) => decodeSpans(body)),

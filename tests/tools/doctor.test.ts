@@ -1,8 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
-import { type AddressInfo, createServer as createSilentServer, type Server } from 'node:net'
+import { createServer as createSilentServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
@@ -12,7 +11,7 @@ import { closeHere, type Environment, migrateHere, startHere } from '#tests/supp
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
-import { freePort, startService } from '#tests/support/service'
+import { freePort, listen, startService } from '#tests/support/service'
 import { testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
@@ -66,7 +65,6 @@ async function examine(env: Environment, token?: string) {
   return result
 }
 
-const portOf = (listening: Server) => (listening.address() as AddressInfo).port
 const jwt = () => visitor.token()
 const ownRoute = () => visitor.token('/api/token')
 const bearer = async () => visitor.sessionToken
@@ -274,11 +272,11 @@ test('a service that runs with an earlier CORS_ORIGINS is found by a preflight',
 })
 
 test('what else listens on the port is not taken for the service, nor waited for longer than five seconds', async () => {
-  const silent = createSilentServer(() => {}).listen(0)
-  await once(silent, 'listening')
+  const silent = createSilentServer(() => {})
+  const port = await listen(silent)
   onTestFinished(() => void silent.close())
   const startedAt = performance.now()
-  for (const PORT of [String(portOf(silent)), new URL(issuer.url).port]) {
+  for (const PORT of [String(port), new URL(issuer.url).port]) {
     const { checks, failures } = await examine({ ...right, PORT })
     expect(failures).toEqual([])
     expect(checks.at(-1)?.found).toContain('the service does not run')
@@ -320,13 +318,12 @@ test.skipIf(!hasOpenssl)(
     execFileSync('openssl', [...options, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
     const keys = await (await fetch(`${issuer.url}/api/auth/jwks`)).text()
     const tls = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
-    const secure = createServer(tls, (_, response) => response.end(keys)).listen(0)
-    await once(secure, 'listening')
+    const secure = createServer(tls, (_, response) => response.end(keys))
+    const frontend = `https://localhost:${await listen(secure)}`
     onTestFinished(() => {
       secure.close()
       secure.closeAllConnections()
     })
-    const frontend = `https://localhost:${portOf(secure)}`
     const env = { ...right, BETTER_AUTH_URL: frontend, CORS_ORIGINS: frontend }
     const { failures } = await diagnose(env, { frontend })
     const remedy = expect.stringMatching(/^NODE_EXTRA_CA_CERTS=</)
