@@ -2,42 +2,39 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
 import { proxies, startWebProxy } from '#tests/frontend/web-proxies'
-import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { freePort, type Service, startService } from '#tests/support/service'
+import { freePort, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-/** Each alone on a host, and under a path of another host. */
-const places = proxies.flatMap((proxy) => ['', '/backend'].map((prefix) => ({ ...proxy, prefix })))
-const installed = places.filter(({ isInstalled }) => isInstalled)
-const urls = new Map<unknown, string>()
+const server = postgresAt(inject('postgresPort'))
+const database = await startFaultProxy(server.port)
 const [origin, addressLimit] = ['https://app.example.com', 60]
-const settings: Record<string, string> = {
+const settings = {
+  DATABASE_URL: postgresAt(database.port).url(await createDatabase(server)),
+  PORT: String(await freePort()),
   ...{ HOST: '127.0.0.1', TRUSTED_PROXIES: '127.0.0.1', CORS_ORIGINS: origin },
   RATE_LIMIT_ADDRESS: `${addressLimit}/86400`,
 }
-const ends: (() => Promise<unknown>)[] = []
-let database: FaultProxy
-let service: Service
+let service = await startService('node', settings)
 
-beforeAll(async () => {
-  const server = postgresAt(inject('postgresPort'))
-  database = await startFaultProxy(server.port)
-  ends.push(() => database.close())
-  settings['DATABASE_URL'] = postgresAt(database.port).url(await createDatabase(server))
-  settings['PORT'] = String(await freePort())
-  service = await startService('node', settings)
-  ends.push(() => service.stop('SIGKILL'))
-  for (const place of installed) {
-    const proxy = await startWebProxy(place.name, place.prefix, new URL(service.url).host)
-    ends.push(() => proxy.stop())
-    urls.set(place, proxy.url)
-  }
-})
+/** Each alone on a host, and under a path of another host; without a URL where it is not installed. */
+const places = await Promise.all(
+  proxies
+    .flatMap((proxy) => ['', '/backend'].map((prefix) => ({ ...proxy, prefix })))
+    .map(async ({ isInstalled, ...place }) => {
+      const started =
+        isInstalled && startWebProxy(place.name, place.prefix, `127.0.0.1:${settings.PORT}`)
+      return { ...place, url: '', ...(await started) }
+    }),
+)
+
 afterAll(async () => {
-  for (const end of ends.reverse()) await end()
+  await Promise.all(places.map(({ stop }) => stop?.()))
+  await service.stop('SIGKILL')
+  await database.close()
 })
 
 let clients = 0
@@ -90,14 +87,10 @@ async function ask(base: string, method: string, path: string, options: Options 
 /** What differs from one connection or moment to the next. */
 const passing = /^(date|server|via|connection|keep-alive|transfer-encoding|ratelimit|vary)$/
 
-describe.each(places)('$name, with the service at $prefix/', (place) => {
-  const check = test.skipIf(!place.isInstalled)
+describe.each(places)('$name, with the service at $prefix/', ({ name, prefix, tag, url }) => {
+  const check = test.skipIf(url === '')
   const as = newUser()
   const task = { title: 'Buy milk', description: 'milk '.repeat(180) }
-  let url: string
-  beforeAll(() => {
-    url = urls.get(place) ?? ''
-  })
   const create = () => ask(url, 'POST', '/api/tasks', { as, body: task })
   /** A reference in an answer to a request, as a path of the service. */
   function follow(reference: string | undefined, from: string): string {
@@ -106,35 +99,32 @@ describe.each(places)('$name, with the service at $prefix/', (place) => {
     return next.slice(url.length)
   }
 
-  check(
-    'a tag as it spells it counts in If-None-Match and If-Match until it is stale',
-    async () => {
-      const path = `/api/tasks/${JSON.parse((await create()).text).id}`
-      const read = (target: string, tag = '"0"') =>
-        ask(url, 'GET', target, { as, headers: { 'if-none-match': tag } })
-      const own = await ask(service.url, 'GET', path, { as })
-      const first = await read(path)
-      expect(first.headers['content-encoding']).toBe('gzip')
-      expect(first.tag.replace(own.tag.slice(1, -1), 'N')).toMatch(place.tag)
+  check('a tag as it spells it counts until it is stale', async () => {
+    const path = `/api/tasks/${JSON.parse((await create()).text).id}`
+    const read = (target: string, tag = '"0"') =>
+      ask(url, 'GET', target, { as, headers: { 'if-none-match': tag } })
+    const own = await ask(service.url, 'GET', path, { as })
+    const first = await read(path)
+    expect(first.headers['content-encoding']).toBe('gzip')
+    expect(first.tag.replace(own.tag.slice(1, -1), 'N')).toMatch(tag)
 
-      for (const [method, suffix, status, body] of [
-        ['PATCH', '', 200, { title: 'Patched' }],
-        ['PUT', '', 200, { title: 'Put' }],
-        ['PATCH', '/complete', 200, undefined],
-        ['DELETE', '', 204, undefined],
-      ] as const) {
-        const write = (tag: string) =>
-          ask(url, method, path + suffix, { as, body, headers: { 'if-match': tag } })
-        const [{ tag }, list] = [await read(path), await read('/api/tasks')]
-        expect((await read(path, tag)).status).toBe(304)
-        expect((await read('/api/tasks', list.tag)).status).toBe(304)
-        expect((await write(tag.replace(/\d/, '0'))).status).toBe(412)
-        expect((await write(tag)).status).toBe(status)
-        expect((await write(tag)).status).toBe(method === 'DELETE' ? 404 : 412)
-        expect((await read('/api/tasks', list.tag)).status).toBe(200)
-      }
-    },
-  )
+    for (const [method, suffix, status, body] of [
+      ['PATCH', '', 200, { title: 'Patched' }],
+      ['PUT', '', 200, { title: 'Put' }],
+      ['PATCH', '/complete', 200, undefined],
+      ['DELETE', '', 204, undefined],
+    ] as const) {
+      const write = (tag: string) =>
+        ask(url, method, path + suffix, { as, body, headers: { 'if-match': tag } })
+      const [{ tag }, list] = [await read(path), await read('/api/tasks')]
+      expect((await read(path, tag)).status).toBe(304)
+      expect((await read('/api/tasks', list.tag)).status).toBe(304)
+      expect((await write(tag.replace(/\d/, '0'))).status).toBe(412)
+      expect((await write(tag)).status).toBe(status)
+      expect((await write(tag)).status).toBe(method === 'DELETE' ? 404 : 412)
+      expect((await read('/api/tasks', list.tag)).status).toBe(200)
+    }
+  })
 
   check('Location, Link and the reference page lead to what is there', async () => {
     await create()
@@ -172,37 +162,34 @@ describe.each(places)('$name, with the service at $prefix/', (place) => {
     expect((await ask(url, 'GET', '/api/tasks', { from: victim })).status).toBe(401)
   })
 
-  check(
-    'paths and bodies of every form arrive over one connection, /metrics does not',
-    async () => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-      const path = (id: string) => `/api/${encodeURIComponent(id)}/tasks`
-      const odd = `a|b ü%.${as}`
-      const big = { title: 'x'.repeat(900_000) }
-      // It passes a path without its prefix on as it has read it: decoded.
-      const isDecoded = place.name === 'nginx' && place.prefix !== ''
-      const forms: [number, string, string, Options][] = [
-        [201, 'POST', path(odd), { body: task }],
-        [201, 'POST', path(odd), { body: task, how: 'chunked' }],
-        [201, 'POST', path(odd), { body: task, how: 'expected' }],
-        [413, 'POST', path(odd), { body: big }],
-        [413, 'POST', path(odd), { body: big, how: 'chunked' }],
-        [401, 'POST', path(odd), { body: big, headers: { authorization: 'Bearer x' } }],
-        [200, 'GET', path(odd), {}],
-        [isDecoded ? 404 : 200, 'GET', path('a/b'), { as: 'a/b' }],
-        [200, 'GET', '/api/%2e%2e/health', {}],
-      ]
-      const answers: unknown[] = []
-      for (const [, method, target, options] of forms) {
-        const answer = await ask(url, method, target, { as: odd, agent, ...options })
-        answers.push([answer.status, 'x-request-id' in answer.headers])
-      }
-      expect(answers).toEqual(forms.map(([status]) => [status, true]))
-      const { headers } = await ask(url, 'GET', '/metrics', { agent })
-      expect(headers).not.toHaveProperty('x-request-id')
-      agent.destroy()
-    },
-  )
+  check('paths and bodies of every form arrive, /metrics does not', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const path = (id: string) => `/api/${encodeURIComponent(id)}/tasks`
+    const odd = `a|b ü%.${as}`
+    const big = { title: 'x'.repeat(900_000) }
+    // It passes a path without its prefix on as it has read it: decoded.
+    const isDecoded = name === 'nginx' && prefix !== ''
+    const forms: [number, string, string, Options][] = [
+      [201, 'POST', path(odd), { body: task }],
+      [201, 'POST', path(odd), { body: task, how: 'chunked' }],
+      [201, 'POST', path(odd), { body: task, how: 'expected' }],
+      [413, 'POST', path(odd), { body: big }],
+      [413, 'POST', path(odd), { body: big, how: 'chunked' }],
+      [401, 'POST', path(odd), { body: big, headers: { authorization: 'Bearer x' } }],
+      [200, 'GET', path(odd), {}],
+      [isDecoded ? 404 : 200, 'GET', path('a/b'), { as: 'a/b' }],
+      [200, 'GET', '/api/%2e%2e/health', {}],
+    ]
+    const answers: unknown[] = []
+    for (const [, method, target, options] of forms) {
+      const answer = await ask(url, method, target, { as: odd, agent, ...options })
+      answers.push([answer.status, 'x-request-id' in answer.headers])
+    }
+    expect(answers).toEqual(forms.map(([status]) => [status, true]))
+    const { headers } = await ask(url, 'GET', '/metrics', { agent })
+    expect(headers).not.toHaveProperty('x-request-id')
+    agent.destroy()
+  })
 
   check('a problem document arrives as the service sends it, with its headers', async () => {
     const path = follow((await create()).headers.location, '/api/tasks')
@@ -229,9 +216,11 @@ describe.each(places)('$name, with the service at $prefix/', (place) => {
   })
 })
 
+const installed = places.filter(({ url }) => url !== '')
+
 describe.skipIf(installed.length === 0)('each proxy', () => {
   const everywhere = (act: (url: string, name: string) => Promise<unknown>) =>
-    Promise.all(installed.map((place) => act(urls.get(place) ?? '', place.name)))
+    Promise.all(installed.map(({ url, name }) => act(url, name)))
 
   afterEach(() => {
     database.mode = 'pass'
