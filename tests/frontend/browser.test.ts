@@ -1,15 +1,24 @@
-import { existsSync } from 'node:fs'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { hasChromium, launchChromium } from '#tests/frontend/chromium'
 import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { freePort, startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
+const newDatabase = async () => server.url(await createDatabase(server))
 
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-background-networking']
+/** The port itself, or another one where something listens on it. */
+const portOrFree = (port: number) => freePort(port).catch(() => freePort())
+const at = (port: number) => `http://localhost:${port}`
+/** The example, with nothing set where the ports are free, and its service. */
+const [examplePort, exampleApiPort] = [await portOrFree(3000), await portOrFree(8000)]
+const [exampleOrigin, exampleApiUrl] = [at(examplePort), at(exampleApiPort)]
+/** A frontend that shares its database with the service, that service, and another site. */
+const [port, apiPort, foreignPort] = [await freePort(), await freePort(), await freePort()]
+const [origin, apiUrl, foreignOrigin] = [at(port), at(apiPort), at(foreignPort)]
+
 const newAccount = () => ({
   name: 'Anna',
   email: `${crypto.randomUUID()}@example.com`,
@@ -27,53 +36,36 @@ declare const api: {
 }
 type Task = { id: string; title: string; completed: boolean; user_id: string }
 
-/** The port itself, or another one where something listens on it. */
-const portOrFree = (port: number) => freePort(port).catch(() => freePort())
-
-describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chromium)', () => {
+describe.skipIf(!hasChromium)('in Chromium', () => {
   let browser: Browser
-  /** The example, with nothing set where the ports are free, and its service. */
-  let exampleOrigin: string
-  let exampleApiUrl: string
-  /** A frontend that shares its database with the service, and that service. */
-  let origin: string
-  let apiUrl: string
-  let foreignOrigin: string
   const stops: (() => unknown)[] = []
 
   beforeAll(async () => {
-    const [page, api] = [await portOrFree(3000), await portOrFree(8000)]
-    const [shared, sharedApi, foreign] = [await freePort(), await freePort(), await freePort()]
-    exampleOrigin = `http://localhost:${page}`
-    exampleApiUrl = `http://localhost:${api}`
-    origin = `http://localhost:${shared}`
-    apiUrl = `http://localhost:${sharedApi}`
-    foreignOrigin = `http://localhost:${foreign}`
-    const databaseUrl = server.url(await createDatabase(server))
+    const databaseUrl = await newDatabase()
     vi.stubEnv('DATABASE_URL', databaseUrl)
     vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
     vi.stubEnv('BETTER_AUTH_URL', origin)
     vi.stubEnv('NEXT_RUNTIME', 'nodejs')
     const settings = {
-      ...(page !== 3000 && { BETTER_AUTH_URL: exampleOrigin }),
-      ...(api !== 8000 && { NEXT_PUBLIC_API_URL: exampleApiUrl }),
+      ...(examplePort !== 3000 && { BETTER_AUTH_URL: exampleOrigin }),
+      ...(exampleApiPort !== 8000 && { NEXT_PUBLIC_API_URL: exampleApiUrl }),
     }
-    stops.push(await startExample(rewritingExample(apiUrl), page, settings))
+    stops.push(await startExample(rewritingExample(apiUrl), examplePort, settings))
     // It makes the table of sessions, without which the service does not start.
-    stops.push(await serveShared(apiUrl, [shared, foreign]))
-    await serve(api, {
-      DATABASE_URL: server.url(await createDatabase(server)),
+    stops.push(await serveShared(apiUrl, [port, foreignPort]))
+    await serve(exampleApiPort, {
+      DATABASE_URL: await newDatabase(),
       BETTER_AUTH_URL: exampleOrigin,
       CORS_ORIGINS: exampleOrigin,
     })
-    await serve(sharedApi, {
+    await serve(apiPort, {
       DATABASE_URL: databaseUrl,
       BETTER_AUTH_URL: origin,
       CORS_ORIGINS: `${origin},${exampleOrigin}`,
       USERS_TABLE: 'user',
       SESSION_TOKENS: 'true',
     })
-    browser = await chromium.launch({ executablePath: executablePath ?? '', args: flags })
+    browser = await launchChromium()
     stops.push(() => browser.close())
   })
   afterAll(() => Promise.all(stops.map((stop) => stop())))
@@ -119,11 +111,10 @@ describe.skipIf(executablePath === undefined)('in Chromium (needs /usr/bin/chrom
 
   async function createTen(page: Page) {
     const { token } = await (await page.request.get(`${exampleOrigin}/api/auth/token`)).json()
+    const headers = { authorization: `Bearer ${token}` }
     for (let number = 1; number <= 10; number += 1) {
-      await page.request.post(`${exampleApiUrl}/api/tasks`, {
-        data: { title: `Task ${number}` },
-        headers: { authorization: `Bearer ${token}` },
-      })
+      const data = { title: `Task ${number}` }
+      await page.request.post(`${exampleApiUrl}/api/tasks`, { data, headers })
     }
   }
 
