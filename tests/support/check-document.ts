@@ -1,15 +1,8 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js'
 import { expect } from 'vitest'
 import { standingHeaders } from '#lib/http/answer'
-import {
-  compile,
-  document,
-  faultsOf,
-  type Reference,
-  type ResponseObject,
-  resolve,
-  templateOf,
-} from '#tests/support/document'
+import type { ResponseObject } from '#tests/support/document'
+import { compile, document, faultsOf, resolve, templateOf } from '#tests/support/document'
 
 /** What hosts and CORS add to an answer, and what every answer has; `api.ts` checks the latter. */
 const undocumented = new Set<string>([
@@ -19,31 +12,29 @@ const undocumented = new Set<string>([
   ...['access-control-expose-headers', 'strict-transport-security'],
 ])
 
+interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+}
+
 /** Fails where an answer is not as the document says: status, headers or body. */
-export function checkAgainstDocument(
-  method: string,
-  path: string,
-  { status, headers, text }: { status: number; headers: Headers; text: string },
-): void {
+export function checkAgainstDocument(method: string, path: string, answer: Answered): void {
+  const { status } = answer
   const template = templateOf(path)
   const item = template === undefined ? undefined : document.paths[template]
-  const verb = method === 'HEAD' ? 'get' : method.toLowerCase()
-  const operation = item?.[verb]
+  const operation = item?.[method === 'HEAD' ? 'get' : method.toLowerCase()]
+  const place = `${method} ${template} ${status}`
   if (operation === undefined) {
-    expect(undescribedStatuses(item, method), `${method} ${path} is not described`).toContain(
-      status,
-    )
+    expect(undescribedStatuses(item, method), `${place} is not described`).toContain(status)
     return
   }
-
-  const { responses } = operation
-  const key = String(status)
-  const described = responses[key]
-  const place = `${method} ${template} ${status}`
-  if (described === undefined) throw new Error(`${place} is not described: ${text}`)
+  const described = operation.responses[status]
+  if (described === undefined) throw new Error(`${place} is not described: ${answer.text}`)
   const response = resolve(described)
-  checkHeaders(place, headers, response)
-  checkBody(place, key, headers, method === 'HEAD' ? '' : text, response, described)
+  checkHeaders(place, answer.headers, response)
+  const body = method === 'HEAD' ? { ...answer, text: '' } : answer
+  checkBody(place, body, response, '$ref' in described ? described.$ref : place)
 }
 
 /** No document can list what a service answers where it has nothing. */
@@ -53,30 +44,24 @@ function undescribedStatuses(item: object | undefined, method: string): number[]
 }
 
 function checkHeaders(place: string, headers: Headers, response: ResponseObject) {
-  const names = new Map(
-    Object.entries(response.headers ?? {}).map(([name, header]) => [
-      name.toLowerCase(),
-      resolve(header).required === true,
-    ]),
-  )
-  for (const [name, isRequired] of names) {
-    if (isRequired) expect(headers.has(name), `${place} lacks ${name}`).toBe(true)
+  const known = new Set(undocumented)
+  for (const [name, header] of Object.entries(response.headers ?? {})) {
+    known.add(name.toLowerCase())
+    if (resolve(header).required) expect(headers.has(name), `${place} lacks ${name}`).toBe(true)
   }
   for (const name of headers.keys()) {
-    const isKnown = names.has(name) || undocumented.has(name)
-    expect(isKnown, `${place} has ${name}, which is not described`).toBe(true)
+    expect(known.has(name), `${place} has ${name}, which is not described`).toBe(true)
   }
 }
 
 const validators = new Map<string, ValidateFunction>()
 
+/** @param id of the schema, which is compiled once */
 function checkBody(
   place: string,
-  key: string,
-  headers: Headers,
-  text: string,
+  { headers, text }: Answered,
   { content = {} }: ResponseObject,
-  described: ResponseObject | Reference,
+  id: string,
 ) {
   const [type, media] = Object.entries(content)[0] ?? []
   if (type === undefined || media === undefined) {
@@ -85,9 +70,8 @@ function checkBody(
   }
   if (type !== '*/*') expect(headers.get('content-type'), place).toBe(type)
   if (text === '' || !type.endsWith('json')) return
-  const id = '$ref' in described ? described.$ref : place
   const validator = validators.get(id) ?? compile(media.schema, 'answer')
   validators.set(id, validator)
   const isValid = validator(JSON.parse(text))
-  expect(isValid, `${place} ${key}: ${faultsOf(validator)}\n${text}`).toBe(true)
+  expect(isValid, `${place}: ${faultsOf(validator)}\n${text}`).toBe(true)
 }

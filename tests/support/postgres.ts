@@ -81,9 +81,8 @@ export function openAdministrator(url: string) {
   return {
     /** Runs statements behind those that were asked for before, and returns the rows of the last. */
     async run(...statements: string[]) {
-      const before = last.catch(() => {})
-      const running = before.then(() => runAll(statements))
-      last = running
+      const running = last.then(() => runAll(statements))
+      last = running.catch(() => {})
       return await running
     },
     async close() {
