@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { cpSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { cpSync, globSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 
 const next = join(import.meta.dirname, '../../node_modules/next/dist/bin/next')
@@ -30,10 +30,7 @@ const sources = [
  * repository's own may be a developer's.
  */
 export function copySources(folder: string): void {
-  for (const path of globSync(sources)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true })
-    cpSync(path, join(folder, path))
-  }
+  for (const path of globSync(sources)) cpSync(path, join(folder, path))
 }
 
 /** When a source of the app, or the list of its packages, was last changed. */

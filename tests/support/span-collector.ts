@@ -2,14 +2,12 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { listen } from '#tests/support/service'
 
-interface CollectorOptions {
-  readonly port?: number
-  /** `false`: takes what it is sent, and never says so. */
-  readonly answers?: boolean
-}
-
-/** A receiver of OTLP over HTTP, in Protocol Buffers, on this machine. */
-export async function startCollector({ port = 0, answers = true }: CollectorOptions = {}) {
+/**
+ * A receiver of OTLP over HTTP, in Protocol Buffers, on this machine.
+ *
+ * @param answers `false`: takes what it is sent, and never says so
+ */
+export async function startCollector({ port = 0, answers = true } = {}) {
   const deliveries: { headers: IncomingHttpHeaders; body: Buffer }[] = []
   const traceparents: string[] = []
   const server = createServer(async (request, response) => {
@@ -47,51 +45,42 @@ function decodeSpans(body: Buffer) {
       traceId: bytesIn(span, 1).toString('hex'),
       spanId: bytesIn(span, 2).toString('hex'),
       parentSpanId: bytesIn(span, 4).toString('hex'),
-      name: bytesIn(span, 5).toString(),
-      kind: fieldsOf(span).find(({ field }) => field === 6)?.value,
-      attributes: Object.fromEntries(
-        messagesIn(span, 9).map((attribute) => {
-          const [value] = fieldsOf(bytesIn(attribute, 2))
-          return [
-            bytesIn(attribute, 1).toString(),
-            Buffer.isBuffer(value?.value) ? value.value.toString() : value?.value,
-          ]
-        }),
-      ),
+      name: String(bytesIn(span, 5)),
+      kind: fieldsOf(span).find(([field]) => field === 6)?.[1],
+      attributes: Object.fromEntries(messagesIn(span, 9).map(decodeAttribute)),
     }))
 }
 
-function messagesIn(message: Buffer, field: number): Buffer[] {
-  return fieldsOf(message).flatMap((each) =>
-    each.field === field && Buffer.isBuffer(each.value) ? [each.value] : [],
-  )
+function decodeAttribute(attribute: Buffer): [name: string, value: unknown] {
+  const [, value] = fieldsOf(bytesIn(attribute, 2))[0] ?? []
+  return [String(bytesIn(attribute, 1)), Buffer.isBuffer(value) ? String(value) : value]
 }
 
+const messagesIn = (message: Buffer, field: number) =>
+  fieldsOf(message).flatMap(([name, value]) =>
+    name === field && Buffer.isBuffer(value) ? [value] : [],
+  )
 const bytesIn = (message: Buffer, field: number) => messagesIn(message, field)[0] ?? Buffer.alloc(0)
 
 /** The fields of a message of Protocol Buffers: each is a number, or bytes. */
-function fieldsOf(message: Buffer) {
-  const fields: { field: number; value: number | Buffer }[] = []
+function fieldsOf(message: Buffer): [field: number, value: number | Buffer][] {
+  const fields: [number, number | Buffer][] = []
   let at = 0
-  const readNumber = () => {
-    let value = 0
-    for (let share = 1; ; share *= 128) {
-      const byte = message.readUInt8(at)
-      at += 1
-      value += (byte % 128) * share
-      if (byte < 128) return value
-    }
+  const readNumber = (share = 1): number => {
+    const byte = message.readUInt8(at)
+    at += 1
+    return (byte % 128) * share + (byte < 128 ? 0 : readNumber(share * 128))
   }
   while (at < message.length) {
     const tag = readNumber()
     const [field, wireType] = [tag >> 3, tag & 7]
     if (wireType === 0) {
-      fields.push({ field, value: readNumber() })
+      fields.push([field, readNumber()])
       continue
     }
     // Bytes with their length, or numbers of eight or four.
     const length = wireType === 2 ? readNumber() : wireType === 1 ? 8 : 4
-    fields.push({ field, value: message.subarray(at, at + length) })
+    fields.push([field, message.subarray(at, at + length)])
     at += length
   }
   return fields

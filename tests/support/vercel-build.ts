@@ -1,6 +1,6 @@
 import { execFile, execFileSync } from 'node:child_process'
 import {
-  copyFileSync,
+  cpSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { shortHash } from '#lib/tasks/short-hash'
 import { changedAt } from '#tests/support/build'
@@ -60,17 +60,12 @@ export async function runBuilder(folder: string): Promise<void> {
   writeFileSync(join(folder, '.vercel/project.json'), JSON.stringify(project))
   // A home of its own: the CLI looks for a login there, and writes its settings.
   const { PATH = '' } = process.env
-  const env = { PATH, HOME: join(folder, '.vercel'), NODE_ENV: 'production' as const, CI: '1' }
-  await promisify(execFile)(process.execPath, [cli, 'build', '--yes', '--token', 'none'], {
-    cwd: folder,
-    env: {
-      ...env,
-      NO_UPDATE_NOTIFIER: '1',
-      VERCEL_TELEMETRY_DISABLED: '1',
-      NEXT_TELEMETRY_DISABLED: '1',
-    },
-    maxBuffer: 2 ** 26,
-  })
+  const env = {
+    ...{ PATH, HOME: join(folder, '.vercel'), NODE_ENV: 'production' as const, CI: '1' },
+    ...{ NO_UPDATE_NOTIFIER: '1', VERCEL_TELEMETRY_DISABLED: '1', NEXT_TELEMETRY_DISABLED: '1' },
+  }
+  const build = [cli, 'build', '--yes', '--token', 'none']
+  await promisify(execFile)(process.execPath, build, { cwd: folder, env, maxBuffer: 2 ** 26 })
 }
 
 /** Copies what a clone has and what is new in this one. */
@@ -78,8 +73,7 @@ function copyClone(target: string): void {
   const list = ['ls-files', '--cached', '--others', '--exclude-standard', '-z']
   const files = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).split('\0')
   for (const file of files.filter((name) => name !== '' && existsSync(join(root, name)))) {
-    mkdirSync(dirname(join(target, file)), { recursive: true })
-    copyFileSync(join(root, file), join(target, file))
+    cpSync(join(root, file), join(target, file))
   }
 }
 
