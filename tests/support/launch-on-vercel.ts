@@ -2,7 +2,6 @@
  * Serves a deployment, whose folder is the argument, as Vercel does. This process is the function
  * of the routes, with what Vercel's proxy does to a request in front of it.
  */
-import { createReadStream } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -55,14 +54,13 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
       return
     }
   }
-  if (routed.function !== undefined) {
-    req.url = routed.url ?? '/'
-    req.headers['x-matched-path'] = routed.matchedPath ?? '/'
-    return await load(routed.function)(req, res)
+  if (routed.function === undefined) {
+    res.writeHead(404).end()
+    return
   }
-  res.statusCode = routed.status ?? 200
-  if (routed.file === undefined) res.end()
-  else createReadStream(routed.file).pipe(res)
+  req.url = routed.url ?? '/'
+  req.headers['x-matched-path'] = routed.matchedPath ?? '/'
+  await load(routed.function)(req, res)
 }
 
 /** Vercel's proxy writes these headers, and drops what a client sends in them. */
