@@ -260,20 +260,19 @@ test('the warning about keys that cannot be renewed comes once in 30 s, however 
   const { log } = await import('#lib/log')
   const warn = vi.spyOn(log(), 'warn')
   issuer.state.status = 500
-  for (const [minutes, fetches] of [
-    [11, 2],
-    [29 / 60, 2],
-    [2 / 60, 3],
+  for (const [minutes, warnings] of [
+    [11, 1],
+    [29 / 60, 1],
+    [2 / 60, 2],
   ] as const) {
     travel(minutes)
-    const asked = Array.from({ length: 20 }, () => lookUp('first'))
-    expect(new Set(await Promise.all(asked))).toEqual(new Set(['accepted']))
+    const asked = await Promise.all(Array.from({ length: 20 }, () => lookUp('first')))
+    expect(new Set(asked)).toEqual(new Set(['accepted']))
     // Each warning follows its fetch at once.
-    await expect.poll(() => warn).toHaveBeenCalledTimes(fetches - 1)
-    await sleep(50)
-    expect(issuer.requests).toHaveLength(fetches)
+    await expect.poll(() => warn).toHaveBeenCalledTimes(warnings)
+    expect(issuer.requests).toHaveLength(1 + warnings)
   }
-  expect(warn.mock.calls).toMatchObject(Array(2).fill([{ event: 'key_set_not_renewed' }]))
+  expect(warn).toHaveBeenCalledWith(expect.objectContaining({ event: 'key_set_not_renewed' }))
 })
 
 test('without an issuer, an asymmetric token is refused and HS256 goes on', async () => {

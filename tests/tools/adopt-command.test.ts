@@ -1,6 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { expect, inject, test } from 'vitest'
-import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { endOf, launch, startService } from '#tests/support/service'
@@ -60,24 +59,6 @@ async function makeTables(table: string): Promise<string> {
   )
   return url
 }
-
-test.skipIf(!hasPgbouncer)(
-  'through PgBouncer in transaction mode, it adopts and locks nothing for ever',
-  async () => {
-    const url = await makeTables('tasks')
-    const bouncer = await startPgbouncer(server.port, 2)
-    const through = url.replace(`:${server.port}/`, `:${bouncer.port}/`)
-    const { code, output } = await runAdopt(through, ['--yes'])
-    await bouncer.stop()
-    expect(output).toContain('40 tasks were brought over')
-    expect(code).toBe(0)
-    const locks = await runSql(
-      url,
-      `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
-    )
-    expect(locks).toEqual([])
-  },
-)
 
 test('the start on tasks of another backend names the command, which names the tasks', async () => {
   const url = await makeTables('tasks')

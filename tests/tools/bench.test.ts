@@ -9,9 +9,8 @@ import { counting, targetsFor } from '#bench/servers'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { startService } from '#tests/support/service'
 
-const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
-
 test('an aim counts as met only where it is met with every number of connections', () => {
+  const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
   const result = (name: string, connections: number, serverMs: number) => {
     const target = targets.find((one) => one.name === name)
     if (target === undefined) throw new Error(`There is no row ${name}.`)
@@ -21,15 +20,10 @@ test('an aim counts as met only where it is met with every number of connections
   }
   const met = [result('node', 8, 1), result('fastify', 8, 1.2)]
   const missed = [result('node', 64, 1), result('fastify', 64, 1.1)]
-  const title = 'Node host against Fastify with `pg`, read one'
-  const cells = (results: typeof met) =>
-    aimsTable(results)
-      .split('\n')
-      .find((line) => line.includes(title))
-      ?.split(/ *\| */)
-  const row = ['', title, '≥ 1.15']
-  expect(cells(met)).toEqual([...row, '1.20', 'yes', ''])
-  expect(cells([...met, ...missed])).toEqual([...row, '1.20', '1.10', 'no', ''])
+  const row = /Node host against Fastify with `pg`, read one *\| *≥ 1\.15 *\|(.*)/
+  const cells = (results: typeof met) => row.exec(aimsTable(results))?.[1]?.match(/[\w.]+/g)
+  expect(cells(met)).toEqual(['1.20', 'yes'])
+  expect(cells([...met, ...missed])).toEqual(['1.20', '1.10', 'no'])
 })
 
 test('the service answers each operation with the status that it is measured with', async () => {

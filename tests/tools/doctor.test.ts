@@ -115,7 +115,6 @@ const frontendAlone = async () => ({
   USERS_TABLE: undefined,
 })
 const otherDatabase = { DATABASE_URL: otherUrl }
-const noServer = { DATABASE_URL: `postgres://postgres:${password}@127.0.0.1:${noPort}/todo` }
 const wrongPassword = { DATABASE_URL: databaseUrl.replace(password, 'wrong-password') }
 const otherSessions = { ...withSessions, SESSIONS_TABLE: 'sessions' }
 const secretOfAnother = { ...withSessions, BETTER_AUTH_SECRET: anotherSecret }
@@ -163,7 +162,6 @@ test.each<
   ],
   ['a page of another origin', otherOrigin, cookie, `origin: ${bothOrigins}`],
   ['no secret', { BETTER_AUTH_SECRET: undefined }, undefined, /^environment: .*of your frontend/],
-  ['no database server', noServer, undefined, /^database: .*correct the host and port/],
   ['a wrong password', wrongPassword, undefined, /^database: .*the password in DATABASE_URL/],
   ['no tables', emptyDatabase, jwt, /^migrations: npm run db:migrate$/],
   ['no USERS_TABLE', frontendAlone, undefined, /^migrations: USERS_TABLE=user, .*db:migrate$/],
