@@ -16,7 +16,6 @@ const graceMs = 500
 const [folder = ''] = process.argv.slice(2)
 const route = readRoutes(folder)
 const middleware = middlewareOf(folder)
-const handlers = new Map<string, Handler>()
 
 /** What a function asked to be kept awake for. */
 const work = new Set<Promise<unknown>>()
@@ -69,21 +68,17 @@ function writeOwnHeaders(req: IncomingMessage): void {
     if (/^x-(matched-path|now-|vercel-|middleware-)/.test(name)) delete req.headers[name]
   }
   const client = clients.get(req.socket) ?? ''
-  req.headers['x-forwarded-for'] = client
-  req.headers['x-real-ip'] = client
-  req.headers['x-vercel-forwarded-for'] = client
+  for (const name of ['x-forwarded-for', 'x-real-ip', 'x-vercel-forwarded-for']) {
+    req.headers[name] = client
+  }
   req.headers['x-forwarded-host'] = req.headers.host ?? ''
   // A client over http is redirected by Vercel; a test may still say that it is one.
   req.headers['x-forwarded-proto'] ??= 'https'
 }
 
-/** The handler of a function. Most functions are links to one. */
+/** The handler of a function, which Node keeps. Most functions are links to one. */
 function load(path: string): Handler {
-  const require = createRequire(join(path, '/'))
-  const launcher = require.resolve('./___next_launcher.cjs')
-  const handler = handlers.get(launcher) ?? (require(launcher) as Handler)
-  handlers.set(launcher, handler)
-  return handler
+  return createRequire(join(path, '/'))('./___next_launcher.cjs')
 }
 
 process.once('SIGTERM', () => {
