@@ -1,16 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { type Service, startService } from '#tests/support/service'
+import { startService } from '#tests/support/service'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
-let service: Service
-beforeAll(async () => {
-  const server = postgresAt(inject('postgresPort'))
-  service = await startService('node', { DATABASE_URL: server.url(await createDatabase(server)) })
-})
+const server = postgresAt(inject('postgresPort'))
+const DATABASE_URL = server.url(await createDatabase(server))
+const service = await startService('node', { DATABASE_URL })
 afterAll(() => service.stop('SIGKILL'))
 
 test('the calls of the README work as they stand there', () => {
@@ -48,29 +46,23 @@ function run(command: string, options: string[], env: Record<string, string> = {
 
 test('the client that the guide generates compiles, and does what its example says', async () => {
   // Inside the project, so that the program finds openapi-fetch; git ignores it.
-  mkdirSync('.data', { recursive: true })
-  const folder = mkdtempSync(join(process.cwd(), '.data', 'typed-client-'))
-  try {
-    const [types, program] = [join(folder, 'api.d.ts'), join(folder, 'program.ts')]
-    run(process.execPath, [
-      ...['--import', './tests/frontend/typescript-5.ts'],
-      ...['node_modules/openapi-typescript/bin/cli.js', `${service.url}/openapi.json`],
-      ...['--output', types],
-    ])
-    writeFileSync(program, exampleProgram())
-    writeFileSync(
-      join(folder, 'tsconfig.json'),
-      JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'], exclude: [] }),
-    )
-    run('node_modules/.bin/tsc', ['--noEmit', '--project', folder])
+  const folder = mkdtempSync(resolve('.data/typed-client-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const [types, program] = [join(folder, 'api.d.ts'), join(folder, 'program.ts')]
+  run(process.execPath, [
+    ...['--import', './tests/frontend/typescript-5.ts'],
+    ...['node_modules/openapi-typescript/bin/cli.js', `${service.url}/openapi.json`],
+    ...['--output', types],
+  ])
+  writeFileSync(program, exampleProgram())
+  const settings = { extends: '../../tsconfig.json', include: ['*.ts'], exclude: [] }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings))
+  run('node_modules/.bin/tsc', ['--noEmit', '--project', folder])
 
-    const as = newUser()
-    const env = { BASE_URL: service.url, TOKEN: await tokenFor(as) }
-    const output = JSON.parse(run(process.execPath, [program], env))
-    expect(output.created).toMatchObject({ user_id: as, title: 'Buy milk', completed: false })
-    expect(output.changed).toMatchObject({ id: output.created.id, completed: true })
-    expect(output.open).toEqual([])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const as = newUser()
+  const env = { BASE_URL: service.url, TOKEN: await tokenFor(as) }
+  const output = JSON.parse(run(process.execPath, [program], env))
+  expect(output.created).toMatchObject({ user_id: as, title: 'Buy milk', completed: false })
+  expect(output.changed).toMatchObject({ id: output.created.id, completed: true })
+  expect(output.open).toEqual([])
 })

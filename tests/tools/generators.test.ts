@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { document } from '#tests/support/document'
 
 /** Where `npm run generators:install` puts them: 100 MB are too much for dependencies. */
@@ -23,10 +23,8 @@ const settings = {
 }
 
 function run(cwd: string, [program = '', ...parameters]: readonly string[]): void {
-  const ended = spawnSync(process.execPath, [join(packages, program), ...parameters], {
-    cwd,
-    encoding: 'utf8',
-  })
+  const command = [join(packages, program), ...parameters]
+  const ended = spawnSync(process.execPath, command, { cwd, encoding: 'utf8' })
   expect(ended.status, ended.stdout + ended.stderr).toBe(0)
 }
 
@@ -35,14 +33,11 @@ test.skipIf(!existsSync(packages)).each(Object.entries(generators))(
   '%s makes a client of the document that compiles',
   (_, command) => {
     const made = mkdtempSync(join(folder, 'made-'))
-    try {
-      writeFileSync(join(made, 'openapi.json'), JSON.stringify(document))
-      writeFileSync(join(made, 'tsconfig.json'), JSON.stringify(settings))
-      run(made, command)
-      expect(['client', 'client.ts'].some((name) => existsSync(join(made, name)))).toBe(true)
-      run(made, ['typescript/bin/tsc', '--project', '.'])
-    } finally {
-      rmSync(made, { recursive: true })
-    }
+    onTestFinished(() => rmSync(made, { recursive: true }))
+    writeFileSync(join(made, 'openapi.json'), JSON.stringify(document))
+    writeFileSync(join(made, 'tsconfig.json'), JSON.stringify(settings))
+    run(made, command)
+    expect(['client', 'client.ts'].some((name) => existsSync(join(made, name)))).toBe(true)
+    run(made, ['typescript/bin/tsc', '--project', '.'])
   },
 )
