@@ -1,26 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject, test } from 'vitest'
 import { openPostgres } from '#db/transports/postgres/postgres'
-import type { Transport } from '#db/transports/transport'
 import { options } from '#tests/support/databases'
-import { type FaultProxy, startFaultProxy } from '#tests/support/fault-proxy'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 
 const server = postgresAt(inject('postgresPort'))
 /** How long a connection stays open without transactions, and until somebody has looked. */
 const untilClosedMs = 10_300
-let proxy: FaultProxy
-let transport: Transport
-let direct: string
-
-beforeEach(async () => {
-  const name = await createDatabase(server)
-  direct = server.url(name)
-  proxy = await startFaultProxy(server.port)
-  const url = postgresAt(proxy.port).url(name)
-  transport = openPostgres({ ...options, url, poolSize: 1, connectTimeoutMs: 5000 })
-})
-afterEach(async () => {
+const name = await createDatabase(server)
+const proxy = await startFaultProxy(server.port)
+const url = postgresAt(proxy.port).url(name)
+const transport = openPostgres({ ...options, url, poolSize: 1, connectTimeoutMs: 5000 })
+afterAll(async () => {
   await transport.close()
   await proxy.close()
 })
@@ -34,7 +26,7 @@ async function ask(): Promise<unknown> {
 
 const backends = () =>
   runSql(
-    direct,
+    server.url(name),
     `select pid from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`,
   )

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { options } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
@@ -10,123 +10,117 @@ import { statementsOf } from '#tests/support/statements'
 const postgres = postgresAt(inject('postgresPort'))
 
 /** Of how many statements each connection behind PgBouncer may know the names: none, all, too few. */
-for (const names of [0, 200, 2]) {
-  describe.skipIf(!hasPgbouncer || (names > 0 && !knowsNames))(
-    `through PgBouncer in transaction mode, with ${names} names`,
-    () => {
-      // Where nobody says that it knows names, it is found out that it stands between.
-      const own = { ...options, namedStatements: names > 0 || undefined }
-      let bouncer: Awaited<ReturnType<typeof startPgbouncer>>
-      let name: string
-      let database: OpenDatabase
+const numbers = knowsNames ? [0, 200, 2] : [0]
 
-      const open = () =>
-        openDatabase({ ...own, url: postgresAt(bouncer.port).url(name), poolSize: 40 })
+describe.skipIf(!hasPgbouncer).each(numbers)('through PgBouncer, with %i names', (names) => {
+  // Where nobody says that it knows names, it is found out that it stands between.
+  const own = { ...options, namedStatements: names > 0 || undefined }
+  let bouncer: Awaited<ReturnType<typeof startPgbouncer>>
+  let name: string
+  let url: string
+  let direct: string
+  let database: OpenDatabase
+  const open = () => openDatabase({ ...own, url, poolSize: 40 })
 
-      beforeAll(async () => {
-        bouncer = await startPgbouncer(postgres.port, 5, names)
-        name = await createDatabase(postgres)
-        database = await open()
-      })
-      afterAll(async () => {
-        await database?.close()
-        await bouncer?.stop()
-      })
+  beforeAll(async () => {
+    bouncer = await startPgbouncer(postgres.port, 5, names)
+    name = await createDatabase(postgres)
+    direct = postgres.url(name)
+    url = postgresAt(bouncer.port).url(name)
+    database = await open()
+  })
+  afterAll(async () => {
+    await database?.close()
+    await bouncer?.stop()
+  })
 
-      test('migrations of several processes at once leave no lock behind', async () => {
-        const several = await Promise.all(Array.from({ length: 4 }, open))
-        await Promise.all([database, ...several].map((each) => each.makeReady()))
-        await Promise.all(several.map((each) => each.close()))
-        const locks = await runSql(
-          postgres.url(name),
-          `select from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())`,
-        )
-        expect(locks).toEqual([])
-      })
+  test('migrations of several processes at once leave no lock behind', async () => {
+    const several = await Promise.all(Array.from({ length: 4 }, open))
+    await Promise.all([database, ...several].map((each) => each.makeReady()))
+    await Promise.all(several.map((each) => each.close()))
+    const locks = `select from pg_locks join pg_database on database = pg_database.oid
+      where locktype = 'advisory' and datname = current_database()`
+    expect(await runSql(direct, locks)).toEqual([])
+  })
 
-      test('40 clients on 5 connections never meet each other’s role, user or rows', async () => {
-        const look = sql<{ role: string; user: string; backend: number; known: number }>`
-      select current_user::text as role, current_setting('app.user_id') as "user",
-        pg_backend_pid() as backend, pg_sleep(0.002),
-        (select count(*)::integer from pg_prepared_statements) as known`
-        const backends = new Map<number, number>()
-        const client = async (_: unknown, index: number) => {
-          const user = `user-${index}`
-          const db = database.forUser(user)
-          const own = statementsOf(db, user)
-          await own.insert(crypto.randomUUID())
-          for (let round = 0; round < 10; round += 1) {
-            if (round % 3 === 0) {
-              await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({
-                sqlState: '22012',
-              })
-            }
-            const { rows } = await look.execute(db)
-            expect(rows[0]).toMatchObject({ role: 'todo_app', user })
-            backends.set(Number(rows[0]?.backend), Number(rows[0]?.known))
-            const seen = await db.selectFrom('tasks').select('user_id').execute()
-            expect(seen).toEqual([{ user_id: user }])
-          }
+  test('40 clients on 5 connections never meet each other’s role, user or rows', async () => {
+    const look = sql<{ role: string; user: string; backend: number; known: number }>`
+  select current_user::text as role, current_setting('app.user_id') as "user",
+    pg_backend_pid() as backend, pg_sleep(0.002),
+    (select count(*)::integer from pg_prepared_statements) as known`
+    const backends = new Map<number, number>()
+    const client = async (_: unknown, index: number) => {
+      const user = `user-${index}`
+      const db = database.forUser(user)
+      const own = statementsOf(db, user)
+      await own.insert(crypto.randomUUID())
+      for (let round = 0; round < 10; round += 1) {
+        if (round % 3 === 0) {
+          const failing = sql`select 1 / 0`.execute(db)
+          await expect(failing).rejects.toMatchObject({ sqlState: '22012' })
         }
-        await Promise.all(Array.from({ length: 40 }, client))
-        expect(backends.size).toBeGreaterThan(1)
-        expect(backends.size).toBeLessThanOrEqual(5)
-        // It has renamed the statements, and keeps no more of them than it has room for.
-        const most = Math.max(...backends.values())
-        if (names === 200) expect(most).toBeGreaterThanOrEqual(4)
-        else expect(most).toBe(names)
-      })
+        const { rows } = await look.execute(db)
+        expect(rows[0]).toMatchObject({ role: 'todo_app', user })
+        backends.set(Number(rows[0]?.backend), Number(rows[0]?.known))
+        const seen = await db.selectFrom('tasks').select('user_id').execute()
+        expect(seen).toEqual([{ user_id: user }])
+      }
+    }
+    await Promise.all(Array.from({ length: 40 }, client))
+    expect(backends.size).toBeGreaterThan(1)
+    expect(backends.size).toBeLessThanOrEqual(5)
+    // It has renamed the statements, and keeps no more of them than it has room for.
+    const most = Math.max(...backends.values())
+    if (names === 200) expect(most).toBeGreaterThanOrEqual(4)
+    else expect(most).toBe(names)
+  })
 
-      test('a column gets another type, and tasks are read and changed as before', async () => {
-        const tasks = statementsOf(database.forUser('migrated'), 'migrated')
-        const id = crypto.randomUUID()
-        const inserted = await tasks.insert(id)
-        expect(await tasks.find(id)).toEqual(inserted)
-        let { version } = inserted
-        for (const type of ['varchar(300)', 'text']) {
-          expect((await tasks.complete(id))?.version).toBe(++version)
-          await runSql(postgres.url(name), `alter table tasks alter title type ${type}`)
-          expect((await tasks.find(id))?.version).toBe(version)
-        }
-        expect((await tasks.complete(id))?.version).toBe(++version)
-      })
+  test('a column gets another type, and tasks are read and changed as before', async () => {
+    const tasks = statementsOf(database.forUser('migrated'), 'migrated')
+    const id = crypto.randomUUID()
+    const inserted = await tasks.insert(id)
+    expect(await tasks.find(id)).toEqual(inserted)
+    let { version } = inserted
+    for (const type of ['varchar(300)', 'text']) {
+      expect((await tasks.complete(id))?.version).toBe(++version)
+      await runSql(direct, `alter table tasks alter title type ${type}`)
+      expect((await tasks.find(id))?.version).toBe(version)
+    }
+    expect((await tasks.complete(id))?.version).toBe(++version)
+  })
 
-      test('where the connection behind it breaks, whatever was sent is in doubt: it may have run', async () => {
-        const proxy = await startFaultProxy(postgres.port)
-        const between = await startPgbouncer(proxy.port, 1, names)
-        const url = postgresAt(between.port).url(name)
-        const behind = await openDatabase({ ...own, url, poolSize: 1 })
-        const id = crypto.randomUUID()
-        const users = ['first', 'second', 'third']
-        for (const user of users) await statementsOf(behind.forUser(user), user).insert(id)
-        // The flips arrive, and their answers are on the way back.
-        proxy.delayMs = 1500
-        const flips = users.map((user) => statementsOf(behind.forUser(user), user).complete(id))
-        const ended = Promise.allSettled(flips)
-        const look = `select completed from tasks where id = '${id}'`
-        const ran = users.map(() => ({ completed: true }))
-        await expect.poll(() => runSql(postgres.url(name), look), { timeout: 5000 }).toEqual(ran)
-        proxy.reset()
-        proxy.delayMs = 0
-        const inDoubt = { status: 'rejected', reason: { kind: 'unavailable', mayHaveRun: true } }
-        expect(await ended).toMatchObject(users.map(() => inDoubt))
-        expect(await runSql(postgres.url(name), look)).toEqual(ran)
-        await behind.close()
-        await between.stop()
-        await proxy.close()
-      })
+  test('where the connection behind it breaks, whatever was sent is in doubt: it may have run', async () => {
+    const proxy = await startFaultProxy(postgres.port)
+    onTestFinished(proxy.close)
+    const between = await startPgbouncer(proxy.port, 1, names)
+    onTestFinished(between.stop)
+    const behindUrl = postgresAt(between.port).url(name)
+    const behind = await openDatabase({ ...own, url: behindUrl, poolSize: 1 })
+    onTestFinished(() => behind.close())
+    const id = crypto.randomUUID()
+    const users = ['first', 'second', 'third']
+    for (const user of users) await statementsOf(behind.forUser(user), user).insert(id)
+    // The flips arrive, and their answers are on the way back.
+    proxy.delayMs = 1500
+    const flips = users.map((user) => statementsOf(behind.forUser(user), user).complete(id))
+    const ended = Promise.allSettled(flips)
+    const look = `select completed from tasks where id = '${id}'`
+    const ran = users.map(() => ({ completed: true }))
+    await expect.poll(() => runSql(direct, look), { timeout: 5000 }).toEqual(ran)
+    proxy.reset()
+    proxy.delayMs = 0
+    const inDoubt = { status: 'rejected', reason: { kind: 'unavailable', mayHaveRun: true } }
+    expect(await ended).toMatchObject(users.map(() => inDoubt))
+    expect(await runSql(direct, look)).toEqual(ran)
+  })
 
-      test('a server connection keeps nothing of the request that it served', async () => {
-        const look = `select current_user::text as role, pg_sleep(0.01),
-      coalesce(current_setting('app.user_id', true), '') as "user",
-      current_setting('statement_timeout') as timeout`
-        const looks = Array.from({ length: 20 }, () =>
-          runSql(postgresAt(bouncer.port).url(name), look),
-        )
-        for (const [row] of await Promise.all(looks)) {
-          expect(row).toMatchObject({ role: 'postgres', user: '', timeout: '0' })
-        }
-      })
-    },
-  )
-}
+  test('a server connection keeps nothing of the request that it served', async () => {
+    const look = `select current_user::text as role, pg_sleep(0.01),
+  coalesce(current_setting('app.user_id', true), '') as "user",
+  current_setting('statement_timeout') as timeout`
+    const looks = Array.from({ length: 20 }, () => runSql(url, look))
+    for (const [row] of await Promise.all(looks)) {
+      expect(row).toMatchObject({ role: 'postgres', user: '', timeout: '0' })
+    }
+  })
+})

@@ -1,6 +1,6 @@
 import { expect, inject, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
-import { openTestDatabase, options } from '#tests/support/databases'
+import { makeReady, options } from '#tests/support/databases'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
@@ -46,12 +46,8 @@ test.each([
   },
 )
 
-async function createIn(encoding: string): Promise<string> {
-  const name = `in_${encoding.toLowerCase()}_${crypto.randomUUID().slice(0, 8)}`
-  const options = `encoding '${encoding}' locale 'C' template template0`
-  await runSql(server.url('postgres'), `create database ${name} ${options}`)
-  return name
-}
+const strange = `locale 'C' template template0`
+const inLatin1 = `encoding 'LATIN1' ${strange}`
 
 test.each([
   ['LATIN1', 'Postgres'],
@@ -60,23 +56,20 @@ test.each([
 ])(
   'a database with the encoding %s on %s is refused by the first start, which says what to run',
   async (encoding, way) => {
-    const name = await createIn(encoding)
+    const name = await createDatabase(server, `encoding '${encoding}' ${strange}`)
     const standIn = await startNeonStandIn(server.port, password)
     onTestFinished(() => standIn.close())
-    const database = await open((way === 'Neon' ? standIn : server).url(name))
-    await expect(database.makeReady()).rejects.toMatchObject({
-      kind: 'unsuitable',
-      message: expect.stringMatching(
-        new RegExp(`encoding of the database is ${encoding}.*ICU.*ENCODING 'UTF8' TEMPLATE`),
-      ),
-    })
+    const says = `encoding of the database is ${encoding}.*ICU.*ENCODING 'UTF8' TEMPLATE`
+    const refused = { kind: 'unsuitable', message: expect.stringMatching(says) }
+    const starting = makeReady((way === 'Neon' ? standIn : server).url(name))
+    await expect(starting).rejects.toMatchObject(refused)
     const migrated = await runSql(server.url(name), `select to_regclass('tasks') as tasks`)
     expect(migrated).toEqual([{ tasks: null }])
   },
 )
 
 test('a LATIN1 database that an earlier version migrated is not ready', async () => {
-  const name = await createIn('LATIN1')
+  const name = await createDatabase(server, inLatin1)
   // The earlier version saw no difference, and neither does this one where the catalogue lies.
   const lie = `update pg_database set encoding = pg_char_to_encoding('%s') where datname = '${name}'`
   await runSql(server.url('postgres'), lie.replace('%s', 'UTF8'))
@@ -88,11 +81,8 @@ test('a LATIN1 database that an earlier version migrated is not ready', async ()
 })
 
 test('a Postgres without ICU is refused, and told apart', async () => {
-  const { database, asAdministrator, close } = await openTestDatabase('postgres')
-  onTestFinished(close)
-  await asAdministrator(`delete from pg_collation where collname = 'und-x-icu'`)
-  await expect(database.makeReady()).rejects.toMatchObject({
-    kind: 'unsuitable',
-    message: expect.stringMatching(/without ICU.*--with-icu/),
-  })
+  const url = server.url(await createDatabase(server))
+  await runSql(url, `delete from pg_collation where collname = 'und-x-icu'`)
+  const message = expect.stringMatching(/without ICU.*--with-icu/)
+  await expect(makeReady(url)).rejects.toMatchObject({ kind: 'unsuitable', message })
 })

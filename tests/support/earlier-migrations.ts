@@ -32,7 +32,7 @@ export async function createOwnedDatabase(server: PostgresAddress, ...guests: st
   const name = await createDatabase(server)
   await runSql(
     server.url('postgres'),
-    `do $$ begin create role todo_app nologin; exception when duplicate_object then null; end $$`,
+    `do $$ begin create role todo_app nologin; exception when duplicate_object or unique_violation then null; end $$`,
     `alter database ${name} owner to ${owner}`,
     ...[owner, ...guests].map((login) => `grant todo_app to ${login}`),
   )
