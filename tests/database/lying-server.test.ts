@@ -235,15 +235,13 @@ test.each([
 ])('%s on an idle connection closes it, and is told once', async (_, came, told) => {
   const server = await startLyingPostgres()
   const all: string[] = []
-  const transport = server.open({
-    onFault: () => all.push('fault'),
-    onMismatch: () => all.push('mismatch'),
-  })
+  const [onFault, onMismatch] = [() => all.push('fault'), () => all.push('mismatch')]
+  const transport = server.open({ poolSize: 1, onFault, onMismatch })
   server.lieOnce((answer) => [...answer, { waitMs: 50 }, came])
   expect(await ask(transport, 'user-0')).toBe('served')
   await expect.poll(() => all).toEqual([told])
-  await expect.poll(() => server.state.resets).toBe(1)
   await expectServed(transport)
+  expect(server.state.connections).toBe(2)
   expect(all).toEqual([told])
 })
 

@@ -1,10 +1,10 @@
 /** What requests on one connection, or of one process, do to each other. */
 import { setImmediate as turn } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { makeUsers, versionOf } from '#tests/database/users'
-import { options } from '#tests/support/databases'
+import { openTestDatabase, options } from '#tests/support/databases'
 import { hold } from '#tests/support/locked-tasks'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
@@ -122,3 +122,29 @@ test('the searches of one user run one after the other, so that another user can
   await Promise.all(['slow', ...slow].map((user) => search(user).then(() => ended.push(user))))
   expect(ended.at(-1)).toBe('slow')
 })
+
+test.each(['postgres', 'neon'] as const)(
+  'on %s, more than the queue takes are refused at once, and the rest are served',
+  async (name) => {
+    const { database, close } = await openTestDatabase(name, { poolSize: 1, queueLimit: 20 })
+    onTestFinished(close)
+    const slow = { sql: 'select pg_sleep(0.05)', parameters: [] }
+    const outcomes: string[] = []
+    const crowd = Array.from({ length: 200 }, async () => {
+      const place = { user: crypto.randomUUID() }
+      const working = database.transport.transaction([slow], 20_000, place)
+      outcomes.push(
+        await working.then(
+          () => 'served',
+          ({ kind }) => kind,
+        ),
+      )
+    })
+    await Promise.all(crowd)
+    const refused = outcomes.lastIndexOf('overloaded') + 1
+    expect(refused).toBeGreaterThan(0)
+    expect(new Set(outcomes.slice(0, refused))).toEqual(new Set(['overloaded']))
+    expect(new Set(outcomes.slice(refused))).toEqual(new Set(['served']))
+    expect(outcomes.length - refused).toBeGreaterThanOrEqual(20)
+  },
+)

@@ -62,17 +62,14 @@ test.each([
 ])('TASKS_PATH=%s has each operation of %s in the document', async (tasksPath, served) => {
   const files = withTasksPath(routeFiles, tasksPath)
   const settings = { ...plainSettings, TASKS_PATH: tasksPath }
-  const { paths, tags } = JSON.parse(JSON.stringify(await openApiDocument(files, settings)))
-  const described = tags.map(({ name }: { name: string }) => name)
+  const { paths } = JSON.parse(JSON.stringify(await openApiDocument(files, settings)))
+  const answersOf = (path: string) =>
+    Object.entries<OperationObject>(paths[path]).map(([method, { responses }]) => [
+      ...[method, Object.keys(responses)],
+    ])
   const added = tasksPath.replace('{user_id}', '{userId}')
   for (const part of ['', '/{id}', '/{id}/complete', '/{id}/toggle']) {
-    expect(Object.keys(paths[added + part])).toEqual(Object.keys(paths[served + part]))
-    for (const [method, operation] of Object.entries<OperationObject>(paths[added + part])) {
-      const { operationId, responses } = paths[served + part][method]
-      expect(Object.keys(operation.responses)).toEqual(Object.keys(responses))
-      expect(operation.operationId).not.toBe(operationId)
-      expect(described).toEqual(expect.arrayContaining([...operation.tags]))
-    }
+    expect(answersOf(added + part)).toEqual(answersOf(served + part))
   }
   expect(paths['/api/tasks'].get).toEqual(document.paths['/api/tasks']?.get)
 })
