@@ -79,7 +79,7 @@ export async function startLyingPostgres() {
   const open = new Set<Socket>()
   const lies: { lie: Lie; told: () => void }[] = []
   const answers: Message[][] = []
-  const state = { connections: 0, isDirect: true }
+  const state = { connections: 0, resets: 0, isDirect: true }
   const honest = (messages: readonly Message[]): Told => messages
   let hello = honest
   let always: Lie = honest
@@ -88,7 +88,9 @@ export async function startLyingPostgres() {
     state.connections += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    socket.on('error', () => {})
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'ECONNRESET') state.resets += 1
+    })
     // It ends where the client resets it.
     serve(socket).catch(() => socket.destroy())
   })
@@ -170,7 +172,7 @@ export async function startLyingPostgres() {
   })
   const url = `postgres://liar@127.0.0.1:${(server.address() as AddressInfo).port}/lies`
   return {
-    /** Connections so far, and whether no pooler is said to stand between. */
+    /** Connections so far, those that clients have reset, and whether no pooler stands between. */
     state,
     /** Opens connections to it, which are closed after the test. */
     open(overrides: Partial<TransportOptions> = {}) {
