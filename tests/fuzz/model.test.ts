@@ -10,68 +10,70 @@ const description = fc.constantFrom(null, '', 'text')
 const fields = fc.record({ title, description, completed: fc.boolean() })
 const changes = fc.record({ title, description, completed: fc.boolean() }, { requiredKeys: [] })
 const key = fc.constantFrom(undefined, undefined, 'k1', 'k2')
+
 const create = fc.record({ kind: fc.constant('create'), key, fields })
+const change = fc.record({
+  kind: fc.constant('change'),
+  method: fc.constantFrom('PUT', 'PATCH'),
+  changes,
+})
+const complete = fc.record({
+  kind: fc.constant('complete'),
+  flag: fc.constantFrom(undefined, true, false),
+})
+const other = fc.record({ kind: fc.constantFrom('GET', 'DELETE') })
 
 /** Who acts, on which of all tasks that ever were, and under which condition. */
 const step = fc.record({
   user: fc.nat(2),
   target: fc.nat(20),
   condition: fc.constantFrom('none', 'none', 'any', 'current', 'stale'),
-  action: fc.oneof(
-    create,
-    create,
-    fc.record({ kind: fc.constantFrom('read', 'delete') }),
-    fc.record({
-      ...{ kind: fc.constant('update'), method: fc.constantFrom('PUT', 'PATCH') },
-      changes,
-    }),
-    fc.record({ kind: fc.constant('complete'), flag: fc.constantFrom(undefined, true, false) }),
-  ),
+  action: fc.oneof(create, create, change, complete, other),
 })
 
-type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
+type Generated<Of> = Of extends fc.Arbitrary<infer Value> ? Value : never
+type Step = Generated<typeof step>
+
+/** The request that does something to a task, and what it changes. */
+function requestFor(
+  action: Exclude<Step['action'], Generated<typeof create>>,
+  task: Task | undefined,
+): { method: string; path?: string; body?: object; changes?: Partial<Fields> } {
+  if (action.kind === 'change') {
+    return { method: action.method, body: action.changes, changes: action.changes }
+  }
+  if (action.kind !== 'complete') return { method: action.kind }
+  const completed = action.flag ?? !task?.completed
+  const body = action.flag === undefined ? {} : { body: { completed } }
+  return { method: 'PATCH', path: '/complete', changes: { completed }, ...body }
+}
 
 /** Three users, each with the model of what they should see. */
 class World {
-  readonly users = Array.from({ length: 3 }, () => ({ as: newUser(), model: new UserModel() }))
+  readonly users = [0, 1, 2].map(() => ({ as: newUser(), model: new UserModel() }))
   readonly #ids = [crypto.randomUUID() as string]
   #staleTag = '"0"'
 
   /** Takes a step, and compares its answer with the model's. */
   async take({ user, target, condition, action }: Step): Promise<void> {
     const { as, model } = this.#actor(user)
+    if (action.kind === 'create') return await this.#create(as, model, action)
     const id = this.#ids[target % this.#ids.length] ?? ''
     const known = model.tasks.get(id)
+    const { method, path = '', body, changes } = requestFor(action, known?.task)
     const tags = { none: undefined, any: '*', current: known?.etag ?? '"1"', stale: this.#staleTag }
-    const ifMatch = tags[condition]
+    const ifMatch = method === 'GET' ? undefined : tags[condition]
     const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch }
-    const path = `/api/tasks/${id}`
-    switch (action.kind) {
-      case 'create':
-        return await this.#create(as, model, action)
-      case 'read': {
-        const answer = await call('GET', path, { as })
-        expect(answer.status).toBe(model.expectWrite(id, undefined))
-        if (answer.status === 200) expect(answer.json()).toEqual(known?.task)
-        return
-      }
-      case 'delete': {
-        const answer = await call('DELETE', path, { as, headers })
-        expect(answer.status, answer.text).toBe(model.expectWrite(id, ifMatch, 204))
-        if (answer.status === 204) model.tasks.delete(id)
-        return
-      }
-      case 'update': {
-        const answer = await call(action.method, path, { as, headers, body: action.changes })
-        return this.#written(answer, model, id, ifMatch, action.changes)
-      }
-      case 'complete': {
-        const { flag: completed = !known?.task.completed } = action
-        const body = action.flag === undefined ? {} : { body: { completed } }
-        const answer = await call('PATCH', `${path}/complete`, { as, headers, ...body })
-        return this.#written(answer, model, id, ifMatch, { completed })
-      }
-    }
+    const answer = await call(method, `/api/tasks/${id}${path}`, { as, headers, body })
+    const done = method === 'DELETE' ? 204 : 200
+    expect(answer.status, answer.text).toBe(model.expectWrite(id, ifMatch, done))
+    if (answer.status === 204) model.tasks.delete(id)
+    if (answer.status !== 200 || known === undefined) return
+    const isChange = Object.keys(changes ?? {}).length > 0
+    expect(etagOf(answer) === known.etag).toBe(!isChange)
+    if (isChange) this.#staleTag = known.etag
+    const expected = model.changed(id, changes ?? {}, answer.json(), etagOf(answer))
+    expect(answer.json()).toEqual(isChange ? expected : known.task)
   }
 
   /** Compares what a user sees with their model. */
@@ -87,43 +89,21 @@ class World {
     return actor
   }
 
-  async #create(as: string, model: UserModel, { key, fields }: CreateAction): Promise<void> {
+  async #create(as: string, model: UserModel, { key, fields }: Generated<typeof create>) {
     const headers = key === undefined ? {} : { 'idempotency-key': key }
     const expected = model.expectCreate(key, fields)
     const answer = await call('POST', '/api/tasks', { as, headers, body: fields })
     expect(answer.status, answer.text).toBe(expected.status)
-    if (answer.status === 200) {
-      expect(answer.json()).toEqual(model.tasks.get(expected.id ?? '')?.task)
-    }
-    if (answer.status !== 201) return
     const task = answer.json()
+    if (answer.status === 200) expect(task).toEqual(model.tasks.get(expected.id ?? '')?.task)
+    if (answer.status !== 201) return
     expect(task).toMatchObject({ ...fields, user_id: as })
     model.created(task, etagOf(answer), key, fields)
     this.#ids.push(task.id)
   }
-
-  #written(
-    answer: CheckedAnswer,
-    model: UserModel,
-    id: string,
-    ifMatch: string | undefined,
-    changes: Partial<Fields>,
-  ) {
-    expect(answer.status, answer.text).toBe(model.expectWrite(id, ifMatch))
-    if (answer.status !== 200) return
-    const before = model.tasks.get(id)?.etag ?? ''
-    const isChange = Object.keys(changes).length > 0
-    expect(etagOf(answer) === before).toBe(!isChange)
-    if (isChange) this.#staleTag = before
-    expect(answer.json()).toEqual(model.changed(id, changes, answer.json(), etagOf(answer)))
-  }
 }
 
-type CreateAction = typeof create extends fc.Arbitrary<infer Value> ? Value : never
-
-function etagOf({ headers }: CheckedAnswer): string {
-  return headers.get('etag') ?? 'none'
-}
+const etagOf = ({ headers }: CheckedAnswer) => headers.get('etag') ?? 'none'
 
 testProperty(
   'three users whose requests are interleaved see what each of them did, and nothing else',

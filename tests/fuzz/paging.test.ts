@@ -27,10 +27,10 @@ type Reading = typeof reading extends fc.Arbitrary<infer Value> ? Value : never
 
 async function readAll({ stable, others, changes, sort, order, limit }: Reading): Promise<void> {
   const as = newUser()
-  const untouched = []
+  const untouched = new Set<string>()
   const touched: Task[] = []
   for (let i = 0; i < Math.max(stable.length, others.length); i += 1) {
-    if (i < stable.length) untouched.push(await createTask(as, { title: stable[i] }))
+    if (i < stable.length) untouched.add((await createTask(as, { title: stable[i] })).id)
     if (i < others.length) touched.push(await createTask(as, { title: others[i] }))
   }
   const seen: Task[] = []
@@ -43,23 +43,19 @@ async function readAll({ stable, others, changes, sort, order, limit }: Reading)
     path = query && `/api/tasks${query}`
     for (const made of rounds.next().value ?? []) await apply(as, made, touched)
   }
-  const ids = new Set(untouched.map(({ id }) => id))
-  const found = seen.filter(({ id }) => ids.has(id)).map(({ id }) => id)
-  expect(found.toSorted()).toEqual([...ids].toSorted())
-  if (sort === 'created') expect(new Set(seen.map(({ id }) => id)).size).toBe(seen.length)
+  const ids = seen.map(({ id }) => id)
+  expect(ids.filter((id) => untouched.has(id)).sort()).toEqual([...untouched].sort())
+  if (sort === 'created') expect(new Set(ids).size).toBe(ids.length)
 }
 
 type Change = typeof change extends fc.Arbitrary<infer Value> ? Value : never
 
-async function apply(as: string, made: Change, touched: readonly Task[]): Promise<void> {
-  if (made.kind === 'create') {
-    await createTask(as, { title: made.title })
-    return
-  }
+async function apply(as: string, made: Change, touched: readonly Task[]): Promise<unknown> {
+  if (made.kind === 'create') return await createTask(as, { title: made.title })
   const path = `/api/tasks/${touched[made.target % touched.length]?.id}`
-  if (made.kind === 'rename') await call('PATCH', path, { as, body: { title: made.title } })
-  if (made.kind === 'complete') await call('PATCH', `${path}/complete`, { as })
-  if (made.kind === 'delete') await call('DELETE', path, { as })
+  if (made.kind === 'complete') return await call('PATCH', `${path}/complete`, { as })
+  if (made.kind === 'delete') return await call('DELETE', path, { as })
+  return await call('PATCH', path, { as, body: { title: made.title } })
 }
 
 testProperty(
