@@ -14,7 +14,6 @@ const open = (folder: string) => openDatabase({ ...options, url: `pglite://${fol
 function contender(folder: string) {
   const program = `
     import { lockFolder } from '#db/pglite-folder'
-    import { once } from 'node:events'
     const lock = () => { lockFolder(process.argv[1]) }
     try {
       lock()
@@ -22,9 +21,7 @@ function contender(folder: string) {
       gc()
       console.log('open')
     } catch (error) { console.log(error.message) }
-    process.stdin.resume()
-    await once(process.stdin, 'end')
-    process.kill(process.pid, 'SIGKILL')`
+    process.stdin.resume().on('end', () => process.kill(process.pid, 'SIGKILL'))`
   const parameters = ['--expose-gc', '--input-type=module', '-e', program, folder]
   const child = spawn(process.execPath, parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
   const said = once(child.stdout, 'data').then(([chunk]) => String(chunk).trim())
@@ -43,10 +40,8 @@ test('of eight processes that open a folder at once, one does, whatever an earli
   const all = Array.from({ length: 8 }, () => contender(folder))
   const said = await Promise.all(all.map((each) => each.said))
   const refused = said.filter((each) => each !== 'open')
-  expect(refused).toHaveLength(7)
-  for (const each of refused) {
-    expect(each).toMatch(/^The database folder .* is open in process .*: stop that process, or/)
-  }
+  const says = /^The database folder .* is open in process .*: stop that process, or/
+  expect(refused).toEqual(Array(7).fill(expect.stringMatching(says)))
   const late = contender(folder)
   expect(await late.said).toContain(`is open in process ${all[said.indexOf('open')]?.pid},`)
   // Each ends by SIGKILL, so the one that has the lock does not give it back.

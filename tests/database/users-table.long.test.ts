@@ -22,8 +22,7 @@ const account = (table: string, idType: string) =>
 async function openOn(usersTable: string, ...before: string[]) {
   const url = server.url(await createDatabase(server))
   await runSql(url, ...before)
-  const table = readTableName(usersTable)
-  if (table === undefined) throw new Error('no table name')
+  const table = readTableName(usersTable) ?? options.usersTable
   const database = await openDatabase({ ...options, url, usersTable: table })
   onTestFinished(() => database.close())
   await database.makeReady()
@@ -79,14 +78,10 @@ test.each([
   expect(JSON.parse((await of(id).list()).json)).toEqual([task])
   const before = await sql('select * from tasks')
   for (const spelling of spellings) {
-    const { list, find, update, complete, remove } = of(spelling)
+    const own = of(spelling)
     const attempts = [
-      list(),
-      find(task.id),
-      create(spelling),
-      update(task.id, { title: 'x' }),
-      complete(task.id),
-      remove(task.id),
+      ...[own.list(), own.find(task.id), own.update(task.id, { title: 'x' })],
+      ...[create(spelling), own.complete(task.id), own.remove(task.id)],
     ]
     for (const each of await Promise.allSettled(attempts)) {
       expect(each, spelling).toMatchObject({ reason: gone })
@@ -107,6 +102,11 @@ test('a table without email or name has the users that it has, and takes no othe
   const { create } = await openOn('users', people, `insert into users values ('alice')`)
   expect(JSON.parse((await create('alice')).json)).toMatchObject({ user_id: 'alice' })
   await expect(create('bob')).rejects.toMatchObject(gone)
+})
+
+test('a USERS_TABLE without an id is refused with the remedy', async () => {
+  const opening = openOn('people', 'create table people (email text)')
+  await expect(opening).rejects.toThrow('set USERS_TABLE to the users table')
 })
 
 describe('where the table is ours', () => {
@@ -150,9 +150,4 @@ describe('where the table is ours', () => {
     await expect(create('bob')).rejects.toMatchObject(gone)
     expect(await users()).toEqual([{ id: 'alice' }])
   })
-})
-
-test('a USERS_TABLE without an id is refused with the remedy', async () => {
-  const opening = openOn('people', 'create table people (email text)')
-  await expect(opening).rejects.toThrow('set USERS_TABLE to the users table')
 })
