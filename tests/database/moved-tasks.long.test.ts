@@ -5,9 +5,12 @@ import { createOwnedDatabase } from '#tests/support/earlier-migrations'
 import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 
 const server = postgresAt(inject('postgresPort'))
-const everything = 'select * from tasks order by title'
 const moving = (from: string, to: string) => `select todo_move_tasks('${from}', '${to}') as moved`
 const moveSql = moving('guest', 'anna')
+const everything = 'select * from tasks order by title'
+/** The SQL of a page of the documentation that a pattern finds there. */
+const documented = (page: string, sql: RegExp) =>
+  sql.exec(readFileSync(`docs/${page}.md`, 'utf8'))?.[1] ?? ''
 
 /** A database whose owner is held to row-level security, with the tasks of a guest and of others. */
 async function filled() {
@@ -74,8 +77,7 @@ test('the caller of the transaction is the same as before, with a task moved or 
 test('Better Auth’s own login may call it with the grant of the guide alone, and reads no task by that', async () => {
   const { admin, issuer, login, url } = await filled()
   await runSql(admin, `revoke todo_app from ${login}`)
-  const guide = readFileSync('docs/frontend.md', 'utf8')
-  const [, grant = ''] = /`(GRANT EXECUTE [^`]*todo_move_tasks[^`]*)`/.exec(guide) ?? []
+  const grant = documented('frontend', /`(GRANT EXECUTE [^`]*todo_move_tasks[^`]*)`/)
   await runSql(url, `grant execute on function todo_move_tasks to ${login}`)
   await expect(runSql(issuer, moveSql)).rejects.toThrow('may not execute todo_service()')
   await runSql(url, grant.replace('<its login>', login))
@@ -109,13 +111,12 @@ test('what the owner sees of the tasks, and how to see everything, is as docs/da
   expect(await runSql(url, titles)).toEqual([])
   // What pg_dump sets.
   await expect(runSql(url, 'set row_security = off', titles)).rejects.toThrow(/row-level/)
-  const guide = readFileSync('docs/database.md', 'utf8')
-  const [, bind = ''] = /`(SET app.user_id[^`]*)`/.exec(guide) ?? []
+  const bind = documented('database', /`(SET app.user_id[^`]*)`/)
   const bobs = await runSql(url, bind.replace('<id>', 'bob'), titles)
   expect(bobs).toEqual(['bob1', 'bob2', 'bob3'].map((title) => ({ title })))
 
   const reader = `reader_${name}`
-  const [, create = ''] = /```sql\n(CREATE ROLE todo_reader .*?)```/s.exec(guide) ?? []
+  const create = documented('database', /```sql\n(CREATE ROLE todo_reader .*?)```/s)
   await runSql(admin, create.replaceAll('todo_reader', reader).replace('…', password))
   expect(await runSql(server.url(name, reader), titles)).toHaveLength(9)
   await runSql(admin, `alter role ${owner} bypassrls`)

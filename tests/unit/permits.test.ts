@@ -67,17 +67,6 @@ test('a user’s first request takes one permit, the next one within ten seconds
   expect(await take('bob')).toBe(101)
 })
 
-test('of requests at once one takes spare permits, which the others leave alone', async () => {
-  await take('alice')
-  const answer = Promise.withResolvers<string>()
-  const bringing = count('alice', () => answer.promise)
-  expect(await take('alice')).toBe(1)
-  expect(await take('alice')).toBe(1)
-  answer.resolve('500 11 30 14100')
-  await bringing
-  expect(await useUp('alice')).toBe(30)
-})
-
 test('a limit that gives a permit back every ten seconds at most is counted one by one', async () => {
   for (const _ of 'many') expect(await take('alice', { requests: 100, seconds: 1001 })).toBe(1)
 })
