@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { OpenDatabase } from '#db/database'
 import { runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
@@ -11,6 +12,16 @@ export async function makeUsers(database: OpenDatabase, count: number) {
     return { user, id, version, flipped: { version: version + 1 } }
   }
   return await Promise.all(Array.from({ length: count }, make))
+}
+
+/** Expects that no statement finds the task, which is another user's. */
+export async function expectNothing(attempt: ReturnType<typeof statementsOf>, id: string) {
+  expect((await attempt.list()).json).toBe('[]')
+  expect(await attempt.find(id)).toBeUndefined()
+  expect(await attempt.update(id, { title: 'Mine' })).toBeUndefined()
+  expect(await attempt.complete(id)).toBeUndefined()
+  expect(await attempt.complete(id, true)).toBeUndefined()
+  expect(await attempt.remove(id)).toBe(false)
 }
 
 /** The version of a task, as an administrator sees it. */

@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
-import { type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
+import { startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, openAdministrator, password, postgresAt } from '#tests/support/postgres'
 import { shared } from '#tests/support/shared'
 
@@ -32,7 +32,6 @@ export interface TestDatabase {
   readonly database: OpenDatabase
   /** Runs statements as the administrator, past both walls, and returns the rows of the last. */
   asAdministrator(...statements: string[]): Promise<Record<string, unknown>[]>
-  readonly standIn?: NeonStandIn
   /** Where it is, as the administrator; PGlite is in the process. */
   readonly url?: string
   close(): Promise<void>
@@ -55,7 +54,6 @@ export async function openTestDatabase(
     database,
     asAdministrator: administrator.run,
     url: direct,
-    ...(standIn !== undefined && { standIn }),
     async close() {
       await database.close()
       await standIn?.close()

@@ -66,7 +66,6 @@ export async function startNeonStandIn(postgresPort: number, password: string) {
   const url = (database: string, login = 'postgres') =>
     `postgresql://${login}:${password}@${standInHost(port)}/${database}?sslmode=require&channel_binding=require`
   const standIn = {
-    endpoint: `http://127.0.0.1:${port}/sql`,
     url,
     /** What a service that is started needs to have that database. */
     settings: (database: string): Record<string, string> => ({

@@ -48,7 +48,6 @@ const makers = {
     await (await PGlite.create(empty)).close()
     return empty
   },
-  'next on postgres': () => onPostgres('next'),
   'vercel on postgres': () => onPostgres('vercel'),
   'next on pglite': () => serve('next', { DATABASE_URL: 'pglite://' }),
   async 'node on neon'() {
