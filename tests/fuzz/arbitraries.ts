@@ -69,19 +69,17 @@ export function invalidBody(reference: { $ref: string }): fc.Arbitrary<unknown> 
   const names = Object.keys(schema.properties ?? {})
   const wrongValue = fc.oneof(
     fc.jsonValue({ maxDepth: 1 }),
-    fc.constantFrom('\0', '\ud800', 'x'.repeat(201), 'y'.repeat(1001), '   ', ''),
+    fc.constantFrom('\0', '\ud800', 'x'.repeat(201), 'y'.repeat(1001), '   ', '', undefined),
   )
+  // A field that is undefined is left out.
   const withWrongField = fc
     .tuple(validBody(reference), fc.constantFrom(...names), wrongValue)
-    .map(([body, name, value]) => ({ ...body, [name]: value }))
-  const withoutField = fc
-    .tuple(validBody(reference), fc.constantFrom(...names))
-    .map(([body, name]) => Object.fromEntries(Object.entries(body).filter(([key]) => key !== name)))
+    .map(([body, name, value]) => JSON.parse(JSON.stringify({ ...body, [name]: value })))
   const contradiction = fc
     .tuple(validBody(reference), fc.boolean())
     .map(([body, flag]) => ({ ...body, completed: flag, is_completed: !flag }))
   return fc
-    .oneof(withWrongField, withoutField, fc.jsonValue({ maxDepth: 1 }), contradiction)
+    .oneof(withWrongField, fc.jsonValue({ maxDepth: 1 }), contradiction)
     .filter((body) => !accepts(trimmed(body)) || contradicts(body) || !isWellFormed(body))
 }
 
@@ -148,22 +146,15 @@ function fromQuery(value: string, { type }: Schema): unknown {
 }
 
 /** Values of a header that may be sent, as its schema says; or that must be refused. */
-export function headerValue({ name, schema }: ParameterObject, isValid: boolean) {
+export function headerValue({ schema }: ParameterObject, isValid: boolean) {
   const accepts = compile(schema, 'request')
-  const visible = fc.string({
-    unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
-    maxLength: 40,
-  })
+  const visible = fc
+    .string({ unit: 'grapheme-ascii', maxLength: 40 })
+    .map((text) => text.replaceAll(' ', ''))
   const tags = fc
     .array(fc.tuple(fc.constantFrom('', 'W/'), visible), { maxLength: 3 })
     .map((list) => list.map(([weak, tag]) => `${weak}"${tag.replaceAll('"', '')}"`).join(', '))
-  const candidates =
-    name === 'Idempotency-Key'
-      ? fc.oneof(
-          visible,
-          visible.map((key) => `${key} ${key}`),
-          fc.constantFrom('', 'x'.repeat(600)),
-        )
-      : fc.oneof(tags, visible, fc.constantFrom('*', '', '"a", *'))
-  return candidates.filter((value) => accepts(value) === isValid)
+  return fc
+    .oneof(tags, visible, fc.constantFrom('*', '', '"a", *', 'x'.repeat(600)))
+    .filter((value) => accepts(value) === isValid)
 }
