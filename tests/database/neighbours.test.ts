@@ -49,13 +49,6 @@ async function areBefore(other: Promise<unknown>, all: Promise<unknown>[]): Prom
   return before
 }
 
-test('a tenth of a second is what a transaction waits for a lock, and works on for a closed connection', async () => {
-  const names = ['lock_timeout', 'client_connection_check_interval']
-  const look = names.map((name) => ({ sql: `select current_setting('${name}')`, parameters: [] }))
-  const found = await one.transport.transaction(look, 8000)
-  expect(found).toEqual(names.map(() => [{ current_setting: '100ms' }]))
-})
-
 test('one connection is filled before the next is used', async () => {
   // As many as open all four, which may take longer than to serve these.
   await Promise.all(readers(64).map((user) => read(four, user)))

@@ -101,7 +101,7 @@ function whatIsWrong({ method, url, headers }: IncomingMessage, host: string): s
 
 /** Every value as the text that Postgres sent, which `Neon-Raw-Text-Output` asks for. */
 const rawText = { getTypeParser: () => (value: string) => value }
-const errorFields = 'message severity code detail hint constraint table column'.split(' ')
+const errorFields = 'message severity code detail hint constraint where'.split(' ')
 
 interface Batch {
   readonly queries: readonly { query: string; params: (string | null)[] }[]
