@@ -1,6 +1,6 @@
-import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
+import { callAsForty } from '#tests/database/callers'
 import { options } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { hasPgbouncer, knowsNames, startPgbouncer } from '#tests/support/pgbouncer'
@@ -43,30 +43,8 @@ describe.skipIf(!hasPgbouncer).each(numbers)('through PgBouncer, with %i names',
     expect(await runSql(direct, locks)).toEqual([])
   })
 
-  test('40 clients on 5 connections never meet each other’s role, user or rows', async () => {
-    const look = sql<{ role: string; user: string; backend: number; known: number }>`
-  select current_user::text as role, current_setting('app.user_id') as "user",
-    pg_backend_pid() as backend, pg_sleep(0.002),
-    (select count(*)::integer from pg_prepared_statements) as known`
-    const backends = new Map<number, number>()
-    const client = async (_: unknown, index: number) => {
-      const user = `user-${index}`
-      const db = database.forUser(user)
-      const own = statementsOf(db, user)
-      await own.insert(crypto.randomUUID())
-      for (let round = 0; round < 10; round += 1) {
-        if (round % 3 === 0) {
-          const failing = sql`select 1 / 0`.execute(db)
-          await expect(failing).rejects.toMatchObject({ sqlState: '22012' })
-        }
-        const { rows } = await look.execute(db)
-        expect(rows[0]).toMatchObject({ role: 'todo_app', user })
-        backends.set(Number(rows[0]?.backend), Number(rows[0]?.known))
-        const seen = await db.selectFrom('tasks').select('user_id').execute()
-        expect(seen).toEqual([{ user_id: user }])
-      }
-    }
-    await Promise.all(Array.from({ length: 40 }, client))
+  test('40 callers on 5 connections never meet each other’s role, user or rows', async () => {
+    const { backends } = await callAsForty(database, (round) => round === 12)
     expect(backends.size).toBeGreaterThan(1)
     expect(backends.size).toBeLessThanOrEqual(5)
     // It has renamed the statements, and keeps no more of them than it has room for.

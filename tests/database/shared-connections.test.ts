@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { afterAll, describe, expect, test } from 'vitest'
-import { isDatabaseError } from '#db/errors'
+import { callAsForty } from '#tests/database/callers'
 import { openReady } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
@@ -18,62 +18,24 @@ describe.each([false, true])('with named statements: %s', async (hasNames) => {
   }
 
   test('40 callers on one connection, with cancels and errors between them, never meet each other’s role, user or rows', async () => {
-    const look = (mark: number) => sql<{ role: string; user: string; mark: number }>`
-      select current_user::text as role, current_setting('app.user_id') as "user",
-        ${mark}::int as mark`
-    const [backend] = await backends()
-    const seen = { refused: 0, cancelled: 0, hidden: 0 }
-    const caller = async (_: unknown, index: number) => {
-      const user = `user-${index}`
-      const db = opened.database.forUser(user)
-      const own = statementsOf(db, user)
-      const kept = new Set<string>()
-      // On a busy machine it may take more rounds until a cancel meets a statement.
-      for (let round = 0; round < 24 || seen.cancelled === 0; round += 1) {
-        const id = crypto.randomUUID()
-        const mark = index * 1_000_000 + round
-        try {
-          if (round % 10 === 0) {
-            await own.insert(id)
-            kept.add(id)
-          }
-          if (round % 3 === 0) await sql`select ${mark} / 0`.execute(db)
-          if (round % 7 === 0) await sql`select * from users`.execute(db)
-          const { rows } = await look(mark).execute(db)
-          expect(rows).toEqual([{ role: 'todo_app', user, mark }])
-          // Only row-level security is between this statement and the rows of the others.
-          const tasks = await db.selectFrom('tasks').select(['id', 'user_id']).execute()
-          expect(tasks.filter((task) => task.user_id !== user)).toEqual([])
-          expect(new Set(tasks.map((task) => task.id))).toEqual(kept)
-          seen.hidden += 1
-        } catch (error) {
-          if (!isDatabaseError(error)) throw error
-          expect(['22012', '42501', '57014']).toContain(error.sqlState)
-          if (error.sqlState === '57014') seen.cancelled += 1
-          else seen.refused += 1
-        }
-      }
-    }
     let isOver = false
-    const cancelling = (async () => {
-      while (!isOver) {
-        await opened.asAdministrator(
-          `do $$ begin for i in 1..20 loop
-            perform pg_cancel_backend(pid) from pg_stat_activity
-              where datname = current_database() and pid <> pg_backend_pid();
-            perform pg_sleep(random() * 0.01);
-          end loop; end $$`,
-        )
-      }
-    })()
-    await Promise.all(Array.from({ length: 40 }, caller)).finally(() => {
+    // On a busy machine it may take more rounds until a cancel meets a statement.
+    const calling = callAsForty(
+      opened.database,
+      (round, { cancelled }) => round >= 24 && cancelled > 0,
+    ).finally(() => {
       isOver = true
     })
-    await cancelling
-    expect(await backends(), 'all of it went over one connection').toEqual([backend])
-    expect(seen.cancelled).toBeGreaterThan(0)
-    expect(seen.refused).toBeGreaterThan(100)
-    expect(seen.hidden).toBeGreaterThan(400)
+    const cancel = `do $$ begin for i in 1..20 loop
+      perform pg_cancel_backend(pid) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid();
+      perform pg_sleep(random() * 0.01);
+    end loop; end $$`
+    while (!isOver) await opened.asAdministrator(cancel)
+    const { backends, refused, served } = await calling
+    expect(backends.size, 'all of it went over one connection').toBe(1)
+    expect(refused).toBeGreaterThan(100)
+    expect(served).toBeGreaterThan(400)
   })
 
   test('a connection that brought a row without its user is closed', async () => {
