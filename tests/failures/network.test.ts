@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { ask as askAs, newPerson } from '#tests/failures/requests'
+import { newPerson } from '#tests/failures/requests'
 import { deadlineMs, openWorld, slackMs, type World } from '#tests/failures/world'
 import { createAtOne, send } from '#tests/support/send'
 
@@ -117,19 +117,4 @@ test('however many ask for readiness at once, the database is asked once, and no
   await sleep(untilForgottenMs)
   expect((await askReady()).status).toBe(200)
   expect(world.proxy.exchanges - after).toBe(1)
-})
-
-test('a service is ready, at once, while the statements of others take long', async () => {
-  const people = await Promise.all(Array.from({ length: 6 }, () => newPerson(world)))
-  await world.sql(
-    `create function sleep() returns trigger language plpgsql as
-      $$ begin perform pg_sleep(60); return new; end $$`,
-    'create trigger slow before update on tasks for each row execute function sleep()',
-  )
-  await sleep(untilForgottenMs)
-  const flips = people.map((person) => askAs(world, 'complete', person))
-  await sleep(300)
-  expect((await askReady()).status).toBe(200)
-  expect(new Set(statuses(await Promise.all(flips)))).toEqual(new Set([503]))
-  await world.sql('drop trigger slow on tasks')
 })

@@ -1,13 +1,11 @@
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { host } from '#tests/failures/world'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
-import { freePort, startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
+import { freePort } from '#tests/support/service'
 import { startCollector } from '#tests/support/span-collector'
 import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
-const plain = { DATABASE_URL: server.url(await createDatabase(server)), LOG_LEVEL: 'info' }
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const unsampledId = '1bf7651916cd43dd8448eb211c80319c'
 const keyTraceId = '2cf7651916cd43dd8448eb211c80319c'
@@ -16,12 +14,15 @@ const sampled = { traceparent: `00-${traceId}-${parentId}-01` }
 const unsampled = { traceparent: `00-${unsampledId}-${parentId}-00` }
 const user = newUser()
 
+type Collector = Awaited<ReturnType<typeof startCollector>>
+
+const start = (endpoint: string, env: Record<string, string> = {}) =>
+  serve(host, { LOG_LEVEL: 'info', OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...env })
+
 async function list(url: string, headers: Record<string, string> = {}): Promise<void> {
   const { status } = await send(url, 'GET', '/api/tasks', user, undefined, headers)
   expect(status).toBe(200)
 }
-
-type Collector = Awaited<ReturnType<typeof startCollector>>
 
 /** The spans of the sampled trace, the request's first, once both are there. */
 async function spansOf(collector: Collector) {
@@ -33,9 +34,7 @@ async function spansOf(collector: Collector) {
 
 test('a request is one span, continues the trace it came with, and has its statement below it', async () => {
   await using collector = await startCollector()
-  await using service = await startService(host, {
-    ...plain,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+  await using service = await start(collector.url, {
     OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=of-the-tests',
     OTEL_SERVICE_NAME: 'renamed-by-its-setting',
     OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=of-the-tests',
@@ -52,17 +51,17 @@ test('a request is one span, continues the trace it came with, and has its state
     parentSpanId: parentId,
     attributes: { 'http.response.status_code': 201 },
   })
-  expect(batches).toMatchObject([
-    {
-      ...{ name: 'INSERT', kind: 3, parentSpanId: request?.spanId },
-      attributes: { 'db.system.name': 'postgresql' },
-    },
-  ])
+  const attributes = { 'db.system.name': 'postgresql' }
+  const batch = { name: 'INSERT', kind: 3, parentSpanId: request?.spanId, attributes }
+  expect(batches).toMatchObject([batch])
   expect(collector.spans().map((span) => span.traceId)).not.toContain(unsampledId)
+  // The first request of all was one for health.
+  expect(collector.spans()[0]).toMatchObject({ name: 'GET /health' })
   const headers = { 'content-type': 'application/x-protobuf', 'x-tenant': 'of-the-tests' }
   for (const delivery of collector.deliveries) expect(delivery).toMatchObject({ headers })
-  expect(collector.received()).toContain('renamed-by-its-setting')
-  expect(collector.received()).toContain('deployment.environment.name')
+  for (const said of ['renamed-by-its-setting', 'deployment.environment.name']) {
+    expect(collector.received()).toContain(said)
+  }
   for (const secret of ['private words', user, String(created.json()['id'])]) {
     expect(collector.received()).not.toContain(secret)
   }
@@ -81,9 +80,7 @@ test('a request is one span, continues the trace it came with, and has its state
 
 test('a receiver that is away costs no request, is in the log, and gets spans once it is back', async () => {
   const port = await freePort()
-  await using service = await startService(host, {
-    ...plain,
-    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9',
+  await using service = await start('http://127.0.0.1:9', {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://127.0.0.1:${port}/own/path`,
     OTEL_EXPORTER_OTLP_HEADERS: 'x-api-key=key-of-the-receiver',
     OTEL_EXPORTER_OTLP_TIMEOUT: '300',
@@ -104,14 +101,8 @@ const ended = test.skipIf(host !== 'node')
 
 ended('SIGTERM sends the spans that are left, of the requests that were sampled', async () => {
   await using collector = await startCollector()
-  await using service = await startService(host, {
-    ...plain,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_TRACES_SAMPLER_ARG: '0',
-  })
-  await list(service.url)
-  await list(service.url, unsampled)
-  await list(service.url, sampled)
+  await using service = await start(collector.url, { OTEL_TRACES_SAMPLER_ARG: '0' })
+  for (const headers of [{}, unsampled, sampled]) await list(service.url, headers)
   expect(collector.spans()).toEqual([])
   expect(await service.stop('SIGTERM')).toBe(0)
   // A line of the log can be found by its trace all the same.
@@ -124,11 +115,7 @@ ended.each(['300', '10000'])(
   'a receiver that never answers, given %s ms, keeps neither a request nor the end waiting',
   async (timeoutMs) => {
     await using collector = await startCollector({ answers: false })
-    await using service = await startService(host, {
-      ...plain,
-      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-      OTEL_EXPORTER_OTLP_TIMEOUT: timeoutMs,
-    })
+    await using service = await start(collector.url, { OTEL_EXPORTER_OTLP_TIMEOUT: timeoutMs })
     await list(service.url)
     const startedAt = performance.now()
     expect(await service.stop('SIGTERM'), service.output()).toBe(0)

@@ -2,10 +2,10 @@ import { inject } from 'vitest'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { type Host, startService } from '#tests/support/service'
 
-/** Starts a service on a new database of the Postgres of this run, which is at `databaseUrl`. */
+/** Starts a service on a database of the Postgres of this run: a new one, unless one is given. */
 export async function serve(host: Host, env: Record<string, string> = {}, folder?: string) {
   const server = postgresAt(inject('postgresPort'))
-  const databaseUrl = server.url(await createDatabase(server))
-  const service = await startService(host, { DATABASE_URL: databaseUrl, ...env }, folder)
+  const databaseUrl = env['DATABASE_URL'] ?? server.url(await createDatabase(server))
+  const service = await startService(host, { ...env, DATABASE_URL: databaseUrl }, folder)
   return { ...service, databaseUrl }
 }
