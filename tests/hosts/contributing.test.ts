@@ -12,10 +12,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { patched } from '#tests/support/guide'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
 import { tokenFor } from '#tests/support/tokens'
 
 const execute = promisify(execFile)
@@ -65,9 +64,7 @@ async function run(...command: string[]): Promise<void> {
 
 test.concurrent('its calls work as they stand there', async () => {
   const [, calls = ''] = /Then `npm run dev`[\s\S]*?```sh\n([\s\S]*?)```/.exec(page) ?? []
-  const server = postgresAt(inject('postgresPort'))
-  const DATABASE_URL = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL }, folder)
+  await using service = await serve('node', {}, folder)
   expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
   const script = calls.replaceAll('http://localhost:8000', service.url)
   const env = { ...process.env, TOKEN: await tokenFor('alice') }

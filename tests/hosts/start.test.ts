@@ -1,13 +1,11 @@
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { createBy, send } from '#tests/support/send'
-import { endOf, type Host, launch, type Service, startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
+import { endOf, type Host, launch, startService } from '#tests/support/service'
 import { folderOf } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
 import { hasVercel } from '#tests/support/vercel-build'
-
-const server = postgresAt(inject('postgresPort'))
 
 /** What a host that does not start has printed. */
 async function refusalOf(host: Host, env: Record<string, string>): Promise<string> {
@@ -53,49 +51,28 @@ test.each(['next', 'node'] as const)(
   },
 )
 
-async function start(host: Host, env: Record<string, string>): Promise<Service> {
-  const url = server.url(await createDatabase(server))
-  return await startService(host, { DATABASE_URL: url, RATE_LIMIT_ADDRESS: '2/3600', ...env })
-}
-
-/** Whether the service answers at another address of this machine than 127.0.0.1. */
-async function answersElsewhere({ url }: Service): Promise<boolean> {
-  return await fetch(`${url.replace('127.0.0.1', '127.0.0.2')}/health`).then(
-    ({ ok }) => ok,
-    () => false,
-  )
-}
-
-/** What requests are answered that say to come from these addresses. */
-async function statusesOf({ url }: Service, addresses: string[]): Promise<number[]> {
-  const statuses: number[] = []
-  for (const address of addresses) {
-    const headers = { 'x-forwarded-for': address }
-    statuses.push((await fetch(`${url}/api/tasks`, { headers })).status)
-  }
-  return statuses
-}
-
-// Linux alone has 127.0.0.2 without being told.
-const isLinux = process.platform === 'linux'
-
-test('node listens on HOST alone, and RATE_LIMIT_ADDRESS counts by the peer, whatever a header says', async () => {
-  await using service = await start('node', { HOST: '127.0.0.1' })
-  if (isLinux) expect(await answersElsewhere(service)).toBe(false)
-  const addresses = ['203.0.113.1', '203.0.113.2', '203.0.113.3']
-  expect(await statusesOf(service, addresses)).toEqual([401, 401, 429])
-})
+const proxied = { TRUSTED_PROXIES: '127.0.0.1' }
+const clients = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1', '2001:db8::3']
+const forwarded = clients.map((client) => `1.2.3.4, ${client}`)
 
 test.each([
-  ['node', true],
-  ['next dev', false],
+  ['node', 'HOST', { HOST: '127.0.0.1' }, clients, [401, 401, 429, 429], false],
+  ['node', 'TRUSTED_PROXIES', proxied, forwarded, [401, 401, 401, 429], true],
+  ['next dev', 'TRUSTED_PROXIES', proxied, forwarded, [401, 401, 401, 429], false],
 ] as const)(
-  'without HOST %s listens on every address: %s; behind a trusted proxy an IPv6 client counts by its /64',
-  async (host, isEverywhere) => {
-    await using service = await start(host, { TRUSTED_PROXIES: '127.0.0.1' })
-    if (isLinux) expect(await answersElsewhere(service)).toBe(isEverywhere)
-    const clients = ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1', '2001:db8::3']
-    const addresses = clients.map((client) => `1.2.3.4, ${client}`)
-    expect(await statusesOf(service, addresses)).toEqual([401, 401, 401, 429])
+  '%s with %s counts addresses by the peer, or an IPv6 client by its /64, and listens where it should',
+  async (...row) => {
+    const [host, , env, addresses, statuses, isEverywhere] = row
+    await using service = await serve(host, { RATE_LIMIT_ADDRESS: '2/3600', ...env })
+    const found: number[] = []
+    for (const address of addresses) {
+      const headers = { 'x-forwarded-for': address }
+      found.push((await fetch(`${service.url}/api/tasks`, { headers })).status)
+    }
+    expect(found).toEqual(statuses)
+    // Linux alone has 127.0.0.2 without being told.
+    if (process.platform !== 'linux') return
+    const elsewhere = fetch(`${service.url.replace('127.0.0.1', '127.0.0.2')}/health`)
+    expect(await elsewhere.then(({ ok }) => ok).catch(() => false)).toBe(isEverywhere)
   },
 )

@@ -1,18 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { expect, inject, test } from 'vitest'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
+import { expect, test } from 'vitest'
+import { serve } from '#tests/support/serve'
 import { testSecret } from '#tests/support/tokens'
 
 test('on Vercel, the function is kept awake until idle connections are closed', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  await using service = await startService('node', {
-    DATABASE_URL: server.url(await createDatabase(server)),
-    BUILT_ON_VERCEL: '1',
-    VERCEL: '1',
-    VERCEL_URL: 'todo.test',
-    VERCEL_REGION: 'test1',
-  })
+  const env = { BUILT_ON_VERCEL: '1', VERCEL: '1', VERCEL_URL: 'todo.test', VERCEL_REGION: 'test1' }
+  await using service = await serve('node', env)
   // Vercel's own words where a connection is given back and there is no function to keep awake.
   await expect
     .poll(() => service.output())
@@ -26,7 +19,7 @@ test.each([
   [
     'the secret is none',
     { DATABASE_URL: url, BETTER_AUTH_SECRET: 'short' },
-    'BETTER_AUTH_SECRET is shorter',
+    'AUTH_SECRET is shorter',
   ],
   ['Production has no database', {}, 'DATABASE_URL is not set for Production'],
 ])('a build on Vercel ends before it replaces what runs, and says where %s', (_, env, says) => {

@@ -1,21 +1,21 @@
 /**
- * Serves a deployment, whose folder is the argument, as Vercel does. This process is the function
- * of the routes, with what Vercel's proxy does to a request in front of it.
+ * Serves a deployment, whose folder is the argument, as Vercel does. This process is the functions
+ * of the routes and of the middleware, with what Vercel's proxy does to a request in front of them.
  */
+import { createReadStream } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { middlewareOf } from '#tests/support/vercel-middleware'
 import { readRoutes } from '#tests/support/vercel-routes'
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => Promise<void>
+type Middleware = (request: Request) => Promise<Response>
 
 /** How long Vercel lets a function work after SIGTERM. */
 const graceMs = 500
 
 const [folder = ''] = process.argv.slice(2)
 const route = readRoutes(folder)
-const middleware = middlewareOf(folder)
 
 /** What a function asked to be kept awake for. */
 const work = new Set<Promise<unknown>>()
@@ -46,20 +46,26 @@ server.listen(Number(process.env['PORT']), '127.0.0.1')
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
   const routed = route(req.url ?? '/', req.headers)
   writeOwnHeaders(req)
-  if (routed.middleware !== undefined) {
-    const answered = await middleware.ask(req)
-    if (answered !== undefined) {
-      res.writeHead(answered.status, answered.headers).end()
-      return
-    }
+  if (routed.middleware !== undefined && (await answersFirst(req, res))) return
+  if (routed.function !== undefined) {
+    req.url = routed.url ?? '/'
+    req.headers['x-matched-path'] = routed.matchedPath ?? '/'
+    return await load<Handler>(routed.function)(req, res)
   }
-  if (routed.function === undefined) {
-    res.writeHead(404).end()
-    return
-  }
-  req.url = routed.url ?? '/'
-  req.headers['x-matched-path'] = routed.matchedPath ?? '/'
-  await load(routed.function)(req, res)
+  res.statusCode = routed.status ?? 200
+  if (routed.file === undefined) res.end()
+  else createReadStream(routed.file).pipe(res)
+}
+
+/** Whether the middleware has answered, to which no body is sent: ours reads none. */
+async function answersFirst(req: IncomingMessage, res: ServerResponse): Promise<boolean> {
+  const headers = Object.entries(req.headers).map(([name, value]) => [name, String(value)])
+  const init = { method: req.method ?? '', headers: Object.fromEntries(headers) }
+  const ask = load<Middleware>(join(folder, 'functions/_middleware.func'))
+  const answered = await ask(new Request(`https://${req.headers.host}${req.url}`, init))
+  if (answered.headers.has('x-middleware-next')) return false
+  res.writeHead(answered.status, Object.fromEntries(answered.headers)).end()
+  return true
 }
 
 /** Vercel's proxy writes these headers, and drops what a client sends in them. */
@@ -68,21 +74,20 @@ function writeOwnHeaders(req: IncomingMessage): void {
     if (/^x-(matched-path|now-|vercel-|middleware-)/.test(name)) delete req.headers[name]
   }
   const client = clients.get(req.socket) ?? ''
-  for (const name of ['x-forwarded-for', 'x-real-ip', 'x-vercel-forwarded-for']) {
-    req.headers[name] = client
-  }
+  req.headers['x-forwarded-for'] = client
+  req.headers['x-real-ip'] = client
+  req.headers['x-vercel-forwarded-for'] = client
   req.headers['x-forwarded-host'] = req.headers.host ?? ''
   // A client over http is redirected by Vercel; a test may still say that it is one.
   req.headers['x-forwarded-proto'] ??= 'https'
 }
 
-/** The handler of a function, which Node keeps. Most functions are links to one. */
-function load(path: string): Handler {
+/** What a function exports, which Node loads once: most folders are links to one. */
+function load<Exported>(path: string): Exported {
   return createRequire(join(path, '/'))('./___next_launcher.cjs')
 }
 
 process.once('SIGTERM', () => {
-  middleware.end()
   setTimeout(() => process.exit(), graceMs).unref()
   server.close(() => Promise.allSettled(work).then(() => process.exit()))
   server.closeIdleConnections()
