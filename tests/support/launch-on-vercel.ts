@@ -2,7 +2,6 @@
  * Serves a deployment, whose folder is the argument, as Vercel does. This process is the functions
  * of the routes and of the middleware, with what Vercel's proxy does to a request in front of them.
  */
-import { createReadStream } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -52,9 +51,7 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
     req.headers['x-matched-path'] = routed.matchedPath ?? '/'
     return await load<Handler>(routed.function)(req, res)
   }
-  res.statusCode = routed.status ?? 200
-  if (routed.file === undefined) res.end()
-  else createReadStream(routed.file).pipe(res)
+  res.writeHead(routed.status ?? 200).end()
 }
 
 /** Whether the middleware has answered, to which no body is sent: ours reads none. */
