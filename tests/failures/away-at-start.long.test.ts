@@ -60,7 +60,7 @@ test.skipIf(host === 'vercel')(
     await database.makeReady()
     await database.close()
     const [wall] = walls
-    await asAdministrator(...wall.breakIt)
+    await asAdministrator(wall.breakIt)
     const refused = launch(host, { DATABASE_URL: url, PORT: '0' }, await folderOf(host))
     expect(await endOf(refused)).toBe(1)
     expect(refused.output()).toContain(wall.remedy)

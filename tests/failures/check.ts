@@ -8,7 +8,7 @@ import { linesAbout } from '#tests/support/log-lines'
 
 /** Makes a failure happen, asks, mends it, and compares every answer with the failure's outcome. */
 export async function checkFailure(world: World, failure: Failure): Promise<void> {
-  const { requests, provoke, outcome, says = '' } = failure
+  const { requests, provoke, outcome, says } = failure
   const asking = requests.map(async (name) => ({ name, person: await newPerson(world) }))
   const asked = await Promise.all(asking)
   const mend = await provoke(
