@@ -27,8 +27,8 @@ test('DELETE_ANSWER=task answers 200 with the task that was deleted, and the doc
   expect(await call('DELETE', path)).toMatchObject({ status: 200, body: task })
   expect((await call('DELETE', path)).status).toBe(404)
   const { paths } = (await call('GET', '/openapi.json')).body
-  expect(Object.keys(paths['/api/tasks/{id}'].delete.responses)).toContain('200')
-  expect(Object.keys(paths['/api/tasks/{id}'].delete.responses)).not.toContain('204')
+  const statuses = Object.keys(paths['/api/tasks/{id}'].delete.responses)
+  expect(statuses.filter((status) => status.startsWith('2'))).toEqual(['200'])
 })
 
 test.each([
@@ -84,20 +84,20 @@ test.each(['tasks', 'items'])(
   'LIST_ENVELOPE=%s wraps the list, with the count of this page and of all',
   async (envelope) => {
     const call = await open({ LIST_ENVELOPE: envelope })
-    const read = async (query: string) => (await call('GET', `/api/tasks${query}`)).body
+    const list = (query: string, headers = {}) =>
+      call('GET', `/api/tasks${query}`, undefined, headers)
     for (const title of ['a', 'b', 'c', 'd']) {
       await call('POST', '/api/tasks', { title, completed: title === 'a' })
     }
-    const first = await call('GET', '/api/tasks?limit=2')
+    const first = await list('?limit=2')
     const tasks = ['d', 'c'].map((title) => expect.objectContaining({ title }))
     expect(first.body).toEqual({ [envelope]: tasks, count: 2, total: 4 })
-    expect(await read('?status=pending&limit=1')).toMatchObject({ count: 1, total: 3 })
-    const next = /<(.*)>/.exec(first.headers.get('link') ?? '')?.[1] ?? ''
-    const last = await read(new URL(next, 'http://service/api/tasks').search)
+    expect((await list('?status=pending&limit=1')).body).toMatchObject({ count: 1, total: 3 })
+    const [, next = ''] = /<(.*)>/.exec(first.headers.get('link') ?? '') ?? []
+    const { body: last } = await list(next)
     expect(last).toMatchObject({ [envelope]: [{ title: 'b' }, { title: 'a' }], count: 2, total: 4 })
 
-    const known = { 'if-none-match': first.headers.get('etag') }
-    const again = () => call('GET', '/api/tasks?limit=2', undefined, known)
+    const again = () => list('?limit=2', { 'if-none-match': first.headers.get('etag') })
     expect((await again()).status).toBe(304)
     // Only the total tells that a task of another page is gone: this one and its link are as before.
     await call('DELETE', `/api/tasks/${last[envelope][1].id}`)
