@@ -45,42 +45,33 @@ const requests = {
   flip: (id: string) => ask('PATCH', `/api/tasks/${id}/complete`),
 }
 
-const message = (of: string, code: string | null) => JSON.stringify({ message: of, code })
-const away: NeonFault = { status: 400, body: message("Couldn't connect to compute node", null) }
-const wrongPassword: NeonFault = {
-  status: 400,
-  body: message("password authentication failed for user 'x'", '28P01'),
-}
-const silent: NeonFault = { delayMs: 10_000 }
 const failing = (status: number): NeonFault => ({ status, body: 'upstream error' })
+const refusing = (message: string, code: string | null): NeonFault => ({
+  ...{ status: 400, body: JSON.stringify({ message, code }) },
+})
+const away = refusing("Couldn't connect to compute node", null)
+const wrongPassword = refusing("password authentication failed for user 'x'", '28P01')
+const silent: NeonFault = { delayMs: 10_000 }
 
-type Case = [
-  fault: string,
-  request: keyof typeof requests,
-  faults: readonly NeonFault[],
-  status: number,
-  /** How often Neon is asked. */
-  fetches: number,
-  /** How often the database has done it. */
-  times?: number,
-]
+/** What is answered, how often Neon is asked, and how often the database has done it. */
+type Outcome = [status: number, fetches: number, times: number]
+type Case = [fault: string, request: keyof typeof requests, faults: NeonFault[], ...Outcome]
+
 /** A read is sent again, and a create, which is there once. A flip is, where it cannot have run. */
 const cases: Case[] = [
-  ['a compute that is away at first', 'list', [away, away], 200, 3],
+  ['a compute that is away at first', 'list', [away, away], 200, 3, 0],
   ['a compute that is away at first, and busy', 'flip', [away, failing(429)], 200, 3, 1],
   ['a compute that is away', 'flip', [away, away, away], 503, 3, 0],
-  ['a suspended compute that takes its time to start', 'list', [{ delayMs: 700 }], 200, 1],
-  ['a first attempt that gets no answer', 'list', [silent], 200, 2],
-  ['a compute that never answers', 'list', [silent, silent, silent], 503, 2],
-  ['a compute that never answers', 'flip', [silent], 503, 1],
-  ...[500, 502, 503, 504].flatMap((status): Case[] => [
-    [`an answer ${status} of the proxy`, 'list', [failing(status)], 200, 2],
-    [`an answer ${status} of the proxy`, 'create', [failing(status)], 201, 2, 1],
-    [`an answer ${status} of the proxy`, 'flip', [failing(status)], 503, 1, 0],
-  ]),
+  ['a suspended compute that takes its time to start', 'list', [{ delayMs: 700 }], 200, 1, 0],
+  ['a first attempt that gets no answer', 'list', [silent], 200, 2, 0],
+  ['a compute that never answers', 'list', [silent, silent, silent], 503, 2, 0],
+  ['a compute that never answers', 'flip', [silent], 503, 1, 0],
+  ['an answer 502 of the proxy', 'list', [failing(502)], 200, 2, 0],
+  ['an answer 502 of the proxy', 'create', [failing(502)], 201, 2, 1],
+  ['an answer 502 of the proxy', 'flip', [failing(502)], 503, 1, 0],
   ['a lost answer', 'flip', ['lost answer'], 503, 1, 1],
   ['a connection that is cut', 'flip', ['cut'], 503, 1, 0],
-  ['a password that is wrong', 'list', [wrongPassword], 503, 1],
+  ['a password that is wrong', 'list', [wrongPassword], 503, 1, 0],
 ]
 
 test.each(cases)(
@@ -90,13 +81,11 @@ test.each(cases)(
     const before = standIn.fetches
     standIn.faults.push(...faults)
     const answer = await requests[request](id)
-    expect(answer.status).toBe(status)
-    expect(standIn.fetches - before).toBe(fetches)
+    expect([answer.status, standIn.fetches - before]).toEqual([status, fetches])
     if (status === 503) {
       expect(answer.json()).toMatchObject({ code: 'database_unavailable' })
       expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
     }
-    if (times === undefined) return
     const [done] = await runSql(
       direct,
       `select sum(case id::text when '${id}' then version - 1 else 1 end)::int as times from tasks
