@@ -51,7 +51,7 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
     req.headers['x-matched-path'] = routed.matchedPath ?? '/'
     return await load<Handler>(routed.function)(req, res)
   }
-  res.writeHead(routed.status ?? 200).end()
+  res.writeHead(404).end()
 }
 
 /** Whether the middleware has answered, to which no body is sent: ours reads none. */
