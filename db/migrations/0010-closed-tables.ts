@@ -2,10 +2,10 @@ import { type Kysely, sql } from 'kysely'
 import { quoteTableName, type TableName } from '#db/table-name'
 
 /**
- * Takes back what default privileges gave to others of the tables that nobody else needs. On Supabase
- * everybody on the internet could read the users table that the service made, delete a user with all
- * tasks, and use up anybody's rate limit. Of `tasks`, what row-level security does not see: to empty
- * it, and a trigger that is handed everybody's tasks.
+ * Takes back what default privileges gave of the tables that nobody else needs, to roles that stand for
+ * strangers: they cannot log in. On Supabase everybody on the internet could read the users table that
+ * the service made, delete a user with all tasks, and use up anybody's rate limit. Of `tasks`, what
+ * row-level security does not see: to empty it, and a trigger that is handed everybody's tasks.
  */
 export function closeTables(usersTable: TableName) {
   return async function up(db: Kysely<unknown>): Promise<void> {
@@ -21,7 +21,8 @@ export function closeTables(usersTable: TableName) {
           join pg_type as listed on listed.oid = list.reltype
           join pg_default_acl on defaclobjtype = 'r' and defaclrole = own.relowner
             and defaclnamespace in (0, own.relnamespace), aclexplode(defaclacl)
-        where grantee <> own.relowner and (own.relnamespace = list.relnamespace
+          left join pg_roles as stranger on stranger.oid = grantee
+        where grantee <> own.relowner and rolcanlogin is not true and (own.relnamespace = list.relnamespace
           and own.relname in ('tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock')
           or own.oid = ${sql.lit(quoteTableName(usersTable))}::regclass and made.xmin = listed.xmin)
       loop

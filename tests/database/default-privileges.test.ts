@@ -5,11 +5,12 @@ import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/
 
 const server = postgresAt(inject('postgresPort'))
 
-/** A database whose new tables are open to a login, as on Supabase to everybody on the internet. */
+/** A database whose new tables are open to a role, as on Supabase to everybody on the internet. */
 async function openDefaults() {
   const url = server.url(await createDatabase(server))
   const anon = await createLogin(server)
-  await runSql(url, `alter default privileges grant all on tables to ${anon}`)
+  const open = `alter default privileges grant all on tables to ${anon}`
+  await runSql(url, `alter role ${anon} nologin`, open)
   return { url, anon }
 }
 
@@ -44,6 +45,13 @@ test.each(['the first start', 'an upgrade'])(
     expect(await runSql(url, `set role ${anon}`, 'select from tasks')).toEqual([])
   },
 )
+
+test('a login, which has a password, keeps what default privileges gave it', async () => {
+  const { url, anon } = await openDefaults()
+  await runSql(url, `alter role ${anon} login`)
+  await start(url)
+  expect(await runSql(url, `set role ${anon}`, 'select from users')).toEqual([])
+})
 
 test('a users table of somebody else keeps its rights', async () => {
   const { url, anon } = await openDefaults()
