@@ -32,6 +32,12 @@ const settings = {
  */
 const waitingConnections = 4096
 
+/**
+ * Connections that may be open before the idle ones are closed. Otherwise one machine could hold all
+ * that the operating system allows, for ten minutes with a request each.
+ */
+const mostConnections = 4000
+
 /** How long a load balancer has to notice that the service is ending, before it stops listening. */
 const noticeMs = 1000
 /** After this time open requests are cut off. A request takes less, unless settings give it more. */
@@ -45,6 +51,7 @@ const drainLimitMs = 30_000
  */
 export async function serve(answer: RequestListener): Promise<void> {
   const unused = new Set<Socket>()
+  let open = 0
   const answerInTurn = inTurns(answer)
   const server = createServer(settings, (request, response) => {
     unused.delete(request.socket)
@@ -54,7 +61,12 @@ export async function serve(answer: RequestListener): Promise<void> {
   })
   server.on('connection', (socket) => {
     unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
+    open += 1
+    socket.once('close', () => {
+      unused.delete(socket)
+      open -= 1
+    })
+    if (open > mostConnections) server.closeIdleConnections()
   })
   server.on('clientError', refuseConnection)
   server.on('connect', (_, socket) => refuseConnect(socket))

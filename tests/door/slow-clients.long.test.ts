@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
@@ -89,3 +90,19 @@ concurrent(
     expect((await send(service.url, 'GET', '/api/tasks', user)).text).toBe(whole.text)
   },
 )
+
+test('beyond thousands of connections idle ones are closed, so that one machine cannot hold them all', async () => {
+  await using service = await serve('node')
+  const ask = async (count: number) => {
+    const sockets = await openMany(count, service)
+    for (const socket of sockets) socket.resume().write(headOf('GET /health'))
+    return sockets
+  }
+  const [idle] = await ask(1)
+  const closed = new Promise((resolve) => idle?.once('close', resolve))
+  const others: Socket[] = []
+  while (others.length < 4100) others.push(...(await ask(50)))
+  await closed
+  expect((await send(service.url, 'GET', '/health')).status).toBe(200)
+  for (const socket of others) socket.destroy()
+})

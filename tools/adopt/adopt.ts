@@ -87,7 +87,8 @@ async function run(
   if (old === undefined) return { plan: undefined, done: undefined }
   // The service may run: what it stores behind a look at its empty tasks would be dropped with them.
   for (const table of [old, await findTable(db, { table: 'tasks' })]) {
-    if (isMeant && table?.isOwned && table.isTable) {
+    const isChanged = table === old || table?.isOurs === true
+    if (isMeant && isChanged && table.isOwned && table.isTable) {
       await sql`lock table ${name(table)} in access exclusive mode`.execute(db)
     }
     await showRows(db, table)
