@@ -1,4 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
+import * as z from 'zod'
+import { jsonBody } from '#lib/http/inputs'
 import { withRequest } from '#lib/http/with-request'
 
 test('a URL that Next cannot have parsed is a 400, and nothing throws over it', async () => {
@@ -7,4 +11,30 @@ test('a URL that Next cannot have parsed is a 400, and nothing throws over it', 
   const response = await withRequest(() => ({}))(request, { params: Promise.resolve({}) })
   expect(response.status).toBe(400)
   expect(await response.json()).toMatchObject({ code: 'malformed_request' })
+})
+
+test('a body that comes byte by byte is kept in few pieces, each of which costs much more than a byte', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const pieces: WeakRef<Uint8Array>[] = []
+  // It never ends: its reader waits for more.
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (pieces.length === 1000) return
+      const piece = new Uint8Array([0x20])
+      pieces.push(new WeakRef(piece))
+      controller.enqueue(piece)
+    },
+  })
+  const url = new URL('http://service/api/tasks')
+  const init = { method: 'POST', body, duplex: 'half' }
+  const [request, caller] = [new Request(url, init), { userId: 'alice' }]
+  const reading = jsonBody('Body', z.object(), {}).read({ request, url, params: {}, caller })
+  await expect.poll(() => pieces).toHaveLength(1000)
+  const left = () => {
+    collect()
+    return pieces.filter((piece) => piece.deref() !== undefined).length
+  }
+  await expect.poll(left).toBeLessThan(100)
+  expect(reading).toBeInstanceOf(Promise)
 })
