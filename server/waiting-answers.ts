@@ -1,10 +1,13 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { toNetwork } from '#lib/http/network'
 
 /** A connection with fewer unread bytes costs about as much memory as an idle one. */
 const smallBytes = 16 * 1024
 /** What a request costs that waits behind another on its connection (pipelining), without its answer. */
 const requestBytes = 16 * 1024
+/** The most requests that may wait so on one connection. No browser and no proxy sends any. */
+const mostBehind = 100
 /** The most that unread answers may take together. Beyond it the client that holds most loses its oldest. */
 const waitingLimitBytes = 32 * 1024 * 1024
 /** How long a client has to read an answer. A list of 1,000 tasks needs 0.1 to 2 Mbit/s. */
@@ -19,6 +22,8 @@ interface Waiting {
 
 /** Answers that their clients have not read yet, oldest first. */
 const waiting = new Map<ServerResponse, Waiting>()
+/** How many requests of a connection wait behind another. */
+const behind = new WeakMap<Socket, number>()
 let waitingBytes = 0
 /** The bytes that wait for each client, by its address: so nobody can crowd out the answers of others. */
 const heldBy = new Map<string, number>()
@@ -46,14 +51,25 @@ export class WatchedResponse<
 
 /** Counts what a response keeps in memory: one behind another from its request on, also without a body. */
 export function watch(response: ServerResponse): void {
-  // A response without a socket waits behind another one.
+  const { socket } = response.req
+  // A response without a socket of its own waits behind another one.
   const isBehind = response.socket === null
+  if (isBehind && socket.destroyed) return
   const bytes = response.writableLength + (isBehind ? requestBytes : 0)
   if (bytes <= smallBytes && !isBehind) return
   const known = waiting.get(response)
   if (known === undefined) {
     response.once('finish', () => forget(response))
     response.once('close', () => forget(response))
+    if (isBehind) {
+      const others = behind.get(socket) ?? 0
+      if (others === mostBehind) {
+        giveUp(response)
+        return
+      }
+      behind.set(socket, others + 1)
+      response.once('finish', () => behind.set(socket, (behind.get(socket) ?? 1) - 1))
+    }
   }
   const client = known?.client ?? toNetwork(response.req.socket.remoteAddress ?? '')
   waiting.set(response, { sinceMs: known?.sinceMs ?? performance.now(), bytes, client })

@@ -15,16 +15,16 @@ const somaxconn = Number(
     readFileSync('/proc/sys/net/core/somaxconn', 'utf8'),
 )
 
-test('a thousand requests on one connection for the script of the reference page end nothing', async () => {
+test('hundreds of requests at once for the script of the reference page end nothing', async () => {
   await using service = await serve('node', { NODE_OPTIONS: '--max-old-space-size=256' })
-  const socket = await openSocket(service.url)
-  const head = 'GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n'
-  const last = `${head}Connection: close\r\n\r\n`
-  // What nobody reads is given up.
-  socket.on('error', () => {})
-  socket.resume()
-  socket.write(`${head}\r\n`.repeat(999).concat(last))
-  await new Promise((resolve) => socket.once('close', resolve))
+  const sockets = await Promise.all(Array.from({ length: 500 }, () => openSocket(service.url)))
+  const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+  for (const socket of sockets) {
+    // What nobody reads in time is given up.
+    socket.resume().on('error', () => {})
+    socket.write('GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  }
+  await Promise.all(closed)
   expect(await sendRaw(service.url, ['GET /health HTTP/1.1'])).toMatch(/^HTTP\/1.1 200 /)
 })
 
@@ -36,7 +36,7 @@ test('requests that pile up behind another on their connection are given up, als
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('error', () => {})
     socket.write(await headBy(newUser(), 'GET /api/tasks'))
-    socket.write('HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(3000))
+    socket.write('HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(200))
     await closed
   })
 })
