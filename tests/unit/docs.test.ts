@@ -19,7 +19,7 @@ test('every npm script that a page names exists', () => {
 
 test('every file that a page names exists', () => {
   const named = inPages(
-    /(?:`|<br>)((?:app|lib|db|server|scripts|tools|bench|tests|docs)\/[^`\s*{<"]+\.\w+)(?=[`<"])/g,
+    /`((?:app|lib|db|server|scripts|tools|bench|tests|docs)\/[^`\s*{<]+\.\w+)`/g,
   )
   // The guide speaks of those of the example.
   const isThere = (name: string) => existsSync(name) || existsSync(`examples/frontend/${name}`)
