@@ -81,13 +81,6 @@ test.each([
   expect(vi.getTimerCount()).toBe(0)
 })
 
-test('a transaction without time to wait is refused, although slots are free', async () => {
-  const queue = new Queue(options)
-  queue.heard()
-  await expect(enter(queue, 0, 'a')).rejects.toMatchObject(overloaded)
-  expect(queue.load()).toEqual({ inUse: 0, waiting: 0 })
-})
-
 test('a database that gives no slot although nothing is under way is away', async () => {
   vi.useFakeTimers()
   const queue = new Queue({ ...options, findSlot: roomFor(0) })
