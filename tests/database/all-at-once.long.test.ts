@@ -58,6 +58,14 @@ async function send(transport: Transport): Promise<void> {
   }
 }
 
+/** A server that is honest serves everybody, however often they have failed before. */
+async function expectServed(transport: Transport): Promise<void> {
+  const look = [{ sql: 'select 1', parameters: [] }]
+  for (let user = 0; user < 12; user += 1) {
+    await transport.transaction(look, 5000, { user: `user-${user}` })
+  }
+}
+
 test.each([
   ['while requests come', true],
   ['once all requests are over', false],
@@ -82,6 +90,9 @@ test.each([
         if (isClosedEarly && count === 200) closing = transport.close()
       }
       await Promise.all(asked)
+      server.lieAlways(honest)
+      server.lieAtHello((hello) => hello)
+      if (!isClosedEarly) await expectServed(transport)
       await (closing ?? transport.close())
       expect(transport.poolLoad?.()).toEqual({ inUse: 0, idle: 0, waiting: 0 })
     }

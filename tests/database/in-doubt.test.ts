@@ -55,7 +55,8 @@ test.each<[string, Fate, Fate, Lie]>([
   const transport = server.open({ poolSize: 1 })
   const id = crypto.randomUUID()
   const write = async (_: unknown, index: number): Promise<Fate> => {
-    const user = `user-${index}`
+    // Each has two under way, which is a user's share.
+    const user = `user-${index % 10}`
     const db = openCallerDatabase(transport, user, options.limits)
     try {
       await (index % 2 === 0
@@ -75,4 +76,5 @@ test.each<[string, Fate, Fate, Lie]>([
   // What was not sent yet goes over the next connection.
   expect(fates).toEqual([first, ...Array(15).fill(behind), ...Array(4).fill('served')])
   expect(server.state.connections).toBe(what === 'an ERROR' ? 1 : 2)
+  expect(await write(undefined, 0), 'and the share is free again').toBe('served')
 })
