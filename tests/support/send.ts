@@ -90,26 +90,16 @@ export async function sendRaw(url: string, lines: readonly string[]): Promise<st
   return await text(socket)
 }
 
+/** The same, with the answer taken apart. */
+export async function readRaw(url: string, lines: readonly string[]) {
+  const [head = '', body = ''] = (await sendRaw(url, lines)).split(/\r\n\r\n(.*)/s)
+  return { status: Number(head.split(' ')[1]), head, body }
+}
+
 /** A connection to the service. */
 export async function openSocket(url: string): Promise<Socket> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   await once(socket, 'connect')
   return socket
-}
-
-/** The same, with the answer taken apart. */
-export async function readRaw(url: string, lines: readonly string[]) {
-  const answer = await sendRaw(url, lines)
-  const end = answer.indexOf('\r\n\r\n')
-  const head = answer.slice(0, end)
-  const rest = answer.slice(end + 4)
-  const isChunked = /\r\ntransfer-encoding: chunked/i.test(head)
-  return { status: Number(head.split(' ')[1]), head, body: isChunked ? joinChunks(rest) : rest }
-}
-
-function joinChunks(chunks: string): string {
-  const [, length = '0', rest = ''] = /^([0-9a-f]+)\r\n(.*)$/is.exec(chunks) ?? []
-  const size = Number.parseInt(length, 16)
-  return size === 0 ? '' : rest.slice(0, size) + joinChunks(rest.slice(size + 2))
 }
