@@ -44,16 +44,10 @@ afterAll(closeHere)
 
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
-async function list({ ask }: ServiceHere, headers: Record<string, string>) {
-  const response = await ask('/api/tasks', { headers })
-  return { status: response.status, body: await response.json() }
-}
-const create = ({ ask }: ServiceHere, token: string, title: string) =>
-  ask('/api/tasks', {
-    method: 'POST',
-    headers: { ...bearer(token), 'content-type': 'application/json' },
-    body: JSON.stringify({ title }),
-  })
+const list = ({ send }: ServiceHere, headers: Record<string, string>) =>
+  send('GET', '/api/tasks', headers)
+const create = ({ send }: ServiceHere, token: string, title: string) =>
+  send('POST', '/api/tasks', bearer(token), { title })
 
 /** The first check of the doctor that fails. */
 async function faultIn(settings: Environment, token: string) {
@@ -101,7 +95,7 @@ describe('a user whose picture is a data URL', () => {
     const token = await withPicture(1e6, set)
     expect(token.length).toBeLessThan(700)
     const created = await create(await startHere(set.settings), token, 'Buy milk')
-    expect(await created.json()).toMatchObject({ user_id: set.anna.id })
+    expect(created.body).toMatchObject({ user_id: set.anna.id })
   })
 })
 

@@ -94,13 +94,10 @@ test.each<
   expect(rows).toEqual([{ title: "Bert's" }])
 })
 
-function client({ ask }: ServiceHere, credentials: Record<string, string>) {
-  return async (method: string, path: string, status: number, body?: object) => {
-    const headers = { ...credentials, 'content-type': 'application/json' }
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-    const response = await ask(path, { method, headers, ...sent })
-    const text = await response.text()
-    expect(response.status, `${method} ${path}: ${text}`).toBe(status)
-    return text === '' ? undefined : JSON.parse(text)
+function client({ send }: ServiceHere, credentials: Record<string, string>) {
+  return async (method: string, path: string, status: number, content?: object) => {
+    const answer = await send(method, path, credentials, content)
+    expect(answer.status, `${method} ${path}: ${answer.text}`).toBe(status)
+    return answer.body
   }
 }

@@ -25,19 +25,15 @@ beforeAll(async () => {
   )
   service = await startHere({ DATABASE_URL: databaseUrl, SESSION_TOKENS: 'true' })
   const made = await attempt('POST', '/api/tasks', { origin: own })
-  task = JSON.parse(made.text).id
+  task = made.body.id
 })
 afterAll(closeHere)
 
 const isRead = (method: string) => method === 'GET' || method === 'HEAD'
 
-async function attempt(method: string, path: string, headers: Record<string, string>) {
-  const response = await service.ask(path, {
-    method,
-    headers: { cookie, ...(!isRead(method) && { 'content-type': 'application/json' }), ...headers },
-    ...(!isRead(method) && { body: JSON.stringify({ title: 'by a foreign page' }) }),
-  })
-  return { status: response.status, text: await response.text() }
+const attempt = (method: string, path: string, headers: Record<string, string>) => {
+  const content = isRead(method) ? undefined : { title: 'by a foreign page' }
+  return service.send(method, path, { cookie, ...headers }, content)
 }
 
 /** Every request, with what it is answered where its credentials count. */
@@ -100,7 +96,7 @@ test.each(['same-site', 'same-origin'])(
   'the frontend’s own page, %s, may read and change',
   async (site) => {
     const made = await attempt('POST', '/api/tasks', { origin: own })
-    task = JSON.parse(made.text).id
+    task = made.body.id
     for (const [method, path, status] of requests()) {
       const answer = await attempt(method, path, { origin: own, 'sec-fetch-site': site })
       expect([method, path, answer.status]).toEqual([method, path, status])

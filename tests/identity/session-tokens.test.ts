@@ -62,10 +62,8 @@ async function roundTrips(work: () => Promise<unknown>): Promise<number> {
 
 /** The answer to a list with these headers: 200, or a status with its code and why. */
 async function list(headers: Record<string, string>): Promise<string> {
-  const response = await service.ask('/api/tasks', { headers })
-  if (response.status === 200) return '200'
-  const { code, detail } = await response.json()
-  return `${response.status} ${code}: ${detail}`
+  const { status, body } = await service.send('GET', '/api/tasks', headers)
+  return status === 200 ? '200' : `${status} ${body.code}: ${body.detail}`
 }
 const withBearer = (token: string) => list({ authorization: `Bearer ${token}` })
 const withCookie = (cookie: string, more = {}) =>
@@ -159,7 +157,7 @@ describe('the session cookie', () => {
     const other = await signUp(issuer.url, 'bert')
     const authorization = `Bearer ${await tokenFor(other.id)}`
     const headers = { cookie: visitor.cookieHeader(), authorization }
-    expect((await service.ask(`/api/${other.id}/tasks`, { headers })).status).toBe(200)
+    expect((await service.send('GET', `/api/${other.id}/tasks`, headers)).status).toBe(200)
   })
 })
 
@@ -214,7 +212,7 @@ describe('other settings', () => {
 
   test('each cookie that the API document names counts, and none is named where none does', async () => {
     const schemes = async (): Promise<Record<string, { name?: string }>> => {
-      const { security, components } = await (await service.ask('/openapi.json')).json()
+      const { security, components } = (await service.send('GET', '/openapi.json')).body
       expect(security.flatMap(Object.keys)).toEqual(Object.keys(components.securitySchemes))
       return components.securitySchemes
     }

@@ -5,6 +5,7 @@ export type Environment = Record<string, string | undefined>
 /** The service in this process, as its variables configure it. */
 export interface ServiceHere {
   readonly ask: typeof askHere
+  readonly send: typeof sendHere
   /** What it has written to its log as a warning or an error. */
   readonly logged: readonly unknown[]
 }
@@ -23,6 +24,20 @@ export async function askHere(path: string, init?: RequestInit): Promise<Respons
   const { handle } = await import('#server/handle')
   const url = new URL(path, 'http://service')
   return await handle(new Request(url, init), url)
+}
+
+/** The same, with a body as JSON. */
+async function sendHere(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  content?: object,
+) {
+  const type = { 'content-type': 'application/json', ...headers }
+  const sent = content === undefined ? {} : { body: JSON.stringify(content), headers: type }
+  const response = await askHere(path, { method, headers, ...sent })
+  const text = await response.text()
+  return { status: response.status, text, body: text === '' ? undefined : JSON.parse(text) }
 }
 
 /** Makes every module fresh, to be imported with these variables. */
@@ -44,7 +59,7 @@ export async function startHere(env: Environment): Promise<ServiceHere> {
   const { start, stop } = await import('#lib/service/start')
   await start()
   closeLast = stop
-  return { logged, ask: askHere }
+  return { logged, ask: askHere, send: sendHere }
 }
 
 /** Migrates a database as the service with these variables would. */

@@ -27,21 +27,17 @@ export async function whileTasksAreLocked(
   }
 }
 
-/** Between two looks, each of which is a connection of its own. */
-const pauseMs = 50
-const waiting = `from pg_stat_activity
-  where wait_event_type = 'Lock' and datname = current_database()`
+/** Asks for each session that waits for the lock, until there is one. */
+async function askOfWaiting(databaseUrl: string, what: string): Promise<void> {
+  const sql = `select ${what} from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`
+  // Each look is a connection of its own.
+  while ((await runSql(databaseUrl, sql)).length === 0) await sleep(50)
+}
 
 /** Waits until a session waits for the lock. */
-export async function untilSomebodyWaits(databaseUrl: string): Promise<void> {
-  while ((await runSql(databaseUrl, `select pid ${waiting}`)).length === 0) await sleep(pauseMs)
-}
+export const untilSomebodyWaits = (databaseUrl: string) => askOfWaiting(databaseUrl, 'pid')
 
 /** Ends the session that waits for the lock, as an administrator does, once there is one. */
-export async function endWaitingSession(databaseUrl: string): Promise<void> {
-  let ended: unknown[] = []
-  while (ended.length === 0) {
-    ended = await runSql(databaseUrl, `select pg_terminate_backend(pid) ${waiting}`)
-    if (ended.length === 0) await sleep(pauseMs)
-  }
-}
+export const endWaitingSession = (databaseUrl: string) =>
+  askOfWaiting(databaseUrl, 'pg_terminate_backend(pid)')
