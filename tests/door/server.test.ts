@@ -58,19 +58,15 @@ describe('plain Node', () => {
   const sendHead = (...lines: string[]) =>
     sendBytes([...lines, 'Connection: close', '', ''].join('\r\n'))
 
+  const [malformed, notFound] = ['400 Bad Request malformed_path', '404 Not Found path_not_found']
+  const notAllowed = '405 Method Not Allowed method_not_allowed'
   test.each([
-    ['GET /api/tasks/%ff', '400 Bad Request', 'malformed_path'],
-    ['GET /%', '400 Bad Request', 'malformed_path'],
-    ['TRACE /api/tasks', '405 Method Not Allowed', 'method_not_allowed'],
-    ['PROPFIND /api/tasks', '405 Method Not Allowed', 'method_not_allowed'],
-    ['TRACE /nope', '404 Not Found', 'path_not_found'],
-    ['TRACE *', '404 Not Found', 'path_not_found'],
-    ['GET *', '404 Not Found', 'path_not_found'],
-    ['GET //', '404 Not Found', 'path_not_found'],
-    ['GET //api/tasks', '404 Not Found', 'path_not_found'],
-    ['GET /api//tasks', '404 Not Found', 'path_not_found'],
-    ['GET /api/tasks//', '404 Not Found', 'path_not_found'],
-  ])('answers %s with a problem document', async (line, status, code) => {
+    ...['GET /%', 'GET /api/tasks/%ff'].map((line) => [line, malformed]),
+    ...['TRACE /api/tasks', 'PROPFIND /api/tasks'].map((line) => [line, notAllowed]),
+    ...['TRACE /nope', 'TRACE *', 'GET *', 'GET //'].map((line) => [line, notFound]),
+    ...['GET //api/tasks', 'GET /api//tasks', 'GET /api/tasks//'].map((line) => [line, notFound]),
+  ])('answers %s with a problem document: %s', async (line = '', expected = '') => {
+    const [, status = '', code = ''] = /^(.*) (\w+)$/.exec(expected) ?? []
     const answer = await sendRaw(service.url, [`${line} HTTP/1.1`])
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\n`))
     expect(answer).toMatch(/content-type: application\/problem\+json/i)

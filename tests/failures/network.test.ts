@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { newPerson } from '#tests/failures/requests'
 import { deadlineMs, openWorld, slackMs, type World } from '#tests/failures/world'
 import { createAtOne, send } from '#tests/support/send'
@@ -9,8 +9,6 @@ let user: string
 
 beforeAll(async () => {
   world = await openWorld({ DATABASE_POOL_SIZE: '4' })
-})
-beforeEach(async () => {
   user = (await newPerson(world)).id
 })
 afterEach(async () => {

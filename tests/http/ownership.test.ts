@@ -11,23 +11,21 @@ beforeAll(async () => {
   await createTask(bob, { title: 'of Bob' })
 })
 
-const operations = [
-  ['GET', ''],
-  ['PUT', ''],
-  ['PATCH', ''],
-  ['DELETE', ''],
-  ['PATCH', '/complete'],
-  ['PATCH', '/toggle'],
-] as const
+/** Each operation on a task, by its method and what is behind the path of the task. */
+const operations = ['GET ', 'PUT ', 'PATCH ', 'DELETE ', 'PATCH /complete', 'PATCH /toggle']
 
-const bodyOf = (method: string) => (method === 'GET' ? {} : { body: { title: 'taken over' } })
+/** Bob's attempt. */
+function attempt(method: string, path: string) {
+  const headers = { 'x-request-id': 'same' }
+  const body = method === 'GET' ? {} : { body: { title: 'taken over' } }
+  return call(method, path, { as: bob, headers, ...body })
+}
 
 describe("another user's task", () => {
-  test.each(operations)('%s %s is the 404 of a task that never was', async (method, suffix) => {
-    const headers = { 'x-request-id': 'same' }
-    const options = { as: bob, headers, ...bodyOf(method) }
-    const foreign = await call(method, `/api/tasks/${task.id}${suffix}`, options)
-    const absent = await call(method, `/api/tasks/${crypto.randomUUID()}${suffix}`, options)
+  test.each(operations)('%s is the 404 of a task that never was', async (operation) => {
+    const [method = '', suffix = ''] = operation.split(' ')
+    const foreign = await attempt(method, `/api/tasks/${task.id}${suffix}`)
+    const absent = await attempt(method, `/api/tasks/${crypto.randomUUID()}${suffix}`)
     expect(foreign.status).toBe(404)
     expect(foreign.text).toBe(absent.text)
     const read = await call('GET', `/api/tasks/${task.id}`, { as: alice })
@@ -43,15 +41,12 @@ describe("another user's task", () => {
 
 describe('a path that names another user', () => {
   test.each([
-    ['GET', ''],
-    ['POST', ''],
-    ['GET', '/tasks'],
-    ['POST', '/tasks'],
-    ...operations.map(([method, suffix]) => [method, `/tasks/ID${suffix}`]),
-    ...operations.map(([method, suffix]) => [method, `/ID${suffix}`]),
-  ])('%s /api/{user_id}%s is 403, and nothing changes', async (method = '', suffix = '') => {
-    const path = `/api/${alice}${suffix.replace('ID', task.id)}`
-    const answer = await call(method, path, { as: bob, ...bodyOf(method) })
+    ...['GET ', 'POST ', 'GET /tasks', 'POST /tasks'],
+    ...operations.map((operation) => operation.replace(' ', ' /tasks/ID')),
+    ...operations.map((operation) => operation.replace(' ', ' /ID')),
+  ])('is 403, and nothing changes: %s', async (operation) => {
+    const [method = '', suffix = ''] = operation.split(' ')
+    const answer = await attempt(method, `/api/${alice}${suffix.replace('ID', task.id)}`)
     expect(answer.status).toBe(403)
     expect(answer.problem.code).toBe('other_user')
     expect(await listTasks(alice)).toEqual([task])
