@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect, inject, test } from 'vitest'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey, startKeyServer } from '#tests/support/key-server'
 import { hold, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
@@ -22,14 +22,10 @@ async function timed(socket: Socket): Promise<{ answer: string; afterMs: number 
   return { answer, afterMs: performance.now() - startedAt }
 }
 
+const service = await serve('node', { DATABASE_TIMEOUT_MS: '30000' })
+afterAll(() => service.stop('SIGKILL'))
+
 describe.concurrent('a connection', () => {
-  let service: Awaited<ReturnType<typeof serve>>
-
-  beforeAll(async () => {
-    service = await serve('node', { DATABASE_TIMEOUT_MS: '30000' })
-  })
-  afterAll(() => service?.stop('SIGKILL'))
-
   test('is refused within 3 s of 15 s for its headers and 30 s for its body, and kept when idle', async () => {
     const open = () => openSocket(service.url)
     const [headers, body, idle] = await Promise.all([open(), open(), open()])

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
 import { type MutatedRequest, mutatedRequests } from '#tests/door/mutated-request'
 import { testProperty } from '#tests/fuzz/runs'
@@ -9,13 +9,10 @@ import { serve } from '#tests/support/serve'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
 const user = newUser()
-let service: Awaited<ReturnType<typeof serve>>
+const service = await serve('node')
 let before: number | undefined
 const memoryMb = () => memoryMbOf(service.process.pid ?? 0)
 
-beforeAll(async () => {
-  service = await serve('node')
-})
 afterAll(async () => {
   expect(service.output()).not.toContain('"event":"fault"')
   expect(memoryMb() - (before ?? 0)).toBeLessThan(200)

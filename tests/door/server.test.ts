@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { linesAbout } from '#tests/support/log-lines'
 import { headBy, openSocket, sendRaw } from '#tests/support/send'
@@ -9,15 +8,12 @@ import { serve } from '#tests/support/serve'
 import { endOf, launch } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-/** The most that Linux lets wait, whatever a server asks for; elsewhere the test cannot tell. */
-const somaxconn = Number(
-  existsSync('/proc/sys/net/core/somaxconn') &&
-    readFileSync('/proc/sys/net/core/somaxconn', 'utf8'),
-)
+const service = await serve('node', { LOG_LEVEL: 'info' })
+afterAll(() => service.stop('SIGKILL'))
 
 test('hundreds of requests at once for the script of the reference page end nothing', async () => {
-  await using service = await serve('node', { NODE_OPTIONS: '--max-old-space-size=256' })
-  const sockets = await Promise.all(Array.from({ length: 500 }, () => openSocket(service.url)))
+  await using own = await serve('node', { NODE_OPTIONS: '--max-old-space-size=256' })
+  const sockets = await Promise.all(Array.from({ length: 500 }, () => openSocket(own.url)))
   const closed = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)))
   for (const socket of sockets) {
     // What nobody reads in time is given up.
@@ -25,14 +21,14 @@ test('hundreds of requests at once for the script of the reference page end noth
     socket.write('GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
   }
   await Promise.all(closed)
-  expect(await sendRaw(service.url, ['GET /health HTTP/1.1'])).toMatch(/^HTTP\/1.1 200 /)
+  expect(await sendRaw(own.url, ['GET /health HTTP/1.1'])).toMatch(/^HTTP\/1.1 200 /)
 })
 
 test('requests that pile up behind another on their connection are given up, also without a body', async () => {
   // Longer than the test may take.
-  await using service = await serve('node', { DATABASE_TIMEOUT_MS: '60000' })
-  await whileTasksAreLocked(service.databaseUrl, async () => {
-    const socket = await openSocket(service.url)
+  await using own = await serve('node', { DATABASE_TIMEOUT_MS: '60000' })
+  await whileTasksAreLocked(own.databaseUrl, async () => {
+    const socket = await openSocket(own.url)
     const closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('error', () => {})
     socket.write(await headBy(newUser(), 'GET /api/tasks'))
@@ -42,13 +38,6 @@ test('requests that pile up behind another on their connection are given up, als
 })
 
 describe('plain Node', () => {
-  let service: Awaited<ReturnType<typeof serve>>
-
-  beforeAll(async () => {
-    service = await serve('node', { LOG_LEVEL: 'info' })
-  })
-  afterAll(() => service?.stop('SIGKILL'))
-
   /** Sends what no library would send, and returns the whole answer. */
   async function sendBytes(bytes: string): Promise<string> {
     const socket = await openSocket(service.url)
@@ -160,34 +149,18 @@ describe('plain Node', () => {
     expect((await fetch(`${service.url}/health`)).status).toBe(200)
   })
 
-  test.skipIf(somaxconn < 1200)(
-    'lets a crowd connect while it is busy, so that nobody waits for the kernel to try again',
-    async () => {
-      // Stopped, the process accepts nothing: what connects is in the kernel's queue.
-      service.process.kill('SIGSTOP')
-      const sockets = Array.from({ length: 1000 }, () => openSocket(service.url))
-      try {
-        const opened = await Promise.race([Promise.all(sockets), sleep(15_000)])
-        expect(opened).toHaveLength(1000)
-      } finally {
-        service.process.kill('SIGCONT')
-        for (const socket of await Promise.all(sockets)) socket.destroy()
-      }
-    },
-  )
-
-  const taken = () => ({ DATABASE_URL: service.databaseUrl, PORT: new URL(service.url).port })
+  const taken = { DATABASE_URL: service.databaseUrl, PORT: new URL(service.url).port }
   const noScheme = { DATABASE_URL: 'mysql://db/todo', PORT: '0' }
   const onPglite = { DATABASE_URL: 'pglite://', PORT: '0' }
   test.each([
-    ['a wrong setting', '1', () => noScheme, /^DATABASE_URL has no known scheme.*\n$/],
-    ['a wrong setting', '2', () => noScheme, /^DATABASE_URL has no known scheme.*\n$/],
-    ['PGlite', '2', () => onPglite, /^WORKERS needs a Postgres server.*\n$/],
+    ['a wrong setting', '1', noScheme, /^DATABASE_URL has no known scheme.*\n$/],
+    ['a wrong setting', '2', noScheme, /^DATABASE_URL has no known scheme.*\n$/],
+    ['PGlite', '2', onPglite, /^WORKERS needs a Postgres server.*\n$/],
     ['an address that is in use', '1', taken, /EADDRINUSE/],
     ['an address that is in use', '2', taken, /EADDRINUSE/],
   ])('does not start with %s and WORKERS=%s, says why, and ends with 1', async (...row) => {
     const [, workers, env, reason] = row
-    const refused = launch('node', { ...env(), WORKERS: workers })
+    const refused = launch('node', { ...env, WORKERS: workers })
     expect(await endOf(refused)).toBe(1)
     const [before, said, ...again] = refused.output().split('The service cannot start:\n')
     expect(before).toBe('')

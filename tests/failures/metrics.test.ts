@@ -1,23 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openWorld, type World } from '#tests/failures/world'
+import { afterAll, expect, test } from 'vitest'
+import { openWorld } from '#tests/failures/world'
 import { endWaitingSession, whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { metricsToken, readMetrics } from '#tests/support/metrics'
 import { password } from '#tests/support/postgres'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
-let world: World
-
-beforeAll(async () => {
-  world = await openWorld({
-    DATABASE_TIMEOUT_MS: '20000',
-    DATABASE_POOL_SIZE: '2',
-    METRICS_TOKEN: metricsToken,
-    RATE_LIMIT: '9/60',
-    RATE_LIMIT_ADDRESS: '20/60',
-    TRUSTED_PROXIES: '127.0.0.1',
-  })
+const world = await openWorld({
+  DATABASE_TIMEOUT_MS: '20000',
+  DATABASE_POOL_SIZE: '2',
+  METRICS_TOKEN: metricsToken,
+  RATE_LIMIT: '9/60',
+  RATE_LIMIT_ADDRESS: '20/60',
+  TRUSTED_PROXIES: '127.0.0.1',
 })
-afterAll(() => world?.close())
+afterAll(world.close)
 
 let addresses = 0
 

@@ -1,21 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, expect, test } from 'vitest'
 import { newPerson } from '#tests/failures/requests'
-import { deadlineMs, openWorld, slackMs, type World } from '#tests/failures/world'
+import { deadlineMs, openWorld, slackMs } from '#tests/failures/world'
 import { createAtOne, send } from '#tests/support/send'
 
-let world: World
-let user: string
+const world = await openWorld({ DATABASE_POOL_SIZE: '4' })
+const { id: user } = await newPerson(world)
 
-beforeAll(async () => {
-  world = await openWorld({ DATABASE_POOL_SIZE: '4' })
-  user = (await newPerson(world)).id
-})
 afterEach(async () => {
   world.proxy.mode = 'pass'
   await world.recovers()
 })
-afterAll(() => world?.close())
+afterAll(world.close)
 
 /** Every answer comes within the deadline, whatever has happened to the network. */
 async function ask(method: string, path: string, body?: unknown, headers = {}) {

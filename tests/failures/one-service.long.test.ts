@@ -2,17 +2,13 @@
  * What `instrumentation.ts` and the routes each have a copy of on Next behaves as one (ADR 0041).
  * The channels of traces are in `traces.long.test.ts`.
  */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { ask, newPerson } from '#tests/failures/requests'
-import { openWorld, type World } from '#tests/failures/world'
+import { openWorld } from '#tests/failures/world'
 import { logLines } from '#tests/support/log-lines'
 
-let world: World
-
-beforeAll(async () => {
-  world = await openWorld({ SESSION_TOKENS: 'true', LOG_LEVEL: 'warn' })
-})
-afterAll(() => world?.close())
+const world = await openWorld({ SESSION_TOKENS: 'true', LOG_LEVEL: 'warn' })
+afterAll(world.close)
 
 test('the database that was opened at the start is the one that every route uses', async () => {
   const person = await newPerson(world)

@@ -1,31 +1,26 @@
-import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
-import { type NeonFault, type NeonStandIn, startNeonStandIn } from '#tests/support/neon-stand-in'
+import { afterAll, afterEach, expect, inject, test } from 'vitest'
+import { type NeonFault, startNeonStandIn } from '#tests/support/neon-stand-in'
 import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
 import { createAtOne, send } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
+import { startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const deadlineMs = 4000
 const slackMs = 2500
 const user = newUser()
-let standIn: NeonStandIn
-let service: Service
-let direct: string
-
-beforeAll(async () => {
-  standIn = await startNeonStandIn(server.port, password)
-  const name = await createDatabase(server)
-  direct = server.url(name)
-  service = await startService('node', {
-    ...standIn.settings(name),
-    DATABASE_TIMEOUT_MS: String(deadlineMs),
-    DATABASE_POOL_SIZE: '1',
-  })
+const standIn = await startNeonStandIn(server.port, password)
+const name = await createDatabase(server)
+const direct = server.url(name)
+const service = await startService('node', {
+  ...standIn.settings(name),
+  DATABASE_TIMEOUT_MS: String(deadlineMs),
+  DATABASE_POOL_SIZE: '1',
 })
+
 afterAll(async () => {
-  await service?.stop('SIGKILL')
-  await standIn?.close()
+  await service.stop('SIGKILL')
+  await standIn.close()
 })
 afterEach(async () => {
   standIn.faults.length = 0
