@@ -1,36 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { deadlineMs, host, slackMs } from '#tests/failures/world'
-import { createDatabase, type PostgresServer, runSql, startPostgres } from '#tests/support/postgres'
+import { createDatabase, runSql, startPostgres } from '#tests/support/postgres'
 import { type Answer, send } from '#tests/support/send'
-import { type Service, startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
 import { newUser } from '#tests/support/tokens'
 
-let server: PostgresServer
-let service: Service
-let direct: string
-
-beforeAll(async () => {
-  server = await startPostgres({ isDurable: true })
-  direct = server.url(await createDatabase(server))
-  const env = { DATABASE_URL: direct, DATABASE_TIMEOUT_MS: String(deadlineMs) }
-  service = await startService(host, env)
-})
-afterAll(async () => {
-  await service?.stop('SIGKILL')
-  await server?.remove()
-})
-
-const answers: Answer[] = []
-
-async function ask(user: string, method: string, path: string, body?: object): Promise<Answer> {
-  const answer = await send(service.url, method, path, user, body)
-  answers.push(answer)
-  return answer
-}
+type Ask = (user: string, method: string, path: string, body?: object) => Promise<Answer>
 
 /** Creates, flips and deletes tasks until it is told to stop. @returns the statuses of each task's answers */
-async function work(isOver: () => boolean) {
+async function work(ask: Ask, isOver: () => boolean) {
   const user = newUser()
   const told: { title: string; created: number; flipped?: number; deleted?: number }[] = []
   for (let round = 0; !isOver(); round += 1) {
@@ -51,8 +30,20 @@ const either = (status: number | undefined, meaning: boolean) =>
   status === 503 ? [true, false] : [status === undefined ? !meaning : meaning]
 
 test('Postgres is killed and started again under load, twice, and nothing acknowledged is lost', async () => {
+  const server = await startPostgres({ isDurable: true })
+  onTestFinished(() => server.remove())
+  const DATABASE_URL = server.url(await createDatabase(server))
+  const env = { DATABASE_URL, DATABASE_TIMEOUT_MS: String(deadlineMs) }
+  await using service = await serve(host, env)
+  const answers: Answer[] = []
+  const ask: Ask = async (user, method, path, body) => {
+    const answer = await send(service.url, method, path, user, body)
+    answers.push(answer)
+    return answer
+  }
+
   let isOver = false
-  const working = Promise.all(Array.from({ length: 8 }, () => work(() => isOver)))
+  const working = Promise.all(Array.from({ length: 8 }, () => work(ask, () => isOver)))
   for (let outage = 0; outage < 2; outage += 1) {
     await sleep(800)
     await server.kill()
@@ -70,7 +61,7 @@ test('Postgres is killed and started again under load, twice, and nothing acknow
     expect(answer.durationMs).toBeLessThan(deadlineMs + slackMs)
     expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
   }
-  const rows = await runSql(direct, 'select title, completed from tasks')
+  const rows = await runSql(DATABASE_URL, 'select title, completed from tasks')
   const found = Map.groupBy(rows, (row) => row['title'])
   for (const { title, created, flipped, deleted } of told) {
     const [task, ...more] = found.get(title) ?? []
