@@ -150,11 +150,12 @@ describe('plain Node', () => {
   })
 
   const taken = { DATABASE_URL: service.databaseUrl, PORT: new URL(service.url).port }
-  const noScheme = { DATABASE_URL: 'mysql://db/todo', PORT: '0' }
+  const wrong = { DATABASE_URL: 'mysql://db/todo', BETTER_AUTH_SECRET: 'too short', PORT: '0' }
+  const reasons = /^DATABASE_URL has no known scheme.*\nBETTER_AUTH_SECRET is shorter.*\n$/
   const onPglite = { DATABASE_URL: 'pglite://', PORT: '0' }
   test.each([
-    ['a wrong setting', '1', noScheme, /^DATABASE_URL has no known scheme.*\n$/],
-    ['a wrong setting', '2', noScheme, /^DATABASE_URL has no known scheme.*\n$/],
+    ['wrong settings', '1', wrong, reasons],
+    ['wrong settings', '2', wrong, reasons],
     ['PGlite', '2', onPglite, /^WORKERS needs a Postgres server.*\n$/],
     ['an address that is in use', '1', taken, /EADDRINUSE/],
     ['an address that is in use', '2', taken, /EADDRINUSE/],

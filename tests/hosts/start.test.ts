@@ -2,34 +2,31 @@ import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
 import { createBy, send } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
-import { endOf, type Host, launch, startService } from '#tests/support/service'
+import { endOf, launch, startService } from '#tests/support/service'
 import { folderOf } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
 import { hasVercel } from '#tests/support/vercel-build'
 
-/** What a host that does not start has printed. */
-async function refusalOf(host: Host, env: Record<string, string>): Promise<string> {
-  const refused = launch(host, { PORT: '0', ...env }, await folderOf(host))
+/** What Next prints where it does not start. */
+async function refusalOfNext(env: Record<string, string>): Promise<string> {
+  const refused = launch('next', { PORT: '0', ...env }, await folderOf('next'))
   expect(await endOf(refused)).toBe(1)
   return refused.output()
 }
 
-test.each(['next', 'node'] as const)(
-  '%s does not start without what it needs, says what to set, and exits with 1',
-  async (host) => {
-    const output = await refusalOf(host, { DATABASE_URL: '', BETTER_AUTH_SECRET: 'too short' })
-    for (const name of ['DATABASE_URL', 'BETTER_AUTH_SECRET']) {
-      expect(output).toMatch(new RegExp(`^${name} is .*Set it to`, 'm'))
-    }
-  },
-)
+test('next does not start without what it needs, says what to set, and exits with 1', async () => {
+  const output = await refusalOfNext({ DATABASE_URL: '', BETTER_AUTH_SECRET: 'too short' })
+  for (const name of ['DATABASE_URL', 'BETTER_AUTH_SECRET']) {
+    expect(output).toMatch(new RegExp(`^${name} is .*Set it to`, 'm'))
+  }
+})
 
 const ignored = { METRICS_TOKEN: 'a token for the tests', WORKERS: '2' }
 const namesBoth =
   /METRICS_TOKEN works with npm start alone\..*\nWORKERS works with npm start alone\./
 
 test('next does not start with settings that it would ignore, and says what to do', async () => {
-  expect(await refusalOf('next', { DATABASE_URL: 'pglite://', ...ignored })).toMatch(namesBoth)
+  expect(await refusalOfNext({ DATABASE_URL: 'pglite://', ...ignored })).toMatch(namesBoth)
 })
 
 test.skipIf(!hasVercel)('nor does a function on Vercel', async () => {
