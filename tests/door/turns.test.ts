@@ -1,23 +1,17 @@
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { memoryMbOf } from '#bench/processes'
 import { killGroup, startChild } from '#tests/support/child'
 import { openSocket } from '#tests/support/send'
 
-let child: ChildProcess
-let url = ''
-
-beforeEach(async () => {
-  const parameters = ['tests/door/busy-server.ts']
-  child = startChild(process.execPath, parameters, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [port] = await once(child.stdout ?? child, 'data')
-  url = `http://127.0.0.1:${Number(port)}`
-})
-afterEach(() => killGroup(child))
+const program = ['tests/door/busy-server.ts']
+const child = startChild(process.execPath, program, { stdio: ['ignore', 'pipe', 'inherit'] })
+afterAll(() => killGroup(child))
+const [port] = await once(child.stdout ?? child, 'data')
+const url = `http://127.0.0.1:${Number(port)}`
 
 async function ask(agent: Agent): Promise<void> {
   const [answer] = await once(get(`${url}/5`, { agent }), 'response')

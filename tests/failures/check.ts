@@ -11,14 +11,11 @@ export async function checkFailure(world: World, failure: Failure): Promise<void
   const { requests, provoke, outcome, says } = failure
   const asking = requests.map(async (name) => ({ name, person: await newPerson(world) }))
   const asked = await Promise.all(asking)
-  const mend = await provoke(
-    world,
-    asked.map(({ person }) => person),
-  )
-  const answering = asked.map(async ({ name, person }) => ({
-    name,
-    answer: await ask(world, name, person),
-  }))
+  const people = asked.map(({ person }) => person)
+  const mend = await provoke(world, people)
+  const answering = asked.map(async ({ name, person }) => {
+    return { name, answer: await ask(world, name, person) }
+  })
   for (const { name, answer } of await Promise.all(answering).finally(mend)) {
     const lines = () => linesAbout(world.service, answer.requestId)
     // A line of the log may come after its answer.

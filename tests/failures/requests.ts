@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { World } from '#tests/failures/world'
-import { type Answer, createBy, request } from '#tests/support/send'
+import { createBy, request } from '#tests/support/send'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
 /** Somebody with an account, a session and a task of their own, so that no request limits another. */
@@ -62,16 +62,11 @@ export async function newPerson({ sql, url }: World): Promise<Person> {
   return { id, taskId: await createBy(url, id) }
 }
 
-/** An answer, and the id of its request in the log. */
-export interface Seen extends Answer {
-  readonly requestId: string
-}
-
 /** The page that asks; its origin is allowed unless `CORS_ORIGINS` says otherwise. */
 export const origin = 'http://localhost:3000'
 
 /** Sends a request as a page of the frontend does. */
-export async function ask(world: World, name: RequestName, person: Person): Promise<Seen> {
+export async function ask(world: World, name: RequestName, person: Person) {
   const answer = await askOnce(world, name, person)
   // Readiness may be remembered for a moment, so that asking often costs the database nothing.
   if (name !== 'ready' || answer.status >= 400) return answer
@@ -82,7 +77,8 @@ export async function ask(world: World, name: RequestName, person: Person): Prom
   return answer
 }
 
-async function askOnce(world: World, name: RequestName, { id, taskId }: Person): Promise<Seen> {
+/** @returns an answer, and the id of its request in the log */
+async function askOnce(world: World, name: RequestName, { id, taskId }: Person) {
   const { method, path, body, tokenOf = (userId) => tokenFor(userId) }: Request = requests[name]
   const token = await tokenOf(id, world)
   const requestId = crypto.randomUUID()
@@ -93,3 +89,5 @@ async function askOnce(world: World, name: RequestName, { id, taskId }: Person):
   const answer = await request(world.url + path.replace('{id}', taskId), method, { body, headers })
   return { ...answer, requestId }
 }
+
+export type Seen = Awaited<ReturnType<typeof askOnce>>
