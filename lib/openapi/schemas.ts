@@ -37,6 +37,12 @@ const problem = {
       description: 'All that is wrong with the values, where the status is 422.',
       items: { $ref: '#/components/schemas/ValidationIssue' },
     },
+    'violated-policies': {
+      type: 'array',
+      description:
+        'The names in `RateLimit-Policy` that the request exceeds, where the status is 429.',
+      items: { type: 'string' },
+    },
   },
   required: ['type', 'title', 'status', 'detail', 'code', 'message', 'instance'],
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { DatabaseError, type DatabaseErrorKind, toDatabaseError } from '#db/errors'
-import { problemAnswer, toProblem } from '#lib/http/errors'
+import { problemAnswer, tooManyRequests, toProblem } from '#lib/http/errors'
+import { document } from '#tests/support/document'
 
 const unavailable = 'The database cannot answer now. Nothing was changed. Try again shortly.'
 
@@ -43,3 +44,13 @@ test.each(['57014', '25P04'])(
     expect(toProblem(toDatabaseError(ended, true)).detail).toContain('Read before you repeat it.')
   },
 )
+
+test('the document has each member of a 429', () => {
+  const { body } = problemAnswer(tooManyRequests('user', 7), 'the request')
+  const { Problem } = document.components.schemas
+  expect(Problem).toMatchObject({
+    properties: Object.fromEntries(
+      Object.keys(JSON.parse(String(body))).map((name) => [name, expect.anything()]),
+    ),
+  })
+})
