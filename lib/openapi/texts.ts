@@ -15,7 +15,7 @@ export const description = `Tasks of many users, each of whom sees their own.
 
 **Do not download twice.** Send the \`ETag\` of what you have as \`If-None-Match\`, and get an empty 304 while it is the latest.
 
-Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A slash at the end of a path makes no difference. Every answer has security headers, and CORS headers for the origins that the service allows.
+Every path also answers \`HEAD\` like \`GET\` without the body, and \`OPTIONS\` with \`Allow\`; any other method is a 405. A request that does not arrive in time is a 408, and one whose headers are over 16 KiB a 431. A slash at the end of a path makes no difference. Every answer has security headers, and CORS headers for the origins that the service allows.
 
 **Headers.** Answers have these, and those that stand at the operation:
 

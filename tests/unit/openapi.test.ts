@@ -2,6 +2,7 @@ import { globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { routeFiles } from '#app/route-files'
+import { problemTypes } from '#lib/http/errors'
 import type { OperationHandler } from '#lib/http/methods'
 import { openApiDocument } from '#lib/openapi/document'
 import { withTasksPath } from '#lib/tasks/tasks-path'
@@ -83,4 +84,13 @@ test('the document has nothing that generators of clients stumble over', () => {
   const patterns = Array.from(text.matchAll(/"pattern":"((?:[^"\\]|\\.)*)"/g), ([, found]) => found)
   expect(patterns.length).toBeGreaterThan(3)
   expect(patterns.filter((pattern) => pattern?.includes('\\/'))).toEqual([])
+})
+
+test('each error is an answer of some operation, or the document says its status of all', () => {
+  const { components, info } = JSON.parse(JSON.stringify(document))
+  const described = JSON.stringify(components.responses)
+  for (const [code, { status }] of Object.entries(problemTypes)) {
+    const isSomewhere = described.includes(`"${code}"`)
+    expect([code, isSomewhere || info.description.includes(`a ${status}`)]).toEqual([code, true])
+  }
 })
