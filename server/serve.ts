@@ -86,8 +86,8 @@ export async function serve(answer: RequestListener): Promise<void> {
     process.exitCode = 1
     stop()
   }
+  // A promise that nobody catches ends here too.
   process.on('uncaughtException', end)
-  process.on('unhandledRejection', end)
 }
 
 async function listen(server: Server): Promise<void> {
