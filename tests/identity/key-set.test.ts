@@ -10,13 +10,8 @@ const user = newUser()
 const first = await newKey('first')
 const second = await newKey('second')
 /** Of 1,024 bits, which jose refuses before it looks at a signature. */
-const weakPair = generateKeyPairSync('rsa', { modulusLength: 1024 })
-const weakKey = {
-  ...weakPair.publicKey.export({ format: 'jwk' }),
-  kty: 'RSA',
-  kid: 'weak',
-  alg: 'RS256',
-}
+const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+const weakKey = { ...publicKey.export({ format: 'jwk' }), kty: 'RSA', kid: 'weak', alg: 'RS256' }
 const rsa = await newKey('rsa', 'RS256')
 let findPublicKey: typeof import('#lib/auth/key-set').findPublicKey
 let verifyJwt: typeof import('#lib/auth/jwt').verifyJwt
