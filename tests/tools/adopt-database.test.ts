@@ -6,6 +6,7 @@ import { hold } from '#tests/support/locked-tasks'
 import {
   createDatabase,
   createLogin,
+  openAdministrator,
   type PostgresAddress,
   postgresAt,
   runSql,
@@ -164,15 +165,16 @@ test('tasks that were written since are not touched, and what to do is said', as
 test('a task that the running service stores meanwhile is not dropped with the empty tasks', async () => {
   const { url, database } = await openWith(beside)
   await database.makeReady()
-  const service = new Client({ connectionString: url })
-  await service.connect()
-  await service.query(`begin; insert into users (id) values ('carol');
-    insert into tasks (user_id, id, title) values ('carol', gen_random_uuid(), 'Milk')`)
+  const service = openAdministrator(url)
+  await service.run(
+    `begin; insert into users (id) values ('carol')`,
+    `insert into tasks (user_id, id, title) values ('carol', gen_random_uuid(), 'Milk')`,
+  )
   const adopting = adoptIn(database, 'yes', appUser)
   const waiting = `select from pg_locks where not granted and relation = 'tasks'::regclass`
   await expect.poll(() => runSql(url, waiting)).toHaveLength(1)
-  await service.query('commit')
-  await service.end()
+  await service.run('commit')
+  await service.close()
   expect((await adopting).done).toBeUndefined()
   expect(await runSql(url, 'select title from tasks')).toEqual([{ title: 'Milk' }])
 })
