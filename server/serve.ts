@@ -33,8 +33,9 @@ const settings = {
 const waitingConnections = 4096
 
 /**
- * Connections that may be open before the idle ones are closed. Otherwise one machine could hold all
- * that the operating system allows, for ten minutes with a request each.
+ * Connections that are kept open for a next request. Otherwise one machine could hold all that the
+ * operating system allows, for ten minutes with a request each. Those beyond end with their answers:
+ * closed while idle, one could lose a request that is on its way.
  */
 const mostConnections = 4000
 
@@ -55,6 +56,7 @@ export async function serve(answer: RequestListener): Promise<void> {
   const answerInTurn = inTurns(answer)
   const server = createServer(settings, (request, response) => {
     unused.delete(request.socket)
+    if (open > mostConnections) response.shouldKeepAlive = false
     rememberExchange(request, response)
     watch(response)
     answerInTurn(request, response)
@@ -66,7 +68,6 @@ export async function serve(answer: RequestListener): Promise<void> {
       unused.delete(socket)
       open -= 1
     })
-    if (open > mostConnections) server.closeIdleConnections()
   })
   server.on('clientError', refuseConnection)
   server.on('connect', (_, socket) => refuseConnect(socket))
