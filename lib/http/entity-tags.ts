@@ -14,8 +14,8 @@ const oneTag = /"([^"]*)"/g
 /** What a proxy appends to the tag of an answer that it compresses: `"1-gzip"`, `"1;gzip"`. */
 const codingSuffixes = [/[-;](?:gzip|br|zstd|deflate)$/, /--(?:gzip|br|zstd|deflate)$/]
 
-/** As columns of the type `integer` have it. */
-const version = /^(?:0|[1-9][0-9]{0,9})$/
+/** As columns of the type `integer` have it, and behind it the shape of what has the tag. */
+const version = /^(0|[1-9][0-9]{0,9})((?:\.[a-z_]+)?)$/
 const latestVersion = 2 ** 31 - 1
 
 const schema = { type: 'string', pattern: `^[ \\t]*\\*[ \\t]*$|${tagList.source}` }
@@ -58,11 +58,11 @@ export function readConditions(request: Request): Conditions<EntityTags> {
 
 /**
  * Reads the same where a tag is the number of a version. A tag that this service did not make stands
- * for no version.
+ * for no version. In `If-None-Match` one of another shape does neither: its reader has another text.
  */
-export function readVersions(request: Request): Conditions<'*' | readonly number[]> {
+export function readVersions(request: Request, shape: string): Conditions<'*' | readonly number[]> {
   const { ifMatch, ifNoneMatch } = readConditions(request)
-  return { ifMatch: toVersions(ifMatch), ifNoneMatch: toVersions(ifNoneMatch) }
+  return { ifMatch: toVersions(ifMatch), ifNoneMatch: toVersions(ifNoneMatch, shape) }
 }
 
 /** Whether a tag is among those that a header names. */
@@ -83,10 +83,11 @@ function readTags(request: Request, name: 'if-match' | 'if-none-match'): EntityT
   ])
 }
 
-function toVersions(tags: EntityTags | undefined) {
+function toVersions(tags: EntityTags | undefined, shape?: string) {
   if (tags === undefined || tags === '*') return tags
   return tags
-    .filter((text) => version.test(text))
-    .map(Number)
+    .map((text) => version.exec(text))
+    .filter((found) => found !== null && (shape === undefined || shape === found[2]))
+    .map((found) => Number(found?.[1]))
     .filter((number) => number <= latestVersion)
 }

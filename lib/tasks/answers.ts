@@ -128,7 +128,13 @@ function dateOf(day: number): string {
   return date
 }
 
-/** The `ETag` of a task. It is strong, because a version always has the same text. */
+/** The `ETag` of a task. It is strong, because a version always has the same text in one shape. */
 function taskTag(taskVersion: number): string {
-  return `"${taskVersion}"`
+  return `"${taskVersion}${taskShape()}"`
+}
+
+/** What a tag says of the shape of tasks, which `COMPLETION_FIELD` changes. */
+export function taskShape(): string {
+  const { COMPLETION_FIELD: field } = env()
+  return field === 'both' ? '' : `.${field}`
 }

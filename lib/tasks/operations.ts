@@ -3,7 +3,7 @@ import { conditionHeaders, readVersions } from '#lib/http/entity-tags'
 import { jsonBody, optionalJsonBody } from '#lib/http/inputs'
 import type { AnswerDescription, ContractSettings, Input, Operation } from '#lib/http/operation'
 import { body, taskList, writtenCompletion } from '#lib/tasks/answer-schemas'
-import { taskNotFound } from '#lib/tasks/answers'
+import { taskNotFound, taskShape } from '#lib/tasks/answers'
 import { idempotencyKey } from '#lib/tasks/idempotency'
 import { pageRequest } from '#lib/tasks/list-page'
 import { taskSchemas } from '#lib/tasks/schemas'
@@ -31,7 +31,7 @@ const taskId: Input<string> = {
 
 /** The versions of the task that the request names in `If-Match` and `If-None-Match`. */
 const taskConditions: Input<VersionCondition> = {
-  read: ({ request }) => readVersions(request),
+  read: ({ request }) => readVersions(request, taskShape()),
   problems: ['malformed_header', 'precondition_failed'],
   parameters: conditionHeaders,
 }

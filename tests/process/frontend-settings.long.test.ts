@@ -56,6 +56,27 @@ test.each([
   expect(answers.filter((task) => other in task)).toEqual([])
 })
 
+test('after a change of COMPLETION_FIELD a task that was read before is no 304, and its tag still guards a write', async () => {
+  const as = newUser()
+  const before = await open({ COMPLETION_FIELD: 'completed' }, as)
+  const created = await before('POST', '/api/tasks', { title: 'Buy milk' })
+  const path = `/api/tasks/${created.body.id}`
+  const known = (headers: Headers) => ({ 'if-none-match': headers.get('etag') })
+  expect((await before('GET', path, undefined, known(created.headers))).status).toBe(304)
+
+  for (const COMPLETION_FIELD of ['is_completed', 'both']) {
+    const call = await open({ COMPLETION_FIELD }, as)
+    const read = await call('GET', path, undefined, known(created.headers))
+    expect(read).toMatchObject({ status: 200, body: { is_completed: false } })
+    expect((await call('GET', path, undefined, known(read.headers))).status).toBe(304)
+  }
+  const call = await open({}, as)
+  const rename = () =>
+    call('PATCH', path, { title: 'x' }, { 'if-match': created.headers.get('etag') })
+  expect((await rename()).status).toBe(200)
+  expect((await rename()).status).toBe(412)
+})
+
 test.each([
   ['/api/todos', '/api/todos'],
   ['/api/users/{user_id}/tasks', '/api/users/USER/tasks'],
