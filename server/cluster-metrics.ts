@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
-import { AggregatorRegistry } from 'prom-client'
+import { once } from 'node:events'
+import { AggregatorRegistry, type RegistryContentType } from 'prom-client'
 
 const kind = 'todo-backend:metrics'
 const timeoutMs = 5000
@@ -10,14 +11,29 @@ interface Message {
   readonly text?: string
 }
 
+/**
+ * Asks all workers. One that ends meanwhile never answers, nor one that is still starting: when either
+ * is over, all are asked again.
+ */
+async function sumOf(registry: AggregatorRegistry<RegistryContentType>): Promise<string> {
+  const enough = new AbortController()
+  const changes = ['disconnect', 'listening'].map((event) =>
+    once(cluster, event, enough).then(() => undefined),
+  )
+  try {
+    return (await Promise.race([registry.clusterMetrics(), ...changes])) ?? (await sumOf(registry))
+  } finally {
+    enough.abort()
+  }
+}
+
 /** In the supervisor: answers a worker that asks for the metrics of all workers. */
 export function answerForAll(): void {
   const registry = new AggregatorRegistry()
   cluster.on('message', async (worker, { kind: asked, id }: Message) => {
     if (asked !== kind) return
-    // If a worker ends meanwhile, the sum fails, and the worker that asked runs into its time
-    // limit.
-    const text = await registry.clusterMetrics().catch(() => undefined)
+    // If it fails, the worker that asked runs into its time limit.
+    const text = await sumOf(registry).catch(() => undefined)
     if (text !== undefined && worker.isConnected()) worker.send({ kind, id, text })
   })
 }

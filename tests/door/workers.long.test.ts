@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
+import { metricsToken } from '#tests/support/metrics'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { endOf, launch, type Service, startService } from '#tests/support/service'
 
@@ -27,6 +29,26 @@ test('a worker that dies is replaced, and SIGTERM ends all that are there', asyn
 
   expect(await service.stop('SIGTERM')).toBe(0)
   for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+})
+
+test('a worker that is killed while metrics are read leaves those of the others', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const DATABASE_URL = server.url(await createDatabase(server))
+  const METRICS_TOKEN = metricsToken
+  await using service = await startService('node', { DATABASE_URL, WORKERS: '2', METRICS_TOKEN })
+  await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(2)
+  const [victim = 0] = workersOf(service)
+  process.kill(victim, 'SIGSTOP')
+  const gaveUp = new AbortController()
+  const init = { headers: { authorization: `Bearer ${metricsToken}` }, signal: gaveUp.signal }
+  // One of them goes to the worker that is killed, and may get no answer at all.
+  const reading = Array.from({ length: 2 }, () => fetch(`${service.url}/metrics`, init))
+  const first = Promise.any(reading)
+  await sleep(500)
+  process.kill(victim, 'SIGKILL')
+  expect((await first).status).toBe(200)
+  gaveUp.abort()
+  await Promise.allSettled(reading)
 })
 
 test('where workers are killed before they listen, as without memory, the service ends with 1', async () => {
