@@ -70,7 +70,7 @@ export function describeError(error: unknown): object {
   const message =
     typeof code === 'string' && quotesInput.test(code)
       ? '(withheld: it repeats what was sent)'
-      : error.message.replaceAll(/\S+:\/\/\S+/g, withoutPassword)
+      : error.message.replaceAll(/:\/\/\S+/g, withoutPassword)
   return {
     type: error.name,
     message,

@@ -54,3 +54,9 @@ test('a line has the message of its error as it is described, and nowhere else',
 test('what is thrown and no error is described by its type alone', () => {
   expect(describeError('secret words')).toEqual({ type: 'string' })
 })
+
+test('a long message without a space holds nobody up', () => {
+  const startedAt = performance.now()
+  describeError(new Error('x'.repeat(100_000)))
+  expect(performance.now() - startedAt).toBeLessThan(500)
+})
