@@ -1,9 +1,9 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
+import { hasPgbouncer, startPgbouncer } from '#tests/database/pgbouncer'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { makeUsers, versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
-import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import {
   createDatabase,
   password,

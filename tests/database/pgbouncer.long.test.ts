@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { type OpenDatabase, openDatabase } from '#db/database'
 import { callAsForty } from '#tests/database/callers'
+import { hasPgbouncer, knowsNames, startPgbouncer } from '#tests/database/pgbouncer'
 import { options } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
-import { hasPgbouncer, knowsNames, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, describe, expect, inject, test } from 'vitest'
 import { openDatabase } from '#db/database'
+import { hasPgbouncer, startPgbouncer } from '#tests/database/pgbouncer'
 import { versionOf } from '#tests/database/users'
 import { options } from '#tests/support/databases'
 import { hold } from '#tests/support/locked-tasks'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import { hasPgbouncer, startPgbouncer } from '#tests/support/pgbouncer'
 import { createDatabase, password, postgresAt } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 

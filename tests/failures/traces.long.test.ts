@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import { startCollector } from '#tests/failures/span-collector'
 import { host } from '#tests/failures/world'
 import { send } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
 import { freePort } from '#tests/support/service'
-import { startCollector } from '#tests/support/span-collector'
 import { newUser } from '#tests/support/tokens'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
