@@ -108,6 +108,10 @@ export async function migrateWithin(
   refuseUnsuitable(rows[0])
   await lockSchema(db)
   await db.executeQuery(CompiledQuery.raw(plainNames.sql))
+  // Its tables stay where they are: the search path may have another schema in front by now.
+  await sql`select set_config('search_path', concat_ws(', ', quote_ident(nspname), current_setting('search_path')), true)
+    from pg_namespace join pg_class on relnamespace = pg_namespace.oid join pg_policy on polrelid = pg_class.oid
+    where pg_class.oid = to_regclass('tasks') and polname = 'tasks_of_caller'`.execute(db)
   // Checks the right first, because Kysely hides the refusal of its first statement and fails at
   // the next one.
   await sql`do $$ begin
@@ -116,11 +120,9 @@ export async function migrateWithin(
     end if;
   end $$`.execute(db)
   await refuseForeignTasks(db)
-  // Its list is where its tables are. By itself Kysely takes one in any schema for it.
-  const places = await sql<{ migrationTableSchema: string }>`select coalesce((select nspname::text
-    from pg_namespace join pg_class on relnamespace = pg_namespace.oid join pg_policy on polrelid = pg_class.oid
-    where pg_class.oid = to_regclass('tasks') and polname = 'tasks_of_caller'),
-    current_schema()) as "migrationTableSchema"`.execute(db)
+  // By itself Kysely takes a list in any schema for its own.
+  const places = await sql<{ migrationTableSchema: string }>`
+    select current_schema() as "migrationTableSchema"`.execute(db)
   const migrator = new Migrator({
     db,
     ...places.rows[0],

@@ -2,6 +2,7 @@ import { expect, inject, onTestFinished, test, vi } from 'vitest'
 import { openDatabase } from '#db/database'
 import { migrationNames, retryRaces } from '#db/migrate'
 import { openTestDatabase, options, transports } from '#tests/support/databases'
+import { migrateToUnguarded } from '#tests/support/earlier-migrations'
 import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 
@@ -87,6 +88,18 @@ test.each([
   const fail = vi.fn(() => Promise.reject(Object.assign(new Error('of the tests'), { code })))
   await expect(retryRaces(fail, 3)).rejects.toMatchObject({ code })
   expect(fail).toHaveBeenCalledTimes(runs)
+})
+
+test('an upgrade stays in the schema of the tables, whatever the search path has in front since', async () => {
+  const name = await createDatabase(server)
+  const url = server.url(name)
+  await migrateToUnguarded(url)
+  await runSql(url, 'create schema later', `alter database ${name} set search_path = later, public`)
+  const { list } = statementsOf((await start(url)).forUser('alice'), 'alice')
+  expect((await list()).json).toBe('[]')
+  const inFront = `select from pg_class where relnamespace = 'later'::regnamespace union all
+    select from pg_proc where pronamespace = 'later'::regnamespace`
+  expect(await runSql(url, inFront)).toEqual([])
 })
 
 test('a login whose search path hides the tables from requests is told to set it', async () => {
