@@ -231,6 +231,10 @@ test('a sub that the ids of users cannot be is named by the doctor, and by the l
 test.each([
   ['a row of it needs hashed_password', ['alter table users add hashed_password text not null']],
   ['it has no column name', ['alter table users drop name']],
+  [
+    'a row of it needs email, and the token has none',
+    ['alter table users alter email set not null'],
+  ],
   ['projects refers to it', ['create table projects (owner text references users)']],
 ])(
   'a user whom the service cannot add is refused, as the verdict says: %s',
@@ -243,7 +247,7 @@ test.each([
     )
     const env = { ...right, DATABASE_URL: url, USERS_TABLE: 'users' }
     await migrateHere(env)
-    const { failures, checks } = await examine(env, await ownRoute())
+    const { failures, checks } = await examine(env, await tokenFor('nobody'))
     expect(failures[0]).toMatchObject({ name: 'user', found: expect.stringContaining(why) })
     expect(checks.at(-1)?.found).toBe('accepted, and refused when it creates: 401 account_unknown')
   },

@@ -19,6 +19,8 @@ export interface Inspection {
   readonly users: FoundTable | undefined
   /** Why the service adds no user to that table, undefined if it does. */
   readonly addsNoUser: string | undefined
+  /** What it adds a user with only if the token has it, of `email` and `name`. */
+  readonly neededClaims: readonly string[]
   /** The table that `SESSIONS_TABLE` names, and the type of its user's id. */
   readonly sessions: FoundTable | undefined
   /** What keeps session tokens from counting, and what to do; see `faultInSessions`. */
@@ -46,6 +48,8 @@ const tables = `select users::text as users, sessions::text as sessions,
       (select 'it has no column ' || string_agg(wanted, ' or ') from unnest('{email,name}'::text[]) as wanted
         where users is not null and not exists (select from pg_attribute
           where attrelid = users and attname = wanted and not attisdropped))) as "addsNoUser",
+    (select string_agg(attname, ' ') from pg_attribute
+      where attrelid = users and attnotnull and attname in ('email', 'name')) as "neededClaims",
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
     (select confrelid::regclass::text from pg_constraint
@@ -90,6 +94,7 @@ export async function inspectTables(
       textOf(row, 'migrations') !== undefined && (await hasMigrated(transport, timeoutMs)),
     users: tableOf(row, 'users', 'usersId'),
     addsNoUser: textOf(row, 'addsNoUser'),
+    neededClaims: textOf(row, 'neededClaims')?.split(' ') ?? [],
     sessions: tableOf(row, 'sessions', 'sessionsUserId'),
     sessionsFault: faultInSessions(readable[0], names.sessions),
     owners: tableOf(row, 'owners', 'tasksUserId'),

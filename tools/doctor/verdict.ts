@@ -1,3 +1,4 @@
+import type { Caller } from '#db/caller'
 import type { OpenDatabase } from '#db/database'
 import { isDatabaseError } from '#db/errors'
 import { listTaskRows } from '#db/tasks/list-tasks'
@@ -33,8 +34,9 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
   let user: Check | undefined
   try {
     const request = new Request('http://localhost/api/tasks', { method: 'POST', headers })
-    const { userId } = await authenticate(request)
-    user = await checkUser(userId, evidence)
+    const caller = await authenticate(request)
+    const { userId } = caller
+    user = await checkUser(caller, evidence)
     if (evidence.inspection?.isMigrated === true) {
       const db = evidence.opened?.forUser(userId)
       if (db !== undefined) await listTaskRows(db, userId, firstPage)
@@ -62,8 +64,9 @@ export async function judge(credential: Credential, evidence: Evidence): Promise
 }
 
 /** Whether the user exists, or comes with the first task: `todo_owner()` adds none to others' tables. */
-async function checkUser(userId: string, { opened, inspection }: Evidence): Promise<Check> {
+async function checkUser(caller: Caller, { opened, inspection }: Evidence): Promise<Check> {
   const name = 'user'
+  const { userId } = caller
   if (opened === undefined || inspection?.users === undefined) {
     return passed(name, `${userId}, not looked up`)
   }
@@ -85,7 +88,16 @@ async function checkUser(userId: string, { opened, inspection }: Evidence): Prom
   }
   const why = inspection.addsNoUser
   if (why === undefined) {
-    return passed(name, `${userId} is not in ${table} yet, and the first task brings it there`)
+    const claims: Record<string, unknown> = { ...caller }
+    const lacking = inspection.neededClaims.filter((claim) => typeof claims[claim] !== 'string')
+    if (lacking.length === 0) {
+      return passed(name, `${userId} is not in ${table} yet, and the first task brings it there`)
+    }
+    return failed(
+      name,
+      `${userId} is not in ${table} yet, a row of it needs ${lacking.join(' and ')}, and the token has none`,
+      `Sign the tokens with ${lacking.join(' and ')} too, or run: ${lacking.map((column) => `ALTER TABLE ${table} ALTER ${column} DROP NOT NULL;`).join(' ')}`,
+    )
   }
   const url = withoutPassword(env().DATABASE_URL)
   return failed(
