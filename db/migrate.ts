@@ -28,7 +28,7 @@ function migrations(usersTable: TableName, usersIdType: UsersIdType): Record<str
     '0007-spare-permits': { up: spareWrites },
     '0008-moved-tasks': { up: moveTasks },
     '0009-exact-refusals': { up: tellExactWait },
-    '0010-closed-tables': { up: closeTables(usersTable) },
+    '0010-closed-tables': { up: closeTables },
   }
 }
 

@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely'
-import { quoteTableName, type TableName } from '#db/table-name'
 
 /**
  * Takes back what default privileges gave of the tables that nobody else needs, to roles that stand for
@@ -7,11 +6,10 @@ import { quoteTableName, type TableName } from '#db/table-name'
  * the service made, delete a user with all tasks, and use up anybody's rate limit. Of `tasks`, what
  * row-level security does not see: to empty it, and a trigger that is handed everybody's tasks.
  */
-export function closeTables(usersTable: TableName) {
-  return async function up(db: Kysely<unknown>): Promise<void> {
-    // A users table of the service was made in one transaction with the list of migrations; that of
-    // anybody else keeps its rights.
-    await sql`do $$ declare given record; begin
+export async function closeTables(db: Kysely<unknown>): Promise<void> {
+  // A users table of the service was made in one transaction with the list of migrations; that of
+  // anybody else keeps its rights.
+  await sql`do $$ declare given record; begin
       for given in
         select distinct own.oid::regclass as "table",
           case own.relname when 'tasks' then 'truncate, references, trigger' else 'all' end as "rights",
@@ -24,10 +22,10 @@ export function closeTables(usersTable: TableName) {
           left join pg_roles as stranger on stranger.oid = grantee
         where grantee <> own.relowner and rolcanlogin is not true and (own.relnamespace = list.relnamespace
           and own.relname in ('tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock')
-          or own.oid = ${sql.lit(quoteTableName(usersTable))}::regclass and made.xmin = listed.xmin)
+          or made.xmin = listed.xmin and own.oid in (select confrelid from pg_constraint
+            where contype = 'f' and conrelid = 'tasks'::regclass))
       loop
         execute format('revoke %s on %s from %s cascade', given.rights, given."table", given."role");
       end loop;
     end $$`.execute(db)
-  }
 }
