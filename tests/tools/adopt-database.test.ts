@@ -135,7 +135,8 @@ test('empty tasks of a start with another users table are made anew, and the sam
   const { url, database } = await openWith(beside)
   await database.makeReady()
   const mayServe = `grant execute on function todo_service() to ${login}`
-  await runSql(url, mayServe, `grant todo_app to ${login}, ${stranger}`)
+  const mayMove = `grant execute on function todo_move_tasks to ${login}`
+  await runSql(url, mayServe, mayMove, `grant todo_app to ${login}, ${stranger}`)
   const before = await everythingIn(url)
   const looked = await adoptIn(database, 'look', appUser)
   expect(looked.plan?.renewed?.users).toBe('users')
@@ -145,8 +146,10 @@ test('empty tasks of a start with another users table are made anew, and the sam
   const other = await openDatabase({ ...options, url: url.replace('//postgres:', `//${login}:`) })
   onTestFinished(() => other.close())
   await other.makeReady()
-  const may = `select has_function_privilege('${stranger}', 'todo_service()', 'execute') as may`
-  expect(await runSql(url, may)).toEqual([{ may: false }])
+  const may = (who: string, called: string) =>
+    `has_function_privilege('${who}', (select oid from pg_proc where proname = '${called}'), 'execute')`
+  const asked = `select ${may(stranger, 'todo_service')} as serves, ${may(login, 'todo_move_tasks')} as moves`
+  expect(await runSql(url, asked)).toEqual([{ serves: false, moves: true }])
   expect(await tasksOf({ database: other }, '1')).toMatchObject([{ title: 'Milk' }])
 })
 

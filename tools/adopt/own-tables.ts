@@ -30,10 +30,12 @@ export async function dropOwnTables(
   db: Kysely<unknown>,
   { tasks }: OwnTables,
 ): Promise<() => Promise<void>> {
-  const { rows: logins } = await sql<{ login: string }>`
-    select distinct grantee::regrole::text as "login" from pg_proc, aclexplode(proacl)
-    where pronamespace = ${tasks.schema}::regnamespace and proname = 'todo_service'
-      and grantee not in (0, proowner)`.execute(db)
+  const { rows: granted } = await sql<{ called: string; login: string }>`
+    select distinct proname as "called", grantee::regrole::text as "login" from pg_proc, aclexplode(proacl)
+    where pronamespace = ${tasks.schema}::regnamespace
+      and proname in ('todo_service', 'todo_move_tasks') and grantee not in (0, proowner)`.execute(
+    db,
+  )
   for (const table of ['tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock']) {
     await sql`drop table ${sql.id(tasks.schema, table)}`.execute(db)
   }
@@ -44,8 +46,8 @@ export async function dropOwnTables(
         'todo_forget_permits', 'todo_move_tasks')`.execute(db)
   for (const { called } of functions) await sql`drop function ${sql.raw(called)}`.execute(db)
   return async () => {
-    for (const { login } of logins) {
-      await sql`grant execute on function ${sql.id(tasks.schema, 'todo_service')}() to ${sql.raw(login)}`.execute(
+    for (const { called, login } of granted) {
+      await sql`grant execute on function ${sql.id(tasks.schema, called)} to ${sql.raw(login)}`.execute(
         db,
       )
     }
