@@ -165,6 +165,17 @@ test('tasks that were written since are not touched, and what to do is said', as
   expect(await runSql(url, 'select user_id from tasks')).toEqual([{ user_id: 'carol' }])
 })
 
+test('what uses the empty tasks is named before they would be made anew', async () => {
+  const { url, database } = await openWith(beside)
+  await database.makeReady()
+  const tag = `create table tags (user_id text, task_id uuid, foreign key (user_id, task_id) references tasks)`
+  await runSql(url, 'create view all_tasks as select * from tasks', tag)
+  const { plan } = await adoptIn(database, 'look', appUser)
+  expect(plan?.faults.map((fault) => fault.split(' ')[0])).toEqual(['tags', 'all_tasks'])
+  await runSql(url, 'drop view all_tasks', 'drop table tags')
+  expect((await adoptIn(database, 'yes', appUser)).done).toMatchObject({ copied: 2 })
+})
+
 test('a task that the running service stores meanwhile is not dropped with the empty tasks', async () => {
   const { url, database } = await openWith(beside)
   await database.makeReady()

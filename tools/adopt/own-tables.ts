@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { quoteTableName } from '#db/table-name'
-import { findTable, foreignKeys, type TableFacts } from '#tools/adopt/table-facts'
+import { findTable, foreignKeys, type TableFacts, viewsOn } from '#tools/adopt/table-facts'
 
 /** What an earlier start of the service has made. */
 export interface OwnTables {
@@ -8,6 +8,8 @@ export interface OwnTables {
   /** The users table that its tasks refer to, as one writes it in SQL. */
   readonly users: string | undefined
   readonly isEmpty: boolean
+  /** What refers to them or reads them, and so keeps them from being made anew. */
+  readonly dependants: readonly string[]
 }
 
 /** The service's `tasks`, undefined if there is none. */
@@ -16,9 +18,10 @@ export async function findOwnTables(db: Kysely<unknown>): Promise<OwnTables | un
   if (!tasks?.isOurs) return undefined
   const keys = await foreignKeys(db, tasks)
   const users = keys.out.find(({ columns }) => columns.join() === 'user_id')?.to
-  if (!tasks.isOwned) return { tasks, users, isEmpty: false }
+  const dependants = [...keys.in.map(({ from }) => from), ...(await viewsOn(db, tasks))]
+  if (!tasks.isOwned) return { tasks, users, isEmpty: false, dependants }
   const { rows } = await sql`select from ${sql.raw(quoteTableName(tasks))} limit 1`.execute(db)
-  return { tasks, users, isEmpty: rows.length === 0 }
+  return { tasks, users, isEmpty: rows.length === 0, dependants }
 }
 
 /**

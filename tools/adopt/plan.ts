@@ -95,6 +95,10 @@ export async function makePlan(
     ...mapped.faults,
     ...users.faults,
     ...(users.decision || isBound || renewed ? [] : [writtenBy(own, users, usersTable)]),
+    ...(renewed?.dependants ?? []).map(
+      (each) =>
+        `${each} uses the service’s empty tasks, which are made anew: drop it, and make it again afterwards.`,
+    ),
     ...(await rightFaults(db, old, users.table, usersTable)),
     ...((await isTimeZone(db, timeZone)) ? [] : [`Postgres knows no time zone ${timeZone}.`]),
     ...(repair.includes('owner_unknown') && users.refusal !== undefined
