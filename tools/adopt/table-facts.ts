@@ -24,7 +24,7 @@ export interface TableFacts {
   readonly isOwned: boolean
   /** Whether row-level security hides rows from the login. */
   readonly isHidden: boolean
-  /** The columns each of which alone names a row, that of the primary key first. */
+  /** The columns each of which alone names a row, that of the primary key first. No key spans heirs. */
   readonly keys: readonly string[]
   readonly columns: readonly Column[]
 }
@@ -61,7 +61,8 @@ export async function findTable(
       (select coalesce(json_agg(attname order by indisprimary desc, attnum), '[]')
         from pg_index join pg_attribute on attrelid = indrelid and attnum = indkey[0] and attnotnull
         where indrelid = class.oid and indisunique and indisvalid and indpred is null
-          and indnkeyatts = 1) as "keys",
+          and indnkeyatts = 1 and not exists (select from pg_inherits join pg_class as heir on heir.oid = inhrelid
+            where inhparent = indrelid and not heir.relispartition)) as "keys",
       (select json_agg(json_build_object('name', attname,
           'type', format_type(coalesce(nullif(typbasetype, 0), atttypid),
             case typbasetype when 0 then atttypmod else typtypmod end),
