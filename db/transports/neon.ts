@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { withoutRootCertificate } from '#db/connection-url'
-import { sqlStateOf, toDatabaseError } from '#db/errors'
+import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
 import { Queue } from '#db/transports/queue'
 import { unconnected, withTimeLimits } from '#db/transports/time-limits'
 import { nobody, type Row, type Transport, type TransportOptions } from '#db/transports/transport'
@@ -39,14 +39,16 @@ export function openNeon(options: TransportOptions): Transport {
       try {
         // Neon's driver takes no negative time.
         const timeLeftMs = Math.max(0, end - performance.now())
-        // A fetch has its own answer: it needs no number to be told by.
-        const limited = withTimeLimits(statements, timeLeftMs, unconnected, '')
+        const number = crypto.randomUUID()
+        const limited = withTimeLimits(statements, timeLeftMs, unconnected, number)
         const queries = limited.map(({ sql: text, parameters }) => sql.query(text, [...parameters]))
-        const results: unknown = await sql.transaction(queries, {
+        const results = (await sql.transaction(queries, {
           fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },
-        })
+        })) as Row[][]
+        const isOwn = results.length === limited.length && results[0]?.[0]?.['text'] === number
+        if (!isOwn) throw new DatabaseError('an answer to another transaction', unmatched)
         queue.heard()
-        return (results as Row[][]).slice(-statements.length)
+        return results.slice(-statements.length)
       } catch (error) {
         if (sqlStateOf(error) !== undefined) queue.heard()
         throw toDatabaseError(error, mayHaveRun(error))
@@ -66,6 +68,9 @@ export function openNeon(options: TransportOptions): Transport {
     close: async () => {},
   }
 }
+
+/** An answer of a proxy that is not whole, or belongs to another request, says nothing of this one. */
+const unmatched = { kind: 'unavailable', transient: true, mayHaveRun: true } as const
 
 /**
  * What Postgres refused was rolled back, and what never reached it has changed nothing. Of a

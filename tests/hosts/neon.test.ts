@@ -46,6 +46,12 @@ const refusing = (message: string, code: string | null): NeonFault => ({
 })
 const away = refusing("Couldn't connect to compute node", null)
 const wrongPassword = refusing("password authentication failed for user 'x'", '28P01')
+const nothing = { rows: [], fields: [] }
+const answering = (results: object[]): NeonFault => ({
+  ...{ status: 200, body: JSON.stringify({ results }) },
+})
+const none = answering([])
+const anothers = answering([nothing, nothing])
 const silent: NeonFault = { delayMs: 10_000 }
 
 /** What is answered, how often Neon is asked, and how often the database has done it. */
@@ -66,6 +72,11 @@ const cases: Case[] = [
   ['an answer 502 of the proxy', 'flip', [failing(502)], 503, 1, 0],
   ['a lost answer', 'flip', ['lost answer'], 503, 1, 1],
   ['a connection that is cut', 'flip', ['cut'], 503, 1, 0],
+  ['an answer without results', 'list', [none], 200, 2, 0],
+  ['an answer without results', 'flip', [none], 503, 1, 0],
+  ['an answer to another request', 'list', [anothers], 200, 2, 0],
+  ['an answer to another request', 'create', [anothers], 201, 2, 1],
+  ['an answer to another request', 'flip', [anothers], 503, 1, 0],
   ['a password that is wrong', 'list', [wrongPassword], 503, 1, 0],
 ]
 
