@@ -43,7 +43,11 @@ export function openNeon(options: TransportOptions): Transport {
         const limited = withTimeLimits(statements, timeLeftMs, unconnected, number)
         const queries = limited.map(({ sql: text, parameters }) => sql.query(text, [...parameters]))
         const results = (await sql.transaction(queries, {
-          fetchOptions: { signal: AbortSignal.timeout(Math.ceil(timeLeftMs)) },
+          // A redirect would be sent the password.
+          fetchOptions: {
+            redirect: 'manual',
+            signal: AbortSignal.timeout(Math.ceil(timeLeftMs)),
+          },
         })) as Row[][]
         const isOwn = results.length === limited.length && results[0]?.[0]?.['text'] === number
         if (!isOwn) throw new DatabaseError('an answer to another transaction', unmatched)

@@ -52,6 +52,7 @@ const answering = (results: object[]): NeonFault => ({
 })
 const none = answering([])
 const anothers = answering([nothing, nothing])
+const redirect: NeonFault = { status: 307, body: '', location: '/sql' }
 const silent: NeonFault = { delayMs: 10_000 }
 
 /** What is answered, how often Neon is asked, and how often the database has done it. */
@@ -77,6 +78,7 @@ const cases: Case[] = [
   ['an answer to another request', 'list', [anothers], 200, 2, 0],
   ['an answer to another request', 'create', [anothers], 201, 2, 1],
   ['an answer to another request', 'flip', [anothers], 503, 1, 0],
+  ['a redirect, which would be sent the password', 'flip', [redirect], 503, 1, 0],
   ['a password that is wrong', 'list', [wrongPassword], 503, 1, 0],
 ]
 

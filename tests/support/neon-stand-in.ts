@@ -9,7 +9,7 @@ import { listen } from '#tests/support/service'
 
 /** What the next fetches meet instead of an answer. */
 export type NeonFault =
-  | { readonly status: number; readonly body: string }
+  | { readonly status: number; readonly body: string; readonly location?: string }
   /** The answer, late: a compute that was suspended has to start. */
   | { readonly delayMs: number }
   /** The statements run, and the answer is lost. */
@@ -33,7 +33,10 @@ export async function startNeonStandIn(postgresPort: number, password: string) {
     const reply = (status: number, body: string) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(body)
     if (fault === 'cut') return request.socket.destroy()
-    if (typeof fault === 'object' && 'status' in fault) return reply(fault.status, fault.body)
+    if (typeof fault === 'object' && 'status' in fault) {
+      if (fault.location !== undefined) response.setHeader('location', fault.location)
+      return reply(fault.status, fault.body)
+    }
     if (typeof fault === 'object') await sleep(fault.delayMs)
     if (request.socket.destroyed) return undefined
     const message = whatIsWrong(request, standInHost(port))
