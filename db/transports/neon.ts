@@ -37,8 +37,7 @@ export function openNeon(options: TransportOptions): Transport {
         queue.enter({ place, go, fail }, timeoutMs * queueShare),
       )
       try {
-        // Neon's driver takes no negative time.
-        const timeLeftMs = Math.max(0, end - performance.now())
+        const timeLeftMs = end - performance.now()
         const number = crypto.randomUUID()
         const limited = withTimeLimits(statements, timeLeftMs, unconnected, number)
         const queries = limited.map(({ sql: text, parameters }) => sql.query(text, [...parameters]))
@@ -55,6 +54,8 @@ export function openNeon(options: TransportOptions): Transport {
         return results.slice(-statements.length)
       } catch (error) {
         if (sqlStateOf(error) !== undefined) queue.heard()
+        // The driver has met something that is no JSON.
+        if (error instanceof SyntaxError) throw new DatabaseError(error.message, unmatched)
         throw toDatabaseError(error, mayHaveRun(error))
       } finally {
         queue.leave(place)

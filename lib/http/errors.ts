@@ -97,7 +97,7 @@ const databaseProblems: Record<DatabaseErrorKind, (cause: DatabaseError) => Prob
     new Problem('request_timeout', 'The client went away before its turn came.', { cause }),
   unknown_user: (cause) =>
     new Problem('account_unknown', 'There is no account for this token.', { cause }),
-  rate_limited: (cause) => tooManyRequests('user', Number(cause.detail)),
+  rate_limited: (cause) => tooManyRequests('user', Number(cause.detail) || 1),
   not_isolated: (cause) => notServed(cause, 'does not keep users apart'),
   unsuitable: (cause) => notServed(cause, 'is not as the service needs it'),
   internal: internalError,

@@ -52,6 +52,7 @@ const answering = (results: object[]): NeonFault => ({
 })
 const none = answering([])
 const anothers = answering([nothing, nothing])
+const page: NeonFault = { status: 200, body: '<!doctype html>' }
 const redirect: NeonFault = { status: 307, body: '', location: '/sql' }
 const silent: NeonFault = { delayMs: 10_000 }
 
@@ -78,6 +79,8 @@ const cases: Case[] = [
   ['an answer to another request', 'list', [anothers], 200, 2, 0],
   ['an answer to another request', 'create', [anothers], 201, 2, 1],
   ['an answer to another request', 'flip', [anothers], 503, 1, 0],
+  ['an answer that is no JSON', 'list', [page], 200, 2, 0],
+  ['an answer that is no JSON', 'flip', [page], 503, 1, 0],
   ['a redirect, which would be sent the password', 'flip', [redirect], 503, 1, 0],
   ['a password that is wrong', 'list', [wrongPassword], 503, 1, 0],
 ]
