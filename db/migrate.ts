@@ -41,13 +41,13 @@ const lockId = 7_236_401_955
 const timeoutMs = 60_000
 const attempts = 5
 
-const insufficientPrivilege = '42501'
-/** SQLSTATEs of a migration that met another's: databases of one cluster share the role. */
-const races = new Set([
-  '23505', // unique violation
-  '42710', // duplicate object
-  'XX000', // internal error: a tuple was updated concurrently
-])
+/**
+ * SQLSTATEs of a migration that met another's, since databases of one cluster share the role: a unique
+ * violation, a duplicate object, a tuple that was updated concurrently.
+ */
+const races = new Set(['23505', '42710', 'XX000'])
+const otherList =
+  '. If another program keeps a list in kysely_migration, run, and start again: CREATE SCHEMA todo AUTHORIZATION <the login in DATABASE_URL>; ALTER ROLE <the login in DATABASE_URL> SET search_path = todo, public;'
 
 /**
  * Brings the database to the latest migration, or leaves it as it is. Several processes may call it
@@ -68,7 +68,7 @@ export async function migrate(
   try {
     return await retryRaces(attempt, attempts)
   } catch (error) {
-    if (sqlStateOf(error) === insufficientPrivilege) throw lacksRight(error)
+    if (sqlStateOf(error) === '42501') throw lacksRight(error)
     const meaning = toDatabaseError(error, true)
     throw meaning.kind === 'unavailable' ? meaning : error
   } finally {
@@ -112,29 +112,26 @@ export async function migrateWithin(
   await sql`select set_config('search_path', concat_ws(', ', quote_ident(nspname), current_setting('search_path')), true)
     from pg_namespace join pg_class on relnamespace = pg_namespace.oid join pg_policy on polrelid = pg_class.oid
     where pg_class.oid = to_regclass('tasks') and polname = 'tasks_of_caller'`.execute(db)
-  // Checks the right first, because Kysely hides the refusal of its first statement and fails at
-  // the next one.
-  await sql`do $$ begin
-    if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
-      raise insufficient_privilege using message = 'it may not create tables';
-    end if;
-  end $$`.execute(db)
+  // Kysely hides the refusal of its first statement, and fails at the next one.
+  await sql`do $$ begin if not coalesce(has_schema_privilege(current_schema(), 'create'), false) then
+    raise insufficient_privilege using message = 'it may not create tables'; end if; end $$`.execute(
+    db,
+  )
   await refuseForeignTasks(db)
   // By itself Kysely takes a list in any schema for its own.
-  const places = await sql<{ migrationTableSchema: string }>`
+  const { rows: places } = await sql<{ migrationTableSchema: string }>`
     select current_schema() as "migrationTableSchema"`.execute(db)
   const migrator = new Migrator({
     db,
-    ...places.rows[0],
+    ...places[0],
     provider: { getMigrations: async () => migrations(usersTable, usersIdType) },
   })
   const { error, results = [] } = await migrator.migrateToLatest()
   const failed = results.find(({ status }) => status === 'Error')
-  if (failed !== undefined && error instanceof Error) {
-    error.message = `migration ${failed.migrationName}: ${error.message}`
+  if (error instanceof Error) {
+    if (failed !== undefined) error.message = `migration ${failed.migrationName}: ${error.message}`
+    if (error.message.startsWith('corrupted migrations')) error.message += otherList
   }
-  if (error instanceof Error && error.message.startsWith('corrupted migrations'))
-    error.message += `. If another program keeps a list in kysely_migration, run, and start again: CREATE SCHEMA todo AUTHORIZATION <the login in DATABASE_URL>; ALTER ROLE <the login in DATABASE_URL> SET search_path = todo, public;`
   if (error !== undefined) throw error
   // A login that owns nothing must be able to check the migrations.
   await sql`grant select on kysely_migration to ${sql.ref(callerRole)}`.execute(db)
