@@ -13,8 +13,8 @@ export const compressedFolder = '.data/reference'
 const files = new Map<string, Promise<Buffer<ArrayBuffer>>>()
 
 /**
- * A file of Swagger UI, read once: requests share its bytes. Each had its own before, so that a
- * thousand of them at once, which need no credentials, took all the memory there is.
+ * A file of Swagger UI, read once: requests share its bytes. They need no credentials, and a thousand
+ * at once with bytes of their own would take all the memory there is.
  */
 export function swaggerUiFile(name: string): Promise<Buffer<ArrayBuffer>> {
   const known = files.get(name)
