@@ -79,10 +79,7 @@ const networkMessages =
 /** `Symbol.for` gives every copy of this module the same symbol. Next makes two; see ADR 0041. */
 const brand = Symbol.for('todo-backend:DatabaseError')
 
-/**
- * An error of the database with its meaning, and the original error as its `cause`. Code must
- * recognise it with `isDatabaseError`, not `instanceof`.
- */
+/** An error with its meaning, and the original as its `cause`. `isDatabaseError` recognises it. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError'
   readonly [brand] = true
@@ -167,6 +164,9 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
 
 function meaningOf(error: unknown, sqlState: string | undefined): Meaning {
   if (sqlState === undefined) return isNetworkError(error) ? retryable : internal
+  const { where } = error as { readonly where?: unknown }
+  // Undefined column: it fills two that somebody else's users table may lack.
+  if (sqlState === '42703' && String(where).includes('todo_owner')) return unknownUser
   return sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal
 }
 

@@ -1,5 +1,4 @@
 import type { Caller } from '#db/caller'
-import { DatabaseError, isDatabaseError } from '#db/errors'
 import type { CallerDatabase } from '#db/scoped'
 import {
   deleteStatements,
@@ -48,24 +47,12 @@ export async function insertTaskRow(
   content: TaskContent,
 ): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
-  const { rows } = await db
-    .executeQuery(insertStatement({ userId, email, name, id, creation, ...content }))
-    .catch(refuseUnknown)
+  const { rows } = await db.executeQuery(
+    insertStatement({ userId, email, name, id, creation, ...content }),
+  )
   const [task] = rows
   if (task === undefined) throw new Error('An insert gives back the task that it stored or found.')
   return task
-}
-
-/** `todo_owner()` adds nobody to a users table of others that lacks a column which it fills. */
-function refuseUnknown(error: unknown): never {
-  if (!(isDatabaseError(error) && error.sqlState === '42703')) throw error
-  const { where } = Object(error.cause) as { readonly where?: unknown }
-  if (!String(where).includes('todo_owner')) throw error
-  const meaning = { kind: 'unknown_user', transient: false, mayHaveRun: false } as const
-  throw new DatabaseError('the users table has no column email or name', {
-    ...meaning,
-    cause: error,
-  })
 }
 
 /** Changes the fields that are given. Without any, it reads the task. */
