@@ -71,7 +71,7 @@ export function watch(response: ServerResponse): void {
       response.once('finish', () => behind.set(socket, (behind.get(socket) ?? 1) - 1))
     }
   }
-  const client = known?.client ?? toNetwork(response.req.socket.remoteAddress ?? '')
+  const client = known?.client ?? toNetwork(socket.remoteAddress ?? '')
   waiting.set(response, { sinceMs: known?.sinceMs ?? performance.now(), bytes, client })
   count(client, bytes - (known?.bytes ?? 0))
   sweeping ??= setInterval(giveUpLate, sweepMs).unref()

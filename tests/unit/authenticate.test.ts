@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { setLatest } from '#db/remembered'
 import { findVerified, rememberVerified } from '#lib/auth/authenticate'
+import { collect } from '#tests/unit/garbage'
 
 beforeEach(() => void vi.useFakeTimers({ now: 1_800_000_000_000 }))
 afterEach(() => void vi.useRealTimers())
@@ -47,8 +46,6 @@ test.each([
 })
 
 test('what is remembered of a long header keeps nothing of the rest in memory', () => {
-  setFlagsFromString('--expose-gc')
-  const collect: () => void = runInNewContext('gc')
   const remembered = new Map<string, number>()
   collect()
   const before = process.memoryUsage().heapUsed

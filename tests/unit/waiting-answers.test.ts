@@ -2,10 +2,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterEach, expect, test } from 'vitest'
 import { WatchedResponse } from '#server/waiting-answers'
+import { collect } from '#tests/unit/garbage'
 
 const megabyte = 2 ** 20
 let server: Server | undefined
@@ -71,8 +70,6 @@ test.skipIf(process.platform !== 'linux')(
 )
 
 test('what a client leaves behind is freed, also an answer that waits behind another', async () => {
-  setFlagsFromString('--expose-gc')
-  const collect: () => void = runInNewContext('gc')
   const answers: WeakRef<object>[] = []
   const connectAndAsk = await serve((_, response) => {
     answers.push(new WeakRef(response))

@@ -1,9 +1,8 @@
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { jsonBody } from '#lib/http/inputs'
 import { withRequest } from '#lib/http/with-request'
+import { collect } from '#tests/unit/garbage'
 
 test('a URL that Next cannot have parsed is a 400, and nothing throws over it', async () => {
   const request = new Request('http://service/health')
@@ -14,8 +13,6 @@ test('a URL that Next cannot have parsed is a 400, and nothing throws over it', 
 })
 
 test('a body that comes byte by byte is kept in few pieces, each of which costs much more than a byte', async () => {
-  setFlagsFromString('--expose-gc')
-  const collect: () => void = runInNewContext('gc')
   const pieces: WeakRef<Uint8Array>[] = []
   // It never ends: its reader waits for more.
   const body = new ReadableStream<Uint8Array>({
