@@ -1,4 +1,5 @@
-import { addRoute, createRouter, findRoute } from 'rou3'
+import { addRoute, createRouter } from 'rou3'
+import { compileRouter } from 'rou3/compiler'
 import { routeFiles } from '#app/route-files'
 import { env } from '#lib/config/env'
 import { answerPreflight, isPreflight } from '#lib/http/cors'
@@ -17,6 +18,8 @@ for (const [path, load] of Object.entries(served)) {
 if (env().METRICS_TOKEN !== undefined) {
   addRoute(router, '', '/metrics', (await import('#server/metrics')).metricsFile)
 }
+/** Compiled, since to look a path up in the tree costs as much as to send a transaction. */
+const findRoute = compileRouter(router)
 
 /**
  * Answers a request with the same route files as Next, and preflights like `middleware.ts`.
@@ -34,7 +37,7 @@ function route(request: Request, url: URL): Promise<Response> {
     return serviceOptions(request, { params: Promise.resolve({}), url })
   }
   if (!isDecodable(pathname)) return malformedPath(request)
-  const match = findRoute(router, '', pathname)
+  const match = findRoute('', pathname)
   if (match === undefined) return nothingHere(request)
   const params = Object.entries(match.params ?? {}).map(([name, value]) => [
     name,
