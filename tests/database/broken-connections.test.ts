@@ -1,29 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { afterAll, afterEach, beforeEach, expect, inject, test } from 'vitest'
-import { type OpenDatabase, openDatabase } from '#db/database'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { OpenDatabase } from '#db/database'
 import { versionOf } from '#tests/database/users'
-import { options } from '#tests/support/databases'
-import { startFaultProxy } from '#tests/support/fault-proxy'
+import { newDatabase, start, startNetwork } from '#tests/support/databases'
 import { untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { tasksOf } from '#tests/support/statements'
 
-const server = postgresAt(inject('postgresPort'))
-const name = await createDatabase(server)
-const direct = server.url(name)
-const proxy = await startFaultProxy(server.port)
-afterAll(proxy.close)
+const { name, url: direct } = await newDatabase()
+const network = await startNetwork()
 
 let database: OpenDatabase
 beforeEach(async () => {
-  const url = postgresAt(proxy.port).url(name)
-  database = await openDatabase({ ...options, url, poolSize: 1, connectTimeoutMs: 1000 })
-  await database.makeReady()
+  database = await start(network.url(name), { poolSize: 1, connectTimeoutMs: 1000 })
 })
-afterEach(async () => {
-  proxy.mode = 'pass'
-  await database?.close()
+afterEach(() => {
+  network.mode = 'pass'
 })
 
 const backendOf = async (user: string) =>
@@ -31,22 +23,22 @@ const backendOf = async (user: string) =>
 
 test('a write that was held up until its request was given up never runs, and its answer meets nobody', async () => {
   const before = await backendOf('bob')
-  const alice = statementsOf(database.forUser('alice', 1500), 'alice')
+  const alice = tasksOf(database, 'alice', 1500)
   const id = crypto.randomUUID()
   const { version } = await alice.insert(id)
-  proxy.mode = 'hold'
+  network.mode = 'hold'
   const flip = alice.complete(id)
   await expect(flip).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
   // The network learns that the connection is gone before it works again.
   await sleep(50)
-  proxy.mode = 'pass'
+  network.mode = 'pass'
   expect(await backendOf('bob')).not.toEqual(before)
   await sleep(300)
   expect(await versionOf(direct, id)).toBe(version)
 })
 
 test('a write that waits for a lock when its connection breaks does not run after its request has failed', async () => {
-  const alice = statementsOf(database.forUser('alice'), 'alice')
+  const alice = tasksOf(database, 'alice')
   const id = crypto.randomUUID()
   const { version } = await alice.insert(id)
   await whileTasksAreLocked(direct, async (release) => {
@@ -54,7 +46,7 @@ test('a write that waits for a lock when its connection breaks does not run afte
     // It waited for a tenth of a second, and waits again as the last of its connection.
     await sleep(1000)
     await untilSomebodyWaits(direct)
-    proxy.reset()
+    network.reset()
     await expect(flip).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
     await release()
   })
@@ -63,18 +55,18 @@ test('a write that waits for a lock when its connection breaks does not run afte
 })
 
 test('a server that takes no connection in time is given up by the limit for connecting', async () => {
-  proxy.mode = 'stall'
-  proxy.reset()
+  network.mode = 'stall'
+  network.reset()
   await sleep(50)
   const startedAt = performance.now()
-  const asked = statementsOf(database.forUser('alice'), 'alice').list()
+  const asked = tasksOf(database, 'alice').list()
   await expect(asked).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: false })
   // A second for each of three attempts, and not half of what one attempt may take.
   expect(performance.now() - startedAt).toBeLessThan(7000)
 })
 
 test('what is late behind another is answered, or never happens; the other is sent again', async () => {
-  const bob = statementsOf(database.forUser('bob', 1200), 'bob')
+  const bob = tasksOf(database, 'bob', 1200)
   const id = crypto.randomUUID()
   const { version } = await bob.insert(id)
   const before = await backendOf('carol')

@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { describe, expect, test } from 'vitest'
 import { proveIsolation } from '#db/isolation'
 import type { Row, Statement, Transport } from '#db/transports/transport'
-import { options } from '#tests/support/databases'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { newDatabase, options, server, start } from '#tests/support/databases'
+import { createLogin } from '#tests/support/postgres'
 
-const server = postgresAt(inject('postgresPort'))
-
-const url = server.url(await createDatabase(server))
-const database = await openDatabase({ ...options, url })
-afterAll(() => database.close())
-await database.makeReady()
+const { url, sql } = await newDatabase()
+const database = await start(url)
 
 /** The same transport, with other statements than it is given. */
 const changing = (change: (statement: Statement) => Statement): Transport => ({
@@ -30,13 +25,9 @@ test.each([
     parameters: parameters.map((value) => (value === 'todo_app' ? role : value)),
   }))
   const owner = isOwner ? role : 'postgres'
-  await runSql(
-    url,
-    `grant select on kysely_migration to ${role}`,
-    `alter table tasks owner to ${owner}`,
-  )
+  await sql(`grant select on kysely_migration to ${role}`, `alter table tasks owner to ${owner}`)
   await expect(proveIsolation(asRole, options.limits)).rejects.toThrow(says)
-  await runSql(url, 'alter table tasks owner to postgres')
+  await sql('alter table tasks owner to postgres')
 })
 
 test('where role and user do not reach the statement, as behind a pooler that forgets them, the wall counts as broken', async () => {
@@ -64,18 +55,17 @@ test('where role and user do not reach the statement, as behind a pooler that fo
   }
 })
 
-describe('a right of the role past the wall', () => {
+describe('a right of the role past the wall', async () => {
   const readiness = () =>
     database.isReady().then(
       () => 'ready',
       ({ kind, message }) => `${kind}: ${message}`,
     )
 
-  beforeAll(() => runSql(url, 'create table labels (id text, user_id text)'))
+  await sql('create table labels (id text, user_id text)')
 
   test('is one of all that Postgres knows: these write, and the others do not', async () => {
-    const known = await runSql(
-      url,
+    const known = await sql(
       `select lower(privilege_type) as "right" from aclexplode(acldefault('r', 10::oid))`,
     )
     const others = known.map(({ right }) => right).filter((right) => !writes.includes(`${right}`))
@@ -92,22 +82,21 @@ describe('a right of the role past the wall', () => {
 
   test.each(grants)('%s, given to %s, on a table without a wall', async (right, grantee) => {
     expect(await readiness()).toBe('ready')
-    await runSql(url, `grant ${right} on labels to ${grantee}`)
+    await sql(`grant ${right} on labels to ${grantee}`)
     // Another program would lose sight of its rows by forced row-level security.
     expect(await readiness()).toMatch(/^not_isolated: .*Run: REVOKE ALL ON labels /)
-    await runSql(url, `revoke all on labels from ${grantee}`)
+    await sql(`revoke all on labels from ${grantee}`)
     expect(await readiness()).toBe('ready')
   })
 
   test('on a table of partitions without a wall', async () => {
-    await runSql(
-      url,
+    await sql(
       'create table notes (user_id text) partition by hash (user_id)',
       'create table notes_0 partition of notes for values with (modulus 1, remainder 0)',
       'grant insert on notes to todo_app',
     )
     expect(await readiness()).toContain('REVOKE ALL ON notes FROM todo_app, PUBLIC;')
-    await runSql(url, 'drop table notes')
+    await sql('drop table notes')
     expect(await readiness()).toBe('ready')
   })
 })

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import type { OpenDatabase } from '#db/database'
 import { isDatabaseError } from '#db/errors'
-import { statementsOf } from '#tests/support/statements'
+import { tasksOf } from '#tests/support/statements'
 
 /** What 40 callers have met, and each connection with how many statements it knows by name. */
 export interface Met {
@@ -30,7 +30,7 @@ export async function callAsForty(
       try {
         if (round % 10 === 0) {
           const id = crypto.randomUUID()
-          await statementsOf(db, user).insert(id)
+          await tasksOf(database, user).insert(id)
           kept.add(id)
         }
         if (round % 3 === 0) await sql`select ${mark} / 0`.execute(db)

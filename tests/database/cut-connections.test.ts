@@ -1,55 +1,39 @@
-import { afterAll, expect, onTestFinished, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { expect, test } from 'vitest'
 import { hasPgbouncer, startPgbouncer } from '#tests/database/pgbouncer'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
 import { makeUsers, versionOf } from '#tests/database/users'
-import { options } from '#tests/support/databases'
-import {
-  createDatabase,
-  password,
-  postgresAt,
-  runSql,
-  startPostgres,
-} from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { atEnd, start } from '#tests/support/databases'
+import { createDatabase, password, runSql, startPostgres } from '#tests/support/postgres'
+import { tasksOf } from '#tests/support/statements'
 
 const server = await startPostgres()
+atEnd(server.remove)
 if (hasOpenssl) await turnOnTls(server)
 const bouncer = hasPgbouncer ? await startPgbouncer(server.port, 5) : undefined
 const name = await createDatabase(server)
 const direct = server.url(name)
-afterAll(async () => {
-  await bouncer?.stop()
-  await server.remove()
-})
+const socket = `host=${server.folder}&port=${server.port}`
 
 /** Every kind of connection that the service itself can cut. */
-const { folder, port } = server
 const kinds = [
   ['TCP', direct],
   ['TLS', hasOpenssl && `${direct}?sslmode=require`],
-  [
-    'a Unix socket',
-    `postgres://postgres:${password}@localhost/${name}?host=${folder}&port=${port}`,
-  ],
-  ['PgBouncer', bouncer && postgresAt(bouncer.port).url(name)],
+  ['a Unix socket', `postgres://postgres:${password}@localhost/${name}?${socket}`],
+  ['PgBouncer', bouncer?.url(name)],
 ] as const
 
 test.each(kinds.filter(([, url]) => url))(
   'over %s, what takes too long ends with its connection, undone, and nothing that was queued behind it runs',
   async (_, url) => {
-    const database = await openDatabase({ ...options, url: String(url), poolSize: 1 })
-    onTestFinished(() => database.close())
-    await database.makeReady()
+    const database = await start(String(url), { poolSize: 1 })
     const people = await makeUsers(database, 5)
-    const own = (user: string) => statementsOf(database.forUser(user), user)
     const unlimited = `select set_config('statement_timeout', '0', true),
       case when current_setting('server_version_num')::integer >= 170000
         then set_config('transaction_timeout', '0', true) end`
     const late = ['update tasks set version = version + 1', unlimited, 'select pg_sleep(30)']
     const statements = late.map((sql) => ({ sql, parameters: [] }))
     const running = database.transport.transaction(statements, 1500)
-    const flips = people.map(({ user, id }) => own(user).complete(id))
+    const flips = people.map(({ user, id }) => tasksOf(database, user).complete(id))
     const inDoubt = { status: 'rejected', reason: { kind: 'unavailable', mayHaveRun: true } }
     const ended = await Promise.allSettled([running, ...flips])
     expect(ended).toMatchObject(ended.map(() => inDoubt))
@@ -57,6 +41,6 @@ test.each(kinds.filter(([, url]) => url))(
       where datname = current_database() and state = 'active' and pid <> pg_backend_pid()`
     await expect.poll(() => runSql(direct, busy), { timeout: 10_000 }).toEqual([])
     for (const { id, version } of people) expect(await versionOf(direct, id)).toBe(version)
-    expect(await own('user-0').find(people[0]?.id ?? '')).toBeDefined()
+    expect(await tasksOf(database, 'user-0').find(people[0]?.id ?? '')).toBeDefined()
   },
 )

@@ -1,24 +1,15 @@
-import { expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
-import { options } from '#tests/support/databases'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
-
-const server = postgresAt(inject('postgresPort'))
+import { expect, test } from 'vitest'
+import { makeReady, newDatabase, server, start } from '#tests/support/databases'
+import { createLogin } from '#tests/support/postgres'
 
 /** A database whose new tables are open to a role, as on Supabase to everybody on the internet. */
 async function openDefaults() {
-  const url = server.url(await createDatabase(server))
+  const database = await newDatabase()
   const anon = await createLogin(server)
   const open = `alter default privileges grant all on tables to ${anon}`
-  await runSql(url, `alter role ${anon} nologin`, open)
-  return { url, anon }
-}
-
-async function start(url: string, usersTable = options.usersTable): Promise<void> {
-  const database = await openDatabase({ ...options, url, usersTable })
-  await database.makeReady()
-  expect(await database.isReady()).toBe(true)
-  await database.close()
+  await database.sql(`alter role ${anon} nologin`, open)
+  const asAnon = (statement: string) => database.sql(`set role ${anon}`, statement)
+  return { ...database, anon, asAnon }
 }
 
 const own = ['users', 'rate_limits', 'kysely_migration', 'kysely_migration_lock']
@@ -31,32 +22,31 @@ const statements = [
 test.each(['the first start', 'an upgrade'])(
   'default privileges open no table of the service but tasks, which shows nothing: %s',
   async (when) => {
-    const { url, anon } = await openDefaults()
-    await start(url)
+    const { url, sql, anon, asAnon } = await openDefaults()
+    await makeReady(url)
     if (when === 'an upgrade') {
       const asBefore = `grant all on tasks, ${own.join()} to ${anon}`
-      await runSql(url, asBefore, `delete from kysely_migration where name >= '0010'`)
+      await sql(asBefore, `delete from kysely_migration where name >= '0010'`)
       // Whoever migrates need not say again which users the tasks have.
-      await start(url, { table: 'not there' })
+      await makeReady(url, { usersTable: { table: 'not there' } })
     }
+    expect(await (await start(url)).isReady()).toBe(true)
     for (const statement of statements) {
-      const reached = runSql(url, `set role ${anon}`, statement)
-      await expect(reached, statement).rejects.toThrow(/permission denied/)
+      await expect(asAnon(statement), statement).rejects.toThrow(/permission denied/)
     }
-    expect(await runSql(url, `set role ${anon}`, 'select from tasks')).toEqual([])
+    expect(await asAnon('select from tasks')).toEqual([])
   },
 )
 
-test('a login, which has a password, keeps what default privileges gave it', async () => {
-  const { url, anon } = await openDefaults()
-  await runSql(url, `alter role ${anon} login`)
-  await start(url)
-  expect(await runSql(url, `set role ${anon}`, 'select from users')).toEqual([])
-})
-
-test('a users table of somebody else keeps its rights', async () => {
-  const { url, anon } = await openDefaults()
-  await runSql(url, 'create table users (id text primary key, email text unique, name text)')
-  await start(url)
-  expect(await runSql(url, `set role ${anon}`, 'select from users')).toEqual([])
+test.each([
+  ['a login, which has a password, keeps', (anon: string) => `alter role ${anon} login`],
+  [
+    'whoever has a users table of somebody else’s keeps',
+    () => 'create table users (id text primary key, email text unique, name text)',
+  ],
+])('%s what default privileges gave it', async (_, change) => {
+  const { url, sql, anon, asAnon } = await openDefaults()
+  await sql(change(anon))
+  expect(await (await start(url)).isReady()).toBe(true)
+  expect(await asAnon('select from users')).toEqual([])
 })

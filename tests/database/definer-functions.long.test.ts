@@ -1,9 +1,7 @@
-import { expect, inject, test } from 'vitest'
-import { makeReady } from '#tests/support/databases'
-import { createOwnedDatabase, migrateToUnguarded } from '#tests/support/earlier-migrations'
-import { createLogin, postgresAt, runSql } from '#tests/support/postgres'
-
-const server = postgresAt(inject('postgresPort'))
+import { expect, test } from 'vitest'
+import { makeReady, server } from '#tests/support/databases'
+import { migrateToUnguarded, newOwnedDatabase } from '#tests/support/earlier-migrations'
+import { createLogin, runSql } from '#tests/support/postgres'
 
 /** What the attacker's trigger does with the rights of whoever fires it. */
 const steal = (
@@ -32,12 +30,12 @@ test.each(shadows)(
   '%s over a temporary %s with a trigger took the owner’s rights, and takes nothing since it was migrated',
   async (_, table, call) => {
     const login = await createLogin(server)
-    const { name, url } = await createOwnedDatabase(server, login)
+    const { url, urlOf, sql, createAlicesTask } = await newOwnedDatabase({ guests: [login] })
     const [temporary] = table.split(' ')
     /** Makes the call as the attacker. @returns what that reads of other people's tasks then */
     const attack = async () =>
       await runSql(
-        server.url(name, login),
+        urlOf(login),
         steal(login),
         `create temporary table ${table}`,
         `create trigger steal before insert on ${temporary} for each row execute function pg_temp.steal()`,
@@ -46,14 +44,9 @@ test.each(shadows)(
         'select title from tasks',
       )
     await migrateToUnguarded(url)
-    await runSql(
-      server.url(name),
-      `insert into users (id) values ('alice')`,
-      `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,
-    )
+    await createAlicesTask()
     expect(await attack()).toEqual([{ title: 'private' }])
-    await runSql(
-      url,
+    await sql(
       `revoke select on tasks from ${login}`,
       'alter table tasks force row level security, enable row level security',
     )

@@ -1,21 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, expect, inject, test } from 'vitest'
-import { openPostgres } from '#db/transports/postgres/postgres'
-import { options } from '#tests/support/databases'
-import { startFaultProxy } from '#tests/support/fault-proxy'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { expect, test } from 'vitest'
+import { newDatabase, open, startNetwork } from '#tests/support/databases'
 
-const server = postgresAt(inject('postgresPort'))
 /** How long a connection stays open without transactions, and until somebody has looked. */
 const untilClosedMs = 10_300
-const name = await createDatabase(server)
-const proxy = await startFaultProxy(server.port)
-const url = postgresAt(proxy.port).url(name)
-const transport = openPostgres({ ...options, url, poolSize: 1, connectTimeoutMs: 5000 })
-afterAll(async () => {
-  await transport.close()
-  await proxy.close()
-})
+const { name, sql } = await newDatabase()
+const network = await startNetwork()
+const options = { poolSize: 1, connectTimeoutMs: 5000 }
+const { transport } = await open(network.url(name), options)
 
 /** The backend that serves it. */
 async function ask(): Promise<unknown> {
@@ -25,8 +17,7 @@ async function ask(): Promise<unknown> {
 }
 
 const backends = () =>
-  runSql(
-    server.url(name),
+  sql(
     `select pid from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`,
   )
@@ -42,9 +33,9 @@ test('a connection that is idle for ten seconds is closed, and the next request 
 
 test('an idle connection whose end does not arrive keeps nobody from opening another', async () => {
   await ask()
-  proxy.mode = 'stall'
+  network.mode = 'stall'
   await sleep(untilClosedMs)
-  proxy.mode = 'pass'
+  network.mode = 'pass'
   expect(await backends()).toHaveLength(1)
   const startedAt = performance.now()
   await ask()

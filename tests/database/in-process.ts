@@ -1,5 +1,5 @@
 import { askHere } from '#tests/support/in-process'
-import { tokenFor } from '#tests/support/tokens'
+import { request } from '#tests/support/send'
 
 /** Answers a request to `/api/tasks` in this process, from the database that `setDatabase` was given. */
 export async function ask(
@@ -9,12 +9,8 @@ export async function ask(
   body?: unknown,
   headers: Record<string, string> = {},
 ) {
-  const sent = new Headers({ 'content-type': 'application/json', ...headers })
-  if (as !== undefined) sent.set('authorization', `Bearer ${await tokenFor(as)}`)
-  const init = { method, headers: sent, ...(body !== undefined && { body: JSON.stringify(body) }) }
-  const response = await askHere(`/api/tasks${path}`, init)
-  const text = await response.text()
-  return { status: response.status, headers: response.headers, text }
+  const options = { ...(as !== undefined && { as }), body, headers }
+  return await request(`/api/tasks${path}`, method, options, askHere)
 }
 
 /** Creates a task, and returns its id. */

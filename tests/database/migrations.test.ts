@@ -1,83 +1,77 @@
-import { expect, inject, onTestFinished, test, vi } from 'vitest'
-import { openDatabase } from '#db/database'
+import { expect, test, vi } from 'vitest'
 import { migrationNames, retryRaces } from '#db/migrate'
-import { openTestDatabase, options, transports } from '#tests/support/databases'
+import * as databases from '#tests/support/databases'
 import { migrateToUnguarded } from '#tests/support/earlier-migrations'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { runSql } from '#tests/support/postgres'
+import { tasksOf } from '#tests/support/statements'
 
+const { newDatabase } = databases
 const everyMigration = migrationNames.map((name) => ({ name }))
-const server = postgresAt(inject('postgresPort'))
 
 /** A process that starts, as far as the database can tell. */
 async function start(url: string) {
-  const database = await openDatabase({ ...options, url })
-  onTestFinished(() => database.close())
-  await database.makeReady()
+  const database = await databases.start(url)
   expect(await database.isReady()).toBe(true)
   return database
 }
 
 test('several processes that start at once on two empty databases, which share the role, migrate each once', async () => {
-  const urls = await Promise.all([1, 2].map(async () => server.url(await createDatabase(server))))
+  const urls = [(await newDatabase()).url, (await newDatabase()).url]
   await Promise.all([...urls, ...urls, ...urls].map(start))
   for (const url of urls) {
     expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
   }
 })
 
-test.each(transports)('on %s, migrating twice changes nothing the second time', async (name) => {
-  const opened = await openTestDatabase(name)
-  expect(await opened.database.isReady()).toBe(false)
-  await opened.database.makeReady()
-  await opened.database.makeReady()
-  expect(await opened.database.isReady()).toBe(true)
-  const found = await opened.asAdministrator('select name from kysely_migration')
-  expect(found).toEqual(everyMigration)
-  await opened.close()
-})
+test.each(databases.transports)(
+  'on %s, migrating twice changes nothing the second time',
+  async (name) => {
+    const { database, asAdministrator } = await databases.openEmpty(name)
+    expect(await database.isReady()).toBe(false)
+    await database.makeReady()
+    await database.makeReady()
+    expect(await database.isReady()).toBe(true)
+    expect(await asAdministrator('select name from kysely_migration')).toEqual(everyMigration)
+  },
+)
 
 test('a migration that fails says its name, and leaves nothing behind', async () => {
-  const url = server.url(await createDatabase(server))
+  const { url, sql } = await newDatabase()
   // The second migration meets it, after the first has made the users table.
-  await runSql(url, 'create table rate_limits (id int)')
+  await sql('create table rate_limits (id int)')
   await expect(start(url)).rejects.toThrow(
     'migration 0002-rate-limits: relation "rate_limits" already exists',
   )
-  expect(await runSql(url, `select to_regclass('users') as users`)).toEqual([{ users: null }])
+  expect(await sql(`select to_regclass('users') as users`)).toEqual([{ users: null }])
 })
 
 test.each(["it's", 'My Todo', 'a"b', '$make$'])(
   'the schema may be called %s: its tables are made beside others of their names, and a request is counted',
   async (schema) => {
-    const name = await createDatabase(server)
-    const url = server.url(name)
+    const { name, url, sql } = await newDatabase()
     const quoted = `"${schema.replaceAll('"', '""')}"`
-    await runSql(
-      url,
+    await sql(
       `create schema ${quoted}`,
       `alter database ${name} set search_path = ${quoted}`,
       'create table public.tasks (id int)',
     )
-    const database = await start(url)
     const limit = { quota: { requests: 1, seconds: 60 }, onPermit: () => {} }
-    const { list } = statementsOf(database.forUser('alice', 8000, limit), 'alice')
+    const { list } = tasksOf(await start(url), 'alice', 8000, limit)
     expect((await list()).json).toBe('[]')
     await expect(list()).rejects.toMatchObject({ kind: 'rate_limited' })
   },
 )
 
 test('services and a program with Kysely may share a database, each with a schema of its own', async () => {
-  const name = await createDatabase(server)
-  const url = server.url(name)
+  const { name, url, sql } = await newDatabase()
   const theirs = 'create table kysely_migration (name text primary key, timestamp text not null)'
   const run = `insert into kysely_migration values ('of-theirs', '2026-01-31T08:15:00.000Z')`
-  await runSql(url, theirs, run, 'create schema one', 'create schema two')
+  await sql(theirs, run, 'create schema one', 'create schema two')
   await expect(start(url)).rejects.toThrow(/another program .* SET search_path = todo, public;/)
   for (const schema of ['one', 'two']) {
-    await runSql(url, `alter database ${name} set search_path = ${schema}, public`)
+    await sql(`alter database ${name} set search_path = ${schema}, public`)
     await start(url)
-    expect(await runSql(url, 'select name from kysely_migration')).toEqual(everyMigration)
+    expect(await sql('select name from kysely_migration')).toEqual(everyMigration)
   }
 })
 
@@ -91,19 +85,17 @@ test.each([
 })
 
 test('an upgrade stays in the schema of the tables, whatever the search path has in front since', async () => {
-  const name = await createDatabase(server)
-  const url = server.url(name)
+  const { name, url, sql } = await newDatabase()
   await migrateToUnguarded(url)
-  await runSql(url, 'create schema later', `alter database ${name} set search_path = later, public`)
-  const { list } = statementsOf((await start(url)).forUser('alice'), 'alice')
-  expect((await list()).json).toBe('[]')
+  await sql('create schema later', `alter database ${name} set search_path = later, public`)
+  expect((await tasksOf(await start(url), 'alice').list()).json).toBe('[]')
   const inFront = `select from pg_class where relnamespace = 'later'::regnamespace union all
     select from pg_proc where pronamespace = 'later'::regnamespace`
-  expect(await runSql(url, inFront)).toEqual([])
+  expect(await sql(inFront)).toEqual([])
 })
 
 test('a login whose search path hides the tables from requests is told to set it', async () => {
-  const url = server.url(await createDatabase(server))
-  await runSql(url, 'create schema postgres')
+  const { url, sql } = await newDatabase()
+  await sql('create schema postgres')
   await expect(start(url)).rejects.toThrow(/SET search_path/)
 })

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { expect, inject, test } from 'vitest'
-import { makeReady } from '#tests/support/databases'
-import { createOwnedDatabase } from '#tests/support/earlier-migrations'
-import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
+import { expect, test } from 'vitest'
+import { makeReady, server } from '#tests/support/databases'
+import { newOwnedDatabase } from '#tests/support/earlier-migrations'
+import { createLogin, password, runSql } from '#tests/support/postgres'
 
-const server = postgresAt(inject('postgresPort'))
 const moving = (from: string, to: string) => `select todo_move_tasks('${from}', '${to}') as moved`
 const moveSql = moving('guest', 'anna')
 const everything = 'select * from tasks order by title'
@@ -15,17 +14,15 @@ const documented = (page: string, sql: RegExp) =>
 /** A database whose owner is held to row-level security, with the tasks of a guest and of others. */
 async function filled() {
   const login = await createLogin(server)
-  const database = await createOwnedDatabase(server, login)
+  const database = await newOwnedDatabase({ guests: [login] })
   await makeReady(database.url)
-  const admin = server.url(database.name)
-  await runSql(
-    admin,
+  await database.sql(
     `insert into users (id) values ('guest'), ('anna'), ('bob')`,
     `insert into tasks (user_id, id, title, description, completed, created_at, updated_at) select
       owner, gen_random_uuid(), owner || nr, 'of ' || owner, nr = 1, '2026-01-01', '2026-01-02'
       from unnest(array['guest', 'anna', 'bob']) owner, generate_series(1, 3) nr`,
   )
-  return { ...database, admin, issuer: server.url(database.name, login), login }
+  return { ...database, issuer: database.urlOf(login), login }
 }
 
 test.each([
@@ -34,8 +31,8 @@ test.each([
 ])(
   'with the table %s the owner moves one user’s tasks to another, and nobody else’s',
   async (_, partition) => {
-    const { admin, url } = await filled()
-    const before = await runSql(admin, everything)
+    const { sql, url } = await filled()
+    const before = await sql(everything)
     const moves: Record<string, number> = { anna: 0, bob: 2, guest: 1 }
     const after = before.map(({ user_id, version, ...task }) => ({
       ...task,
@@ -43,12 +40,12 @@ test.each([
       version: Number(version) + (moves[String(user_id)] ?? 0),
     }))
     // In one session, which has used the function with the table as it was.
-    await runSql(admin, `insert into users (id) values ('new')`)
+    await sql(`insert into users (id) values ('new')`)
     const used = [moving('bob', 'new'), moving('new', 'bob')]
     expect(await runSql(url, ...used, ...partition, moveSql)).toEqual([{ moved: 3 }])
-    expect(await runSql(admin, everything)).toEqual(after)
-    await runSql(admin, `delete from users where id = 'guest'`)
-    expect(await runSql(admin, everything)).toEqual(after)
+    expect(await sql(everything)).toEqual(after)
+    await sql(`delete from users where id = 'guest'`)
+    expect(await sql(everything)).toEqual(after)
   },
 )
 
@@ -57,11 +54,11 @@ test.each([
   ['to a user who is not there', 'guest', 'nobody', '23503'],
   ['to the same user', 'guest', 'guest', [{ moved: 0 }]],
 ])('%s it moves nothing', async (_, from, to, answer) => {
-  const { admin, url } = await filled()
-  const before = await runSql(admin, everything)
+  const { sql, url } = await filled()
+  const before = await sql(everything)
   const answered = await runSql(url, moving(from, to)).catch(({ code }) => code)
   expect(answered).toEqual(answer)
-  expect(await runSql(admin, everything)).toEqual(before)
+  expect(await sql(everything)).toEqual(before)
 })
 
 test('the caller of the transaction is the same as before, with a task moved or none', async () => {
@@ -75,8 +72,8 @@ test('the caller of the transaction is the same as before, with a task moved or 
 })
 
 test('Better Auth’s own login may call it with the grant of the guide alone, and reads no task by that', async () => {
-  const { admin, issuer, login, url } = await filled()
-  await runSql(admin, `revoke todo_app from ${login}`)
+  const { sql, issuer, login, url } = await filled()
+  await sql(`revoke todo_app from ${login}`)
   const grant = documented('frontend', /`(GRANT EXECUTE [^`]*todo_move_tasks[^`]*)`/)
   await runSql(url, `grant execute on function todo_move_tasks to ${login}`)
   await expect(runSql(issuer, moveSql)).rejects.toThrow('may not execute todo_service()')
@@ -86,17 +83,14 @@ test('Better Auth’s own login may call it with the grant of the guide alone, a
 })
 
 test('where ids are UUIDs it takes UUIDs, in any schema', async () => {
-  const { name } = await createOwnedDatabase(server)
-  const admin = server.url(name)
-  await runSql(
-    admin,
+  const { admin, name, sql } = await newOwnedDatabase()
+  await sql(
     `create schema "o'dd"`,
     `alter database ${name} set search_path = "o'dd"`,
     'create table "o\'dd".users (id uuid primary key default gen_random_uuid(), email text, name text)',
   )
   await makeReady(admin)
-  const moved = await runSql(
-    admin,
+  const moved = await sql(
     'insert into users default values',
     'insert into users default values',
     `insert into tasks (user_id, id, title) select min(id::text)::uuid, gen_random_uuid(), 'x' from users`,
@@ -106,7 +100,7 @@ test('where ids are UUIDs it takes UUIDs, in any schema', async () => {
 })
 
 test('what the owner sees of the tasks, and how to see everything, is as docs/database.md says', async () => {
-  const { admin, name, url } = await filled()
+  const { name, sql, url, urlOf } = await filled()
   const titles = 'select title from tasks order by title'
   const bind = documented('database', /`(SET app.user_id[^`]*)`/)
   const bobs = await runSql(url, bind.replace('<id>', 'bob'), titles)
@@ -114,6 +108,6 @@ test('what the owner sees of the tasks, and how to see everything, is as docs/da
 
   const reader = `reader_${name}`
   const create = documented('database', /```sql\n(CREATE ROLE todo_reader .*?)```/s)
-  await runSql(admin, create.replaceAll('todo_reader', reader).replace('…', password))
-  expect(await runSql(server.url(name, reader), titles)).toHaveLength(9)
+  await sql(create.replaceAll('todo_reader', reader).replace('…', password))
+  expect(await runSql(urlOf(reader), titles)).toHaveLength(9)
 })

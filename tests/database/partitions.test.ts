@@ -1,18 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
-import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { describe, expect, test } from 'vitest'
 import { migrate, migrationNames } from '#db/migrate'
 import { openCallerDatabase } from '#db/scoped'
 import { explaining } from '#tests/database/explain'
 import { expectNothing } from '#tests/database/users'
 import { withoutFirstWall } from '#tests/support/breached'
-import { options } from '#tests/support/databases'
-import { createOwnedDatabase } from '#tests/support/earlier-migrations'
-import { postgresAt, runSql } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { open, options, start } from '#tests/support/databases'
+import { newOwnedDatabase } from '#tests/support/earlier-migrations'
+import { runSql } from '#tests/support/postgres'
+import { statementsOf, tasksOf } from '#tests/support/statements'
 
-const server = postgresAt(inject('postgresPort'))
 const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
 const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
 
@@ -33,14 +31,11 @@ const shape = `select
 
 describe('a tasks table that was made partitions as deploy/partitions.sql does', async () => {
   // The owner is held to the policy like everybody else, as a login that bypasses it is not.
-  const { name, url } = await createOwnedDatabase(server)
-  const admin = server.url(name)
+  const { url, sql: asAdministrator } = await newOwnedDatabase()
   const asOwner = (...statements: string[]) => runSql(url, ...statements)
   /** Open since before, with statements that Postgres has prepared. */
-  const standing = await openDatabase({ ...options, url, namedStatements: true, poolSize: 1 })
-  afterAll(() => standing.close())
-  await standing.makeReady()
-  const of = (user: string) => statementsOf(standing.forUser(user), user)
+  const standing = await start(url, { namedStatements: true, poolSize: 1 })
+  const of = (user: string) => tasksOf(standing, user)
   await of('alice').insert(alicesTask)
   await of('bob').insert(bobsTask)
   await of('alice').list()
@@ -55,7 +50,7 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
   })
 
   test('keeps every row, each in one of sixteen partitions', async () => {
-    const rows = await runSql(admin, 'select id, tableoid::regclass::text as part from tasks')
+    const rows = await asAdministrator('select id, tableoid::regclass::text as part from tasks')
     expect(rows.map(({ id }) => id).sort()).toEqual([alicesTask, bobsTask])
     for (const { part } of rows) expect(part).toMatch(/^tasks_\d+$/)
     const parts = await asOwner(`select from pg_inherits where inhparent = 'tasks'::regclass`)
@@ -86,8 +81,7 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
   })
 
   test('takes the migrations that it misses, and changes with no other', async () => {
-    const opened = await openDatabase({ ...options, url })
-    onTestFinished(() => opened.close())
+    const opened = await open(url)
     const migrateAgain = () => migrate(opened.transport, options.usersTable, 'text')
     expect(await migrateAgain()).toEqual([])
     await asOwner(
@@ -103,14 +97,14 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
   })
 
   test('hides another user’s rows from statements without the first wall', async () => {
-    const rows = await runSql(admin, 'select * from tasks order by id')
+    const rows = await asAdministrator('select * from tasks order by id')
     const breached = withoutFirstWall(standing.transport)
     const db = openCallerDatabase(breached, 'mallory', options.limits)
     await expectNothing(statementsOf(db, 'mallory'), alicesTask)
     expect(breached.removed).toBe(7)
     const mallory = statementsOf(standing.forUser('mallory'), 'alice')
     await expect(mallory.insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
-    expect(await runSql(admin, 'select * from tasks order by id')).toEqual(rows)
+    expect(await asAdministrator('select * from tasks order by id')).toEqual(rows)
   })
 
   test('lets nobody reach a partition past it, by any statement', async () => {

@@ -1,17 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeEach, describe, expect, inject, onTestFinished, test, vi } from 'vitest'
-import { openDatabase } from '#db/database'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Permit, Quota } from '#db/rate-limit'
-import { makeReady, openReady, options, transports } from '#tests/support/databases'
+import { atEnd, newDatabase, open, openReady, start, transports } from '#tests/support/databases'
 import { hold } from '#tests/support/locked-tasks'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { statementsOf, tasksOf } from '#tests/support/statements'
 
 describe.each(transports)('on %s', async (name) => {
   vi.spyOn(Math, 'random').mockReturnValue(0.98)
-  const { database, asAdministrator, close } = await openReady(name)
+  const { database, asAdministrator } = await openReady(name)
   vi.restoreAllMocks()
-  afterAll(close)
   // As Better Auth does it: users are its own, and whoever has no row is nobody.
   await asAdministrator(
     `create table session (user_id text references users (id))`,
@@ -77,16 +74,14 @@ describe.each(transports)('on %s', async (name) => {
 })
 
 describe('in Postgres', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const url = server.url(await createDatabase(server))
-  await makeReady(url)
-  beforeEach(() => runSql(url, 'truncate rate_limits'))
+  const { url, sql } = await newDatabase()
+  await start(url)
+  beforeEach(() => sql('truncate rate_limits'))
 
   test('a request that waits for its turn is not held to what was asked for after it', async () => {
-    await runSql(url, "insert into rate_limits values ('alice', now())")
+    await sql("insert into rate_limits values ('alice', now())")
     const take = "todo_take_permit('alice', 2, 86400)"
-    const ahead = runSql(
-      url,
+    const ahead = sql(
       `do $$ begin
         perform from rate_limits for update;
         perform pg_sleep(0.6);
@@ -94,37 +89,35 @@ describe('in Postgres', async () => {
       end $$`,
     )
     await sleep(300)
-    const [waited] = await runSql(url, `select ${take} as permit`)
+    const [waited] = await sql(`select ${take} as permit`)
     await ahead
     expect(waited).toMatchObject({ permit: expect.stringMatching(/^0 /) })
   })
 
   test('a sweep waits for no row that a request holds, and takes ten thousand at most', async () => {
-    await runSql(
-      url,
+    await sql(
       `insert into rate_limits select n::text, now() - interval '1 s' from generate_series(1, 10003) as n`,
     )
     const held = `select from rate_limits where user_id in ('1', '2') for update`
-    onTestFinished(await hold(url, held))
+    atEnd(await hold(url, held))
     const sweep = ["set lock_timeout = '10s'", 'select todo_forget_permits()']
     const left = 'select user_id from rate_limits order by user_id::int'
-    await runSql(url, ...sweep)
-    expect(await runSql(url, left)).toHaveLength(3)
-    await runSql(url, ...sweep)
-    expect(await runSql(url, left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
+    await sql(...sweep)
+    expect(await sql(left)).toHaveLength(3)
+    await sql(...sweep)
+    expect(await sql(left)).toEqual([{ user_id: '1' }, { user_id: '2' }])
   })
 
   test('a sweep that fails hurts no request, the one that it comes with neither', async () => {
     const name = 'todo_forget_permits'
-    await runSql(url, `alter function ${name} rename to gone`)
+    await sql(`alter function ${name} rename to gone`)
     vi.spyOn(Math, 'random').mockReturnValue(0.9995)
-    const process = await openDatabase({ ...options, url })
+    const process = await open(url)
     vi.restoreAllMocks()
     const limit = { quota: { requests: 100, seconds: 86_400 }, onPermit: () => {} }
-    const { find } = statementsOf(process.forUser('alice', 8000, limit), 'alice')
+    const { find } = tasksOf(process, 'alice', 8000, limit)
     expect(await find(crypto.randomUUID())).toBeUndefined()
     expect(await find(crypto.randomUUID())).toBeUndefined()
-    await process.close()
-    await runSql(url, `alter function gone rename to ${name}`)
+    await sql(`alter function gone rename to ${name}`)
   })
 })

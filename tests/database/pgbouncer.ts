@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { outputOf, startChild } from '#tests/support/child'
-import { password } from '#tests/support/postgres'
+import { atEnd } from '#tests/support/databases'
+import { password, postgresAt } from '#tests/support/postgres'
 import { freePort } from '#tests/support/service'
 
 const { stdout } = spawnSync('pgbouncer', ['--version'], { encoding: 'utf8' })
@@ -42,17 +42,15 @@ ${knowsNames ? `max_prepared_statements = ${names}` : ''}
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []
   const child = startChild('pgbouncer', [...user, file], { stdio: ['ignore', 'pipe', 'pipe'] })
   const output = outputOf(child)
+  const ended = once(child, 'exit')
+  atEnd(async () => {
+    child.kill('SIGKILL')
+    await ended
+    rmSync(folder, { recursive: true, force: true })
+  })
   await new Promise<void>((resolve, reject) => {
     child.stderr?.on('data', () => output().includes('process up') && resolve())
     child.once('exit', () => reject(new Error(`PgBouncer did not start:\n${output()}`)))
   })
-  return {
-    port,
-    async stop() {
-      const ended = once(child, 'exit')
-      child.kill('SIGKILL')
-      await ended
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  return postgresAt(port)
 }

@@ -1,12 +1,11 @@
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import { explaining } from '#tests/database/explain'
 import { openReady, options } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
 
 const user = 'user-500'
-const { database, asAdministrator, url, close } = await openReady('postgres')
-afterAll(close)
+const { database, asAdministrator, url } = await openReady('postgres')
 await asAdministrator(
   `insert into users (id) select 'user-' || n from generate_series(1, 1000) as n`,
   `insert into tasks (user_id, id, title, created_at)

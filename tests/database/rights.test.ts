@@ -1,8 +1,7 @@
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openReady } from '#tests/support/databases'
 
-const { asAdministrator, close } = await openReady('postgres')
-afterAll(close)
+const { asAdministrator } = await openReady('postgres')
 
 test.each([
   [

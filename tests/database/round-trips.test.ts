@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { closeDatabase, setDatabase } from '#lib/service/database'
 import { ask, create } from '#tests/database/in-process'
-import { makeReady, options } from '#tests/support/databases'
-import { startFaultProxy } from '#tests/support/fault-proxy'
-import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, password, postgresAt } from '#tests/support/postgres'
+import * as databases from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 
 const user = newUser()
-const server = postgresAt(inject('postgresPort'))
 
 type Run = (id: string) => Promise<{ status: number }>
 
@@ -42,27 +38,22 @@ async function countDuring(run: Run, status: number, count: () => number) {
 
 const ways = {
   'Postgres over TCP': async () => {
-    const proxy = await startFaultProxy(server.port)
-    const url = postgresAt(proxy.port).url(await createDatabase(server))
+    const network = await databases.startNetwork()
     // The greeting and SCRAM take three.
-    return { url, count: () => proxy.exchanges, toConnect: 3, close: proxy.close }
+    return { url: network.url, count: () => network.exchanges, toConnect: 3 }
   },
   'Neon over HTTP': async () => {
-    const standIn = await startNeonStandIn(server.port, password)
-    const url = standIn.url(await createDatabase(server))
-    const count = () => standIn.fetches + standIn.tunnels
-    return { url, count, toConnect: 0, close: standIn.close }
+    const neon = await databases.startNeon()
+    return { url: neon.url, count: () => neon.fetches + neon.tunnels, toConnect: 0 }
   },
 }
 
 describe.each(Object.entries(ways))('on %s', async (_, start) => {
   const way = await start()
-  await makeReady(way.url)
-  beforeAll(async () => setDatabase(await openDatabase({ ...options, url: way.url })))
-  afterAll(async () => {
-    await closeDatabase()
-    await way.close()
-  })
+  const url = way.url((await databases.newDatabase()).name)
+  await databases.makeReady(url)
+  beforeAll(async () => setDatabase(await openDatabase({ ...databases.options, url })))
+  afterAll(closeDatabase)
 
   test.each(operations)('to %s takes one round trip', async (_, run, status) => {
     expect(await countDuring(run, status, way.count)).toBe(1)
@@ -79,9 +70,7 @@ describe.each(Object.entries(ways))('on %s', async (_, start) => {
 
   test('a start on a migrated database takes one round trip once it is connected', async () => {
     const before = way.count()
-    const second = await openDatabase({ ...options, url: way.url })
-    onTestFinished(() => second.close())
-    await second.makeReady()
+    await databases.start(url)
     expect(way.count() - before).toBe(way.toConnect + 1)
   })
 })

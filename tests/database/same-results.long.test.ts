@@ -1,11 +1,7 @@
-import { expect, onTestFinished, test } from 'vitest'
-import {
-  everyTransport,
-  openReady,
-  openTestDatabase,
-  type TestDatabase,
-} from '#tests/support/databases'
-import { statementsOf } from '#tests/support/statements'
+import { expect, test } from 'vitest'
+import { readPages } from '#tests/database/users'
+import { everyTransport, openEmpty, openReady, type TestDatabase } from '#tests/support/databases'
+import { tasksOf } from '#tests/support/statements'
 
 const titles = [
   ...['zebra', 'Äpfel', 'apple', 'Apple', 'äpfel', 'Zebra', 'éclair', 'eclair', 'Ångström', 'z'],
@@ -18,7 +14,7 @@ const idOf = (index: number) => `00000000-0000-4000-8000-${String(index).padStar
 
 /** Everything a caller can get to see, in the order in which it was asked for. */
 async function story({ database, asAdministrator }: TestDatabase): Promise<unknown[]> {
-  const alice = statementsOf(database.forUser(alices), alices)
+  const alice = tasksOf(database, alices)
   const seen: unknown[] = []
   for (const [index, title] of titles.entries()) {
     const text = index % 3 === 0 ? null : description + title
@@ -38,7 +34,7 @@ async function story({ database, asAdministrator }: TestDatabase): Promise<unkno
     }
   }
   seen.push(await alice.list({ sort: 'title', order: 'asc', limit: 3 }))
-  seen.push(await statementsOf(database.forUser('nobody'), 'nobody').list())
+  seen.push(await tasksOf(database, 'nobody').list())
   for (const index of titles.keys()) seen.push(await alice.find(idOf(index)))
   const changes = [{ title: 'New' }, { description: null }, { completed: true, title: '🎉' }]
   for (const change of changes) {
@@ -57,11 +53,7 @@ function withoutTime(task: { json: string; version: number } | undefined) {
 
 test('the three databases give the same results, byte for byte', async () => {
   const told: unknown[] = []
-  for (const name of everyTransport) {
-    const opened = await openReady(name)
-    onTestFinished(opened.close)
-    told.push(await story(opened))
-  }
+  for (const name of everyTransport) told.push(await story(await openReady(name)))
   const [postgres, neon, pglite] = told
   expect(neon).toEqual(postgres)
   expect(pglite).toEqual(postgres)
@@ -95,8 +87,7 @@ const newestFirst = [5, 4, 3, 2, 1].map((number) => ({
 test.each(['postgres', 'neon'] as const)(
   'on %s, no setting of a login or a database changes a result',
   async (name) => {
-    const { database, asAdministrator, close } = await openTestDatabase(name)
-    onTestFinished(close)
+    const { database, asAdministrator } = await openEmpty(name)
     const set = settings.map(([setting, value]) => `set ${setting} = %L', database, '${value}'`)
     await asAdministrator(
       `do $$ declare database text := current_database(); begin
@@ -105,22 +96,14 @@ test.each(['postgres', 'neon'] as const)(
       `insert into session values ('signed', 'Anna', '2126-03-04 05:06:07.890+00')`,
     )
     await database.makeReady()
-    const tasks = statementsOf(database.forUser('Anna'), 'Anna')
+    const tasks = tasksOf(database, 'Anna')
     for (const { id, title, created_at } of newestFirst) {
       await tasks.insert(id, { title })
       await asAdministrator(`update tasks set created_at = '${created_at}' where id = '${id}'`)
     }
-    const shown = []
-    let after: { createdAt: string; id: string; title: string } | undefined
-    // A page that repeats another would never come to an end.
-    for (let pages = 0; pages < newestFirst.length; pages += 1) {
-      const page = await tasks.list({ limit: 2, after })
-      shown.push(...JSON.parse(page.json))
-      const { id, title, created_at: createdAt } = shown.at(-1)
-      if (!page.hasMore) break
-      after = { id, title, createdAt }
-    }
-    expect(shown).toMatchObject(newestFirst.map((task) => ({ ...task, user_id: 'Anna' })))
+    expect(await readPages(tasks)).toMatchObject(
+      newestFirst.map((task) => ({ ...task, user_id: 'Anna' })),
+    )
     expect(await database.selectSession('signed')).toEqual({
       userId: 'Anna',
       expiresAt: Date.parse('2126-03-04T05:06:07.890Z'),

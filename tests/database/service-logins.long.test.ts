@@ -1,25 +1,23 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
-import { openDatabase } from '#db/database'
-import { makeReady, options } from '#tests/support/databases'
-import { createOwnedDatabase, migrateToUnguarded } from '#tests/support/earlier-migrations'
-import { createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { describe, expect, test } from 'vitest'
+import * as databases from '#tests/support/databases'
+import { migrateToUnguarded, newOwnedDatabase } from '#tests/support/earlier-migrations'
+import { createLogin, password, runSql } from '#tests/support/postgres'
+import { tasksOf } from '#tests/support/statements'
 
-const server = postgresAt(inject('postgresPort'))
+const { server } = databases
 
 /** Starts on the database, and returns which other logins the start named. */
 async function start(url: string): Promise<string> {
   const named: string[] = []
-  await makeReady(url, { onOtherLogins: (logins) => named.push(logins) })
+  await databases.makeReady(url, { onOtherLogins: (logins) => named.push(logins) })
   return named.join()
 }
 
 /** What a login gets that takes the role of requests and calls itself Alice. */
-async function actAsAlice(name: string, login: string) {
+async function actAsAlice(url: string) {
   const as = ['set role todo_app', `set app.user_id = 'alice'`]
-  const run = (statement: string) =>
-    runSql(server.url(name, login), ...as, statement).catch(({ code }) => code)
+  const run = (statement: string) => runSql(url, ...as, statement).catch(({ code }) => code)
   return {
     read: await run('select title from tasks'),
     changed: await run(`update tasks set title = 'theirs' returning title`),
@@ -35,40 +33,33 @@ async function actAsAlice(name: string, login: string) {
 const refused = { stored: '42501', permit: '42501', permits: '42501', owner: '42501' }
 const nothing = { read: [], changed: [], ...refused }
 
-const createAlicesTask = (name: string) =>
-  runSql(
-    server.url(name),
-    `insert into users (id) values ('alice')`,
-    `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,
-  )
-
 describe('the owner of another database of the cluster, who holds todo_app and may connect', () => {
   test('gets nothing of a database that this version made, nor do logins that get the role from it', async () => {
-    const neighbour = await createOwnedDatabase(server)
+    const neighbour = await newOwnedDatabase()
     const accomplice = await createLogin(server)
-    const { name, url } = await createOwnedDatabase(server)
+    const { url, urlOf, sql, createAlicesTask } = await newOwnedDatabase()
     expect(await start(url)).toBe('')
-    await createAlicesTask(name)
-    expect(await actAsAlice(name, neighbour.owner)).toEqual(nothing)
-    await runSql(server.url('postgres'), `grant todo_app to ${neighbour.owner} with admin option`)
-    await runSql(server.url(neighbour.name, neighbour.owner), `grant todo_app to ${accomplice}`)
-    expect(await actAsAlice(name, accomplice)).toEqual(nothing)
-    expect(await actAsAlice(name, neighbour.owner)).toEqual(nothing)
+    await createAlicesTask()
+    expect(await actAsAlice(urlOf(neighbour.owner))).toEqual(nothing)
+    await sql(`grant todo_app to ${neighbour.owner} with admin option`)
+    await runSql(neighbour.url, `grant todo_app to ${accomplice}`)
+    expect(await actAsAlice(urlOf(accomplice))).toEqual(nothing)
+    expect(await actAsAlice(urlOf(neighbour.owner))).toEqual(nothing)
   })
 
   test('is named at each start where it read everybody’s tasks before, and shut out as it says', async () => {
-    const { owner } = await createOwnedDatabase(server)
-    const { name, url } = await createOwnedDatabase(server)
+    const { owner } = await newOwnedDatabase()
+    const { url, urlOf, createAlicesTask } = await newOwnedDatabase()
     await migrateToUnguarded(url)
-    await createAlicesTask(name)
-    expect(await actAsAlice(name, owner)).toMatchObject({
+    await createAlicesTask()
+    expect(await actAsAlice(urlOf(owner))).toMatchObject({
       read: [{ title: 'private' }],
       changed: [{ title: 'theirs' }],
     })
     expect(await start(url)).toContain(owner)
     expect(await start(url)).toContain(owner)
     await runSql(url, `revoke execute on function todo_service() from ${owner}`)
-    expect(await actAsAlice(name, owner)).toEqual(nothing)
+    expect(await actAsAlice(urlOf(owner))).toEqual(nothing)
     expect(await start(url)).not.toContain(owner)
   })
 })
@@ -76,40 +67,38 @@ describe('the owner of another database of the cluster, who holds todo_app and m
 describe('a login that owns nothing', () => {
   test('goes on serving over the upgrade that its owner migrates', async () => {
     const login = await createLogin(server)
-    const { name, url } = await createOwnedDatabase(server, login)
+    const { url, urlOf } = await newOwnedDatabase({ guests: [login] })
     await migrateToUnguarded(url)
     await start(url)
-    const database = await openDatabase({ ...options, url: server.url(name, login) })
-    onTestFinished(() => database.close())
-    await database.makeReady()
-    const alice = statementsOf(database.forUser('alice'), 'alice')
+    const alice = tasksOf(await databases.start(urlOf(login)), 'alice')
     await alice.insert(crypto.randomUUID())
     expect((await alice.list()).json).toContain('alice')
   })
 
   test('is told what to run on a new database, and serves once that was done', async () => {
     const login = await createLogin(server)
-    const { name, url } = await createOwnedDatabase(server, login)
+    const { url, urlOf } = await newOwnedDatabase({ guests: [login] })
     await start(url)
-    const attempt = start(server.url(name, login))
+    const attempt = start(urlOf(login))
     await expect(attempt).rejects.toMatchObject({ kind: 'not_isolated' })
     const [remedy = ''] = /GRANT EXECUTE [^;]*;/.exec(String(await attempt.catch(String))) ?? []
     await runSql(url, remedy)
-    await start(server.url(name, login))
+    await start(urlOf(login))
   })
 
   test('serves after the SQL in docs/database.md', async () => {
-    const { name, owner, url } = await createOwnedDatabase(server)
+    const { owner, url, urlOf, sql } = await newOwnedDatabase()
     // The databases of the tests share this role. Who creates it has the admin option.
-    await runSql(server.url(name), `grant todo_app to ${owner} with admin option`)
+    await sql(`grant todo_app to ${owner} with admin option`)
     await start(url)
     const page = readFileSync('docs/database.md', 'utf8')
-    const [, sql = ''] = /```sql\n(CREATE ROLE todo_web[^`]*)```/.exec(page) ?? []
+    const [, written = ''] = /```sql\n(CREATE ROLE todo_web[^`]*)```/.exec(page) ?? []
     const login = `${owner}_web`
-    const statements = sql.replaceAll('todo_web', login).replace('…', password).trim().split('\n')
+    const own = written.replaceAll('todo_web', login).replace('…', password)
+    const statements = own.trim().split('\n')
     expect(statements).toHaveLength(3)
     await runSql(url, ...statements)
-    await start(server.url(name, login))
+    await start(urlOf(login))
   })
 })
 
@@ -129,9 +118,9 @@ test.each([
   ['alter policy tasks_of_service on tasks using (true)', 'Restore tasks_of_service'],
   ['drop function todo_service cascade', 'Restore'],
 ])('after %s the start refuses the database: %s', async (breakIt, remedy) => {
-  const { name, url } = await createOwnedDatabase(server)
+  const { url, sql } = await newOwnedDatabase()
   await start(url)
   const stranger = `do $$ begin create role todo_stranger nologin; exception when duplicate_object then null; end $$`
-  await runSql(server.url(name), stranger, breakIt)
+  await sql(stranger, breakIt)
   await expect(start(url)).rejects.toThrow(remedy)
 })

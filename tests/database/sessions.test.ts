@@ -1,16 +1,12 @@
-import { expect, inject, onTestFinished, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { expect, test } from 'vitest'
 import { readTableName } from '#db/table-name'
-import { makeReady, options } from '#tests/support/databases'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { makeReady, newDatabase, open, options, server } from '#tests/support/databases'
+import { createLogin } from '#tests/support/postgres'
 
-const server = postgresAt(inject('postgresPort'))
-const name = await createDatabase(server)
-const admin = server.url(name)
-await makeReady(admin)
+const { url, urlOf, sql } = await newDatabase()
+await makeReady(url)
 const login = await createLogin(server, 'in role todo_app')
-await runSql(
-  admin,
+await sql(
   `grant execute on function todo_service() to ${login}`,
   'revoke create on schema public from public',
 )
@@ -18,13 +14,9 @@ await runSql(
 /** Opens the database as the service does with SESSION_TOKENS, as a login that owns nothing. */
 async function openWith(table: string, statements: readonly string[]) {
   // A view of sessions goes with its schema.
-  await runSql(admin, 'drop schema if exists auth cascade', 'drop table if exists session')
-  await runSql(admin, ...statements)
+  await sql('drop schema if exists auth cascade', 'drop table if exists session', ...statements)
   const sessionsTable = readTableName(table) ?? options.sessionsTable
-  const url = server.url(name, login)
-  const database = await openDatabase({ ...options, url, sessionsTable, needsSessions: true })
-  onTestFinished(() => database.close())
-  return database
+  return await open(urlOf(login), { sessionsTable, needsSessions: true })
 }
 
 const expiry = '2030-01-02T03:04:05.678Z'
@@ -57,35 +49,20 @@ test.each([
 
 const check = 'Check SESSIONS_TABLE'
 const lacks = 'has no userId or expiresAt.'
+const noUser = /no column userId or user_id\./
+const noExpiry = /expiresAt or expires_at\./
+const grantPart = `grant select (token) on session to ${login}`
 test.each([
   ['is not there', 'session', [], /no table "session".*secondaryStorage.*InDatabase/, check],
   ['is in another schema', 'session', readable, /no table "session"/, check],
   ['is in a schema that is not there', 'auth.session', [], /no table "auth"."session"/, check],
   ['has no token', 'session', without(camel, 'token'), /no column token\./, check],
-  ['has no userId', 'session', without(camel, '"userId"'), /no column userId or user_id\./, lacks],
-  ['has no user_id', 'session', without(snake, 'user_id'), /no column userId or user_id\./, lacks],
-  [
-    'has no expiresAt',
-    'session',
-    without(camel, '"expiresAt"'),
-    /expiresAt or expires_at\./,
-    lacks,
-  ],
-  [
-    'has no expires_at',
-    'session',
-    without(snake, 'expires_at'),
-    /expiresAt or expires_at\./,
-    lacks,
-  ],
+  ['has no userId', 'session', without(camel, '"userId"'), noUser, lacks],
+  ['has no user_id', 'session', without(snake, 'user_id'), noUser, lacks],
+  ['has no expiresAt', 'session', without(camel, '"expiresAt"'), noExpiry, lacks],
+  ['has no expires_at', 'session', without(snake, 'expires_at'), noExpiry, lacks],
   ['may not be read', 'session', camel, /may not read .*GRANT SELECT ON "session"/, check],
-  [
-    'may be read only in part',
-    'session',
-    [...camel, `grant select (token) on session to ${login}`],
-    /may not read/,
-    check,
-  ],
+  ['may be read only in part', 'session', [...camel, grantPart], /may not read/, check],
   ['is in a schema that may not be used', 'auth.session', readable, /GRANT USAGE ON SCHEMA/, check],
 ])('where the sessions table %s, the start, the readiness and a look-up say so', async (...row) => {
   const [, table, made, says, laterSays] = row
@@ -110,5 +87,5 @@ test('a look-up changes nothing, whatever SESSIONS_TABLE names', async () => {
     `grant usage on schema auth to ${login}`,
   ])
   await expect(database.selectSession('known')).rejects.toMatchObject({ sqlState: '25006' })
-  expect(await runSql(admin, 'select * from seen')).toEqual([])
+  expect(await sql('select * from seen')).toEqual([])
 })

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isDatabaseError, sqlStates as used } from '#db/errors'
 import { problemTypes, toProblem } from '#lib/http/errors'
 import { openReady, transports } from '#tests/support/databases'
-import { statementsOf } from '#tests/support/statements'
+import { tasksOf } from '#tests/support/statements'
 
 /** Those of each class that `docs/database.md` names by its first two characters. */
 const members: Record<string, readonly string[]> = {
@@ -45,7 +45,6 @@ test('the table of SQLSTATEs in docs/database.md is the one that the service use
 })
 
 const writes = ['insert', 'update', 'delete'] as const
-type Write = (typeof writes)[number]
 
 /** Each SQLSTATE that Postgres has there during each write: every one has a user and a task. */
 const cases = documented
@@ -69,8 +68,7 @@ const inDoubt = {
 }
 
 describe.each(transports)('on %s, a write that Postgres fails', async (transport) => {
-  const { database, asAdministrator, close } = await openReady(transport)
-  afterAll(close)
+  const { database, asAdministrator } = await openReady(transport)
   const failures = new Map<string, unknown>()
   const attempts = new Map<unknown, unknown>()
 
@@ -94,13 +92,9 @@ describe.each(transports)('on %s, a write that Postgres fails', async (transport
   )
 
   async function fail({ user, write, id }: (typeof cases)[number]): Promise<void> {
-    const own = statementsOf(database.forUser(user, 20_000), user)
-    const send: Record<Write, () => Promise<unknown>> = {
-      insert: () => own.insert(id),
-      update: () => own.complete(id),
-      delete: () => own.remove(id),
-    }
-    await send[write]().catch((error: unknown) => failures.set(user, error))
+    const own = tasksOf(database, user, 20_000)
+    const send = { insert: own.insert, update: own.complete, delete: own.remove }
+    await send[write](id).catch((error: unknown) => failures.set(user, error))
   }
   // A few at once: what waits for too long is refused unsent, on a slow machine soonest.
   for (let from = 0; from < cases.length; from += 12) {

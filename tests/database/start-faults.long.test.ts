@@ -1,30 +1,21 @@
 import { join } from 'node:path'
-import { afterAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
-import { createDatabase, password, postgresAt, startPostgres } from '#tests/support/postgres'
+import { atEnd, newDatabase, server } from '#tests/support/databases'
+import { password, postgresAt, startPostgres } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { send } from '#tests/support/send'
 import { endOf, freePort, launch, startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const encrypted = await startPostgres()
+atEnd(encrypted.remove)
 if (hasOpenssl) await turnOnTls(encrypted)
-afterAll(() => encrypted.remove())
 
-const url = server.url(await createDatabase(server))
+const { url } = await newDatabase()
 const nobody = postgresAt(await freePort())
 const trusting = `sslmode=verify-full&sslrootcert=${join(encrypted.folder, 'server.crt')}`
 const elsewhere = encrypted.url('x').replace('127.0.0.1', 'localhost')
-
-async function migrate(databaseUrl: string) {
-  const env = { DATABASE_URL: databaseUrl, BETTER_AUTH_SECRET: testSecret }
-  const { code, stderr } = await runScript('db:migrate', env, [])
-  expect(code).toBe(1)
-  expect(stderr.trim()).not.toContain('\n')
-  expect(stderr).not.toContain(password)
-  return stderr.trim()
-}
 
 test.each([
   ['a wrong password', url.replace(password, `not-${password}`), /In a password, write #/],
@@ -37,30 +28,30 @@ test.each([
   ],
 ])(
   '%s is one plain line at the start and of db:migrate, with the remedy, and the service waits',
-  async (...row) => {
-    const [, databaseUrl, remedy] = row
+  async (_, databaseUrl, remedy) => {
     await using service = await startService('node', { DATABASE_URL: databaseUrl })
     expect((await send(service.url, 'GET', '/health/ready')).status).toBe(503)
-    const line = await migrate(databaseUrl)
+    const env = { DATABASE_URL: databaseUrl, BETTER_AUTH_SECRET: testSecret }
+    const { code, stderr } = await runScript('db:migrate', env, [])
+    expect(code).toBe(1)
+    const [line, ...more] = stderr.trim().split('\n')
+    expect(more).toEqual([])
     expect(line).toMatch(remedy)
     expect(service.output().split('\n')).toContain(line)
-    expect(service.output()).not.toContain(password)
+    for (const printed of [stderr, service.output()]) expect(printed).not.toContain(password)
   },
 )
 
-const settings: [what: string, url: string, remedy: string][] = [
-  [
-    'no password',
-    `postgres://postgres@127.0.0.1:${server.port}/postgres`,
-    'the server asks for a password, and DATABASE_URL has none',
-  ],
+const withoutPassword = `postgres://postgres@127.0.0.1:${server.port}/postgres`
+const settings = [
+  ['no password', withoutPassword, 'the server asks for a password, and DATABASE_URL has none'],
   [
     'sslmode, of a server without TLS',
     `${url}?sslmode=require`,
     'take sslmode out of DATABASE_URL',
   ],
-]
-const certificates: typeof settings = [
+] as const
+const certificates = [
   [
     'a certificate that nobody signed',
     `${encrypted.url('x')}?sslmode=verify-full`,
@@ -71,7 +62,7 @@ const certificates: typeof settings = [
     `${elsewhere}?${trusting}`,
     'its certificate is for another host name',
   ],
-]
+] as const
 
 test.each([...settings, ...(hasOpenssl ? certificates : [])])(
   'a DATABASE_URL with %s ends the start, with the remedy',

@@ -1,15 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, describe, expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { describe, expect, test } from 'vitest'
 import { hasPgbouncer, startPgbouncer } from '#tests/database/pgbouncer'
 import { versionOf } from '#tests/database/users'
-import { options } from '#tests/support/databases'
+import { newDatabase, server, start, startNeon } from '#tests/support/databases'
 import { hold } from '#tests/support/locked-tasks'
-import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, password, postgresAt } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { tasksOf } from '#tests/support/statements'
 
-const server = postgresAt(inject('postgresPort'))
 const rateLimit = { quota: { requests: 1000, seconds: 60 }, onPermit: () => {} }
 /** Only Postgres' own clocks can have ended what failed so. */
 const givenUpByPostgres = { sqlState: '57014', kind: 'unavailable', mayHaveRun: false }
@@ -17,36 +13,24 @@ const nap = (seconds: number) => ({ sql: 'select pg_sleep($1::float8)', paramete
 
 /** The ways on which statements reach a real Postgres. */
 const ways = {
-  'over TCP': async () => ({ ...server, close: async () => {} }),
-  'over HTTP': () => startNeonStandIn(server.port, password),
-  'through PgBouncer': async () => {
-    const bouncer = await startPgbouncer(server.port, 5)
-    return { ...postgresAt(bouncer.port), close: bouncer.stop }
-  },
+  'over TCP': async () => server,
+  'over HTTP': startNeon,
+  ...(hasPgbouncer && { 'through PgBouncer': () => startPgbouncer(server.port, 5) }),
 }
-const usable = Object.entries(ways).filter(([way]) => hasPgbouncer || way !== 'through PgBouncer')
 
-describe.each(usable)('%s', async (_, start) => {
-  const name = await createDatabase(server)
-  const direct = server.url(name)
-  const way = await start()
-  const database = await openDatabase({ ...options, url: way.url(name) })
-  afterAll(async () => {
-    await database.close()
-    await way.close()
-  })
-  await database.makeReady()
-  const of = (user: string, deadlineMs: number) =>
-    statementsOf(database.forUser(user, deadlineMs, rateLimit), user)
+describe.each(Object.entries(ways))('%s', async (_, startWay) => {
+  const { name, url: direct } = await newDatabase()
+  const database = await start((await startWay()).url(name))
 
   test.each([
     ['its permit', `select from rate_limits where user_id = 'alice' for update`],
     ['a table', 'lock table tasks in access exclusive mode'],
   ])('the wait for %s is given up by Postgres, and what waited never runs', async (_, lock) => {
     const id = crypto.randomUUID()
-    const { version: before } = await of('alice', 8000).insert(id)
+    const alice = (deadlineMs: number) => tasksOf(database, 'alice', deadlineMs, rateLimit)
+    const { version: before } = await alice(8000).insert(id)
     const release = await hold(direct, lock)
-    await expect(of('alice', 2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
+    await expect(alice(2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
     await release()
     await sleep(300)
     expect(await versionOf(direct, id)).toBe(before)

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
 import { expectNothing } from '#tests/database/users'
 import { withoutFirstWall } from '#tests/support/breached'
 import { openReady, options, transports } from '#tests/support/databases'
-import { statementsOf } from '#tests/support/statements'
+import { statementsOf, tasksOf } from '#tests/support/statements'
 
 const alicesTask = 'aaaaaaaa-0000-4000-8000-000000000001'
 const bobsTask = 'bbbbbbbb-0000-4000-8000-000000000002'
@@ -27,9 +27,8 @@ function mixingUpUsers(transport: Transport, asked: string, answered: string): T
 }
 
 describe.each(transports)('on %s', async (name) => {
-  const { database, asAdministrator, close } = await openReady(name)
-  afterAll(close)
-  const of = (user: string) => statementsOf(database.forUser(user), user)
+  const { database, asAdministrator } = await openReady(name)
+  const of = (user: string) => tasksOf(database, user)
   await of('alice').insert(alicesTask)
   await of('bob').insert(bobsTask)
   const breached = withoutFirstWall(database.transport)

@@ -1,38 +1,29 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { faultInConnectionUrl } from '#db/connection-url'
-import { openDatabase } from '#db/database'
 import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
-import { options } from '#tests/support/databases'
-import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import {
-  createDatabase,
-  type PostgresServer,
-  password,
-  startPostgres,
-} from '#tests/support/postgres'
+import { atEnd, newDatabase, start, startNeon } from '#tests/support/databases'
+import { password, startPostgres } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 
 /** The first row of a statement that the service sends once it is ready. */
 async function ask(url: string, sql: string): Promise<unknown> {
-  const database = await openDatabase({ ...options, url })
-  try {
-    await database.makeReady()
-    const [rows] = await database.transport.transaction([{ sql, parameters: [] }], 5000)
-    return rows?.[0]
-  } finally {
-    await database.close()
-  }
+  const { transport } = await start(url)
+  const [rows] = await transport.transaction([{ sql, parameters: [] }], 5000)
+  return rows?.[0]
 }
 
-describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-    await turnOnTls(server)
-  })
-  afterAll(() => server?.remove())
+test('the URL of Neon with sslrootcert=system serves its driver, for requests and for migrations', async () => {
+  const neon = await startNeon()
+  const url = `${neon.url((await newDatabase()).name)}&sslrootcert=system`
+  expect(await ask(url, 'select 1 as one')).toEqual({ one: 1 })
+})
+
+describe.skipIf(!hasOpenssl)('the parameters of a URL', async () => {
+  const server = await startPostgres()
+  atEnd(server.remove)
+  if (hasOpenssl) await turnOnTls(server)
 
   test.each([
     ['sslmode=require&channel_binding=require', true],
@@ -64,22 +55,16 @@ describe.skipIf(!hasOpenssl)('the parameters of a URL', () => {
     })
   })
 
-  test('the URL of Neon with sslrootcert=system serves its driver, for requests and for migrations', async () => {
-    const standIn = await startNeonStandIn(server.port, password)
-    onTestFinished(standIn.close)
-    const url = `${standIn.url(await createDatabase(server))}&sslrootcert=system`
-    expect(await ask(url, 'select 1 as one')).toEqual({ one: 1 })
-  })
-
   test('a Unix socket is named by a parameter or by the host, with and without a login before it', async () => {
     const { folder, port } = server
     const place = `host=${folder}&port=${port}`
+    const login = `postgres:${password}`
     for (const url of [
       `postgres:///postgres?${place}&user=postgres&password=${password}`,
-      `postgres://postgres:${password}@/postgres?${place}`,
-      `postgres://postgres:${password}@/postgres?${place}&sslmode=require`,
-      `postgres://postgres:${password}@localhost/postgres?${place}`,
-      `postgres://postgres:${password}@${encodeURIComponent(folder)}:${port}/postgres`,
+      `postgres://${login}@/postgres?${place}`,
+      `postgres://${login}@/postgres?${place}&sslmode=require`,
+      `postgres://${login}@localhost/postgres?${place}`,
+      `postgres://${login}@${encodeURIComponent(folder)}:${port}/postgres`,
     ]) {
       expect(faultInConnectionUrl(url), url).toBeUndefined()
       const client = await ask(url, 'select inet_client_addr() as client')

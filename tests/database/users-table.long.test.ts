@@ -1,12 +1,9 @@
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Caller } from '#db/caller'
-import { openDatabase } from '#db/database'
 import { readTableName } from '#db/table-name'
-import { options } from '#tests/support/databases'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { statementsOf } from '#tests/support/statements'
+import { newDatabase, options, start } from '#tests/support/databases'
+import { tasksOf } from '#tests/support/statements'
 
-const server = postgresAt(inject('postgresPort'))
 const uuid = '0f5b6f0a-8e0c-4f34-9f6e-2f1c3f0f9a11'
 const wide = '🎉'.repeat(8)
 const gone = { kind: 'unknown_user' }
@@ -20,19 +17,17 @@ const account = (table: string, idType: string) =>
 
 /** Starts the service on a database in which this was done before. */
 async function openOn(usersTable: string, ...before: string[]) {
-  const url = server.url(await createDatabase(server))
-  await runSql(url, ...before)
+  const { url, sql } = await newDatabase()
+  await sql(...before)
   const table = readTableName(usersTable) ?? options.usersTable
-  const database = await openDatabase({ ...options, url, usersTable: table })
-  onTestFinished(() => database.close())
-  await database.makeReady()
-  const of = (user: string) => statementsOf(database.forUser(user), user)
+  const database = await start(url, { usersTable: table })
+  const of = (user: string) => tasksOf(database, user)
   return {
     of,
-    sql: (...statements: string[]) => runSql(url, ...statements),
+    sql,
     create: (user: string, claims?: Partial<Caller>) =>
       of(user).insert(crypto.randomUUID(), {}, claims),
-    users: () => runSql(url, `select id::text from ${usersTable}`),
+    users: () => sql(`select id::text from ${usersTable}`),
   }
 }
 

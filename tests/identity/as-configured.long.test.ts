@@ -5,7 +5,7 @@ import { anonymous } from 'better-auth/plugins'
 import { Pool } from 'pg'
 import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest'
 import { diagnose } from '#tests/support/doctor'
-import { createOwnedDatabase } from '#tests/support/earlier-migrations'
+import { newOwnedDatabase } from '#tests/support/earlier-migrations'
 import { guideBlock } from '#tests/support/guide'
 import {
   closeHere,
@@ -223,7 +223,7 @@ describe('a guest with tasks who signs up', () => {
    */
   async function guestWithTasks(hasLogin: 'granted' | 'plain' | false) {
     const login = await createLogin(server)
-    const { name, url } = await createOwnedDatabase(server)
+    const { name, url } = await newOwnedDatabase()
     const databaseUrl = hasLogin === false ? url : server.url(name, login)
     const pool = new Pool({ connectionString: databaseUrl })
     const code = guideBlock('onLinkAccount')

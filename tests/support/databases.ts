@@ -1,10 +1,54 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { inject } from 'vitest'
+import { afterAll, inject, onTestFinished, TestRunner } from 'vitest'
 import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
+import { startFaultProxy } from '#tests/support/fault-proxy'
 import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, openAdministrator, password, postgresAt } from '#tests/support/postgres'
+import {
+  createDatabase,
+  openAdministrator,
+  password,
+  postgresAt,
+  runSql,
+} from '#tests/support/postgres'
 import { shared } from '#tests/support/shared'
+
+/** The Postgres of this run, where each file has databases of its own. */
+export const server = postgresAt(inject('postgresPort'))
+
+/** Ends something when the test is over, or, outside of a test, when the tests around it are. */
+export function atEnd(end: () => unknown): void {
+  if (TestRunner.getCurrentTest() === undefined) afterAll(async () => void (await end()))
+  else onTestFinished(async () => void (await end()))
+}
+
+/** An empty database there, with the options of `CREATE DATABASE` that are given. */
+export async function newDatabase(options = '') {
+  const name = await createDatabase(server, options)
+  const url = server.url(name)
+  return {
+    name,
+    url,
+    /** Its URL as another login than the administrator. */
+    urlOf: (login: string) => server.url(name, login),
+    /** Runs statements as the administrator, and returns the rows of the last. */
+    sql: (...statements: string[]) => runSql(url, ...statements),
+  }
+}
+
+/** Neon's protocols in front of that Postgres, until `atEnd`. */
+export async function startNeon() {
+  const standIn = await startNeonStandIn(server.port, password)
+  atEnd(standIn.close)
+  return standIn
+}
+
+/** A network in front of that Postgres that can be made as bad as needed, until `atEnd`. */
+export async function startNetwork() {
+  const proxy = await startFaultProxy(server.port)
+  atEnd(proxy.close)
+  return proxy
+}
 
 export const everyTransport = ['postgres', 'neon', 'pglite'] as const
 export type TransportName = (typeof everyTransport)[number]
@@ -27,6 +71,31 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   onFault: () => {},
 }
 
+/** Opens a database as the service does, until `atEnd`. It is not migrated. */
+export async function open(
+  url: string,
+  overrides: Partial<DatabaseOptions> = {},
+): Promise<OpenDatabase> {
+  const database = await openDatabase({ ...options, url, ...overrides })
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= database.close()
+    return closing
+  }
+  atEnd(close)
+  return { ...database, close }
+}
+
+/** The same, migrated: the service as it has started there. */
+export async function start(
+  url: string,
+  overrides: Partial<DatabaseOptions> = {},
+): Promise<OpenDatabase> {
+  const database = await open(url, overrides)
+  await database.makeReady()
+  return database
+}
+
 /** A database of the shared Postgres, or a PGlite, opened as the service opens it. */
 export interface TestDatabase {
   readonly database: OpenDatabase
@@ -43,7 +112,6 @@ export async function openTestDatabase(
   overrides: Partial<DatabaseOptions> = {},
 ): Promise<TestDatabase> {
   if (name === 'pglite') return await openOnPglite(overrides)
-  const server = postgresAt(inject('postgresPort'))
   const databaseName = await createDatabase(server)
   const direct = server.url(databaseName)
   const administrator = openAdministrator(direct)
@@ -62,12 +130,18 @@ export async function openTestDatabase(
   }
 }
 
-/** The same, migrated. */
-export async function openReady(
-  name: TransportName,
-  overrides: Partial<DatabaseOptions> = {},
+/** The same, closed `atEnd`. */
+export async function openEmpty(
+  ...asked: Parameters<typeof openTestDatabase>
 ): Promise<TestDatabase> {
-  const opened = await openTestDatabase(name, overrides)
+  const opened = await openTestDatabase(...asked)
+  atEnd(opened.close)
+  return opened
+}
+
+/** The same, migrated. */
+export async function openReady(...asked: Parameters<typeof openEmpty>): Promise<TestDatabase> {
+  const opened = await openEmpty(...asked)
   await opened.database.makeReady()
   return opened
 }

@@ -5,7 +5,8 @@ import { createTasks } from '#db/migrations/0001-tasks'
 import { limitRates } from '#db/migrations/0002-rate-limits'
 import { takePermitsInTurn } from '#db/migrations/0003-permits-in-turn'
 import { recogniseOwnTables } from '#db/migrations/0004-own-tables'
-import { createDatabase, createLogin, type PostgresAddress, runSql } from '#tests/support/postgres'
+import { newDatabase, server } from '#tests/support/databases'
+import { createLogin } from '#tests/support/postgres'
 
 const users = { table: 'users' }
 const steps = {
@@ -26,16 +27,32 @@ export async function migrateToUnguarded(url: string): Promise<void> {
   await db.destroy()
 }
 
-/** Makes a database with an owner of its own, who and whose guests may take `todo_app`. */
-export async function createOwnedDatabase(server: PostgresAddress, ...guests: string[]) {
-  const owner = await createLogin(server, 'createrole')
-  const name = await createDatabase(server)
-  await runSql(
-    server.url('postgres'),
+interface Owned {
+  readonly attributes?: string
+  readonly guests?: readonly string[]
+}
+
+/** A database with an owner of its own, who and whose guests may take `todo_app`. */
+export async function newOwnedDatabase({ attributes = 'createrole', guests = [] }: Owned = {}) {
+  const owner = await createLogin(server, attributes)
+  const database = await newDatabase()
+  const logins = [owner, ...guests]
+  await database.sql(
     `do $$ begin create role todo_app nologin; exception when duplicate_object or unique_violation then null; end $$`,
-    `alter database ${name} owner to ${owner}`,
-    ...[owner, ...guests].map((login) => `grant todo_app to ${login}`),
+    `alter database ${database.name} owner to ${owner}`,
+    `alter schema public owner to ${owner}`,
+    `grant todo_app to ${logins.join()}`,
   )
-  await runSql(server.url(name), `alter schema public owner to ${owner}`)
-  return { name, owner, url: server.url(name, owner) }
+  return {
+    ...database,
+    owner,
+    /** Its URL as the owner. */
+    url: database.urlOf(owner),
+    admin: database.url,
+    createAlicesTask: () =>
+      database.sql(
+        `insert into users (id) values ('alice')`,
+        `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'private')`,
+      ),
+  }
 }

@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
+import { postgresAt } from '#tests/support/postgres'
 import { listen } from '#tests/support/service'
 
 /** What the proxy does with what passes. */
@@ -16,7 +17,7 @@ export type ProxyMode =
 /** A network between the service and Postgres that can be made as bad as needed. */
 export type FaultProxy = Awaited<ReturnType<typeof startFaultProxy>>
 
-/** Starts a proxy in front of a port of this machine. */
+/** Starts a proxy in front of a Postgres, or of anything else that listens on this machine. */
 export async function startFaultProxy(targetPort: number) {
   const open = new Set<Socket>()
   const held: (() => void)[] = []
@@ -66,7 +67,7 @@ export async function startFaultProxy(targetPort: number) {
   }
 
   const proxy = {
-    port: await listen(server),
+    ...postgresAt(await listen(server)),
     get mode() {
       return mode
     },

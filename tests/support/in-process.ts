@@ -1,4 +1,5 @@
 import { vi } from 'vitest'
+import { request } from '#tests/support/send'
 
 export type Environment = Record<string, string | undefined>
 
@@ -31,13 +32,10 @@ async function sendHere(
   method: string,
   path: string,
   headers: Record<string, string> = {},
-  content?: object,
+  body?: object,
 ) {
-  const type = { 'content-type': 'application/json', ...headers }
-  const sent = content === undefined ? {} : { body: JSON.stringify(content), headers: type }
-  const response = await askHere(path, { method, headers, ...sent })
-  const text = await response.text()
-  return { status: response.status, text, body: text === '' ? undefined : JSON.parse(text) }
+  const { status, text } = await request(path, method, { headers, body }, askHere)
+  return { status, text, body: text === '' ? undefined : JSON.parse(text) }
 }
 
 /** Makes every module fresh, to be imported with these variables. */

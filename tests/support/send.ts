@@ -24,11 +24,16 @@ export interface CallOptions {
   readonly headers?: Record<string, string>
 }
 
-/** Sends a request as a client does, without following a redirect. */
+/**
+ * Sends a request as a client does, without following a redirect.
+ *
+ * @param ask who answers it: by default the server of its URL
+ */
 export async function request<Body>(
   url: string,
   method: string,
   options: CallOptions,
+  ask: (url: string, init: RequestInit) => Promise<Response> = fetch,
 ): Promise<Answer<Body>> {
   const headers = new Headers(options.headers)
   if (options.as !== undefined) headers.set('authorization', `Bearer ${await tokenFor(options.as)}`)
@@ -39,7 +44,7 @@ export async function request<Body>(
   }
   const init = { method, headers, redirect: 'manual', duplex: 'half' } as const
   const startedAt = performance.now()
-  const response = await fetch(url, body === undefined ? init : { ...init, body })
+  const response = await ask(url, body === undefined ? init : { ...init, body })
   const text = await response.text()
   const durationMs = performance.now() - startedAt
   const { status, statusText, headers: answered } = response

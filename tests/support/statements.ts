@@ -1,4 +1,5 @@
 import type { Caller } from '#db/caller'
+import type { OpenDatabase } from '#db/database'
 import type { CallerDatabase } from '#db/scoped'
 import { type ListOptions, listTaskRows } from '#db/tasks/list-tasks'
 import type { TaskChanges, TaskContent, TaskRow, VersionCondition } from '#db/tasks/task-row'
@@ -39,6 +40,11 @@ export function statementsOf(db: CallerDatabase, userId: string) {
     remove: async (id: string, condition?: VersionCondition) =>
       (await deleteTaskRow(db, userId, id, condition)) !== undefined,
   }
+}
+
+/** The same for a user of a database, as `forUser` takes them. */
+export function tasksOf(database: OpenDatabase, ...as: Parameters<OpenDatabase['forUser']>) {
+  return statementsOf(database.forUser(...as), as[0])
 }
 
 /** Without a condition, a task is there or it is not. */

@@ -4,7 +4,7 @@ import { quoteTableName } from '#db/table-name'
 import { type OldTables, oldTables } from '#tests/fixtures/old-tables'
 import { refusedTables } from '#tests/fixtures/refused-tables'
 import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
-import { createOwnedDatabase } from '#tests/support/earlier-migrations'
+import { newOwnedDatabase } from '#tests/support/earlier-migrations'
 import { openAdministrator, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 import { adoptIn, parseOptions, tasksOf } from '#tests/tools/adopt'
@@ -16,7 +16,7 @@ type Opened = Omit<TestDatabase, 'standIn'>
 /** Makes the tables in a database of a login that has no more rights than an adoption needs. */
 async function openAsOwner({ sql, after }: OldTables) {
   const server = postgresAt(inject('postgresPort'))
-  const { name, owner, url } = await createOwnedDatabase(server)
+  const { name, owner, url } = await newOwnedDatabase()
   const administrator = openAdministrator(server.url(name))
   await administrator.run(`alter role ${owner} nocreaterole`)
   await runSql(url, "set timezone to 'UTC'", ...sql)
