@@ -74,10 +74,8 @@ test.each([
   async (_, isClosedEarly) => {
     for (let round = 0; round < 8; round += 1) {
       const server = await startLyingPostgres()
-      server.lieAlways((answer, others) =>
-        below(5) > 0 ? answer : some(answerLies)(answer, others),
-      )
-      server.lieAtHello((hello) => (below(3) > 0 ? hello : some(helloLies)(hello, [])))
+      server.always = (...told) => (below(5) > 0 ? honest : some(answerLies))(...told)
+      server.hello = (...told) => (below(3) > 0 ? honest : some(helloLies))(...told)
       const transport = server.open({
         ...{ poolSize: 1 + below(3), queueLimit: 60, namedStatements: round % 2 === 0 },
         ...{ connectTimeoutMs: 400, requestTimeoutMs: 2000 },
@@ -90,8 +88,7 @@ test.each([
         if (isClosedEarly && count === 200) closing = transport.close()
       }
       await Promise.all(asked)
-      server.lieAlways(honest)
-      server.lieAtHello((hello) => hello)
+      server.beHonest()
       if (!isClosedEarly) await expectServed(transport)
       await (closing ?? transport.close())
       expect(transport.poolLoad?.()).toEqual({ inUse: 0, idle: 0, waiting: 0 })

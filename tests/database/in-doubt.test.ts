@@ -75,6 +75,6 @@ test.each<[string, Fate, Fate, Lie]>([
   const fates = await Promise.all(Array.from({ length: 20 }, write))
   // What was not sent yet goes over the next connection.
   expect(fates).toEqual([first, ...Array(15).fill(behind), ...Array(4).fill('served')])
-  expect(server.state.connections).toBe(what === 'an ERROR' ? 1 : 2)
+  expect(server.connections).toBe(what === 'an ERROR' ? 1 : 2)
   expect(await write(undefined, 0), 'and the share is free again').toBe('served')
 })

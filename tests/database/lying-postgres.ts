@@ -1,10 +1,9 @@
-import { once } from 'node:events'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
-import { onTestFinished } from 'vitest'
 import { openPostgres } from '#db/transports/postgres/postgres'
 import type { TransportOptions } from '#db/transports/transport'
-import { options } from '#tests/support/databases'
+import { atEnd, options } from '#tests/support/databases'
+import { listen } from '#tests/support/service'
 
 /** A message of the protocol. */
 export interface Message {
@@ -29,7 +28,7 @@ export const message = (type: string, ...parts: (string | Buffer)[]): Message =>
 })
 
 export function toBytes({ type, body }: Message): Buffer {
-  return Buffer.concat([Buffer.from(type, 'latin1'), number32(4 + body.length), body])
+  return Buffer.concat([Buffer.from(type, 'latin1'), number(4 + body.length, 4), body])
 }
 
 /** An ErrorResponse. */
@@ -38,38 +37,34 @@ export const errorMessage = (sqlState: string, severity = 'ERROR', detail = 'non
 
 export const ready = (status = 'I') => message('Z', status)
 
-function number16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function number32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
+function number(value: number, bytes: 2 | 4): Buffer {
+  const written = Buffer.alloc(bytes)
+  written.writeIntBE(value, 0, bytes)
+  return written
 }
 
 const textType = 25
 /** A RowDescription of these columns, all of them texts. */
 export function description(columns: readonly string[]): Message {
   const described = columns.flatMap((name) => [
-    ...[`${name}\0`, number32(0), number16(0), number32(textType)],
-    ...[number16(-1), number32(-1), number16(0)],
+    ...[`${name}\0`, number(0, 4), number(0, 2), number(textType, 4)],
+    ...[number(-1, 2), number(-1, 4), number(0, 2)],
   ])
-  return message('T', number16(columns.length), ...described)
+  return message('T', number(columns.length, 2), ...described)
 }
 
 /** A DataRow of these values. */
 export function dataRow(values: readonly (string | null)[]): Message {
   const written = values.flatMap((value) =>
-    value === null ? [number32(-1)] : [number32(Buffer.byteLength(value)), value],
+    value === null ? [number(-1, 4)] : [number(Buffer.byteLength(value), 4), value],
   )
-  return message('D', number16(values.length), ...written)
+  return message('D', number(values.length, 2), ...written)
 }
 
 /** What only the user may see. */
 export const secretOf = (user: string) => `the secret of ${user}`
+
+const honest: Lie = (answer) => answer
 
 /**
  * A server that speaks the protocol and keeps no tasks: it has two of each user, who can be told by
@@ -79,17 +74,13 @@ export async function startLyingPostgres() {
   const open = new Set<Socket>()
   const lies: { lie: Lie; told: () => void }[] = []
   const answers: Message[][] = []
-  const state = { connections: 0, resets: 0, isDirect: true }
-  const honest = (messages: readonly Message[]): Told => messages
-  let hello = honest
-  let always: Lie = honest
 
   const server = createServer({ noDelay: true }, (socket) => {
-    state.connections += 1
+    liar.connections += 1
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     socket.on('error', ({ code }: NodeJS.ErrnoException) => {
-      if (code === 'ECONNRESET') state.resets += 1
+      if (code === 'ECONNRESET') liar.resets += 1
     })
     // It ends where the client resets it.
     serve(socket).catch(() => socket.destroy())
@@ -118,14 +109,15 @@ export async function startLyingPostgres() {
 
     const take = async ({ type, body }: Message) => {
       if (type === '') {
-        const welcome = [message('R', number32(0)), message('S', 'server_version\x0018.0\0')]
-        await tell(socket, hello([...welcome, message('K', number32(1), number32(2)), ready()]))
+        const welcome = [message('R', number(0, 4)), message('S', 'server_version\x0018.0\0')]
+        const key = message('K', number(1, 4), number(2, 4))
+        await tell(socket, liar.hello([...welcome, key, ready()], []))
       } else if (type === 'S') {
         const truth = [...answer, ready()]
         answer = []
         hasFailed = false
         const next = lies.shift()
-        await tell(socket, (next?.lie ?? always)(truth, answers))
+        await tell(socket, (next?.lie ?? liar.always)(truth, answers))
         answers.push(truth)
         if (answers.length > 50) answers.shift()
         next?.told()
@@ -141,7 +133,7 @@ export async function startLyingPostgres() {
         answer.push(message('2'))
       } else if (type === 'D') answer.push(describe(asked))
       else if (type === 'E') {
-        const messages = execute(asked, user, state.isDirect)
+        const messages = execute(asked, user, liar.isDirect)
         answer.push(...messages)
         hasFailed = messages[0]?.type === 'E'
       }
@@ -164,41 +156,36 @@ export async function startLyingPostgres() {
     }
   }
 
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
+  const port = await listen(server)
+  atEnd(() => {
     for (const socket of open) socket.destroy()
     server.close()
   })
-  const url = `postgres://liar@127.0.0.1:${(server.address() as AddressInfo).port}/lies`
-  return {
-    /** Connections so far, those that clients have reset, and whether no pooler stands between. */
-    state,
-    /** Opens connections to it, which are closed after the test. */
-    open(overrides: Partial<TransportOptions> = {}) {
-      const transport = openPostgres({ ...options, url, ...overrides })
-      onTestFinished(() => transport.close())
-      return transport
-    },
+  const liar = {
+    /** Connections so far, and those that clients have reset. */
+    connections: 0,
+    resets: 0,
+    /** Whether no pooler stands between. */
+    isDirect: true,
+    /** What becomes of every answer, and of what it says where a connection begins. */
+    always: honest,
+    hello: honest,
     /** Lies about the next answer, once. @returns when it is told */
     lieOnce: (lie: Lie) => new Promise<void>((told) => lies.push({ lie, told })),
-    /** Lies about every answer. */
-    lieAlways(lie: Lie) {
-      always = lie
-    },
-    /** Lies about what it says where a connection begins. */
-    lieAtHello(lie: (messages: readonly Message[]) => Told) {
-      hello = lie
-    },
-    /** Says the truth where a connection begins. */
-    beHonest() {
-      hello = honest
+    beHonest: () => Object.assign(liar, { always: honest, hello: honest }),
+    /** Opens connections to it, which are closed after the test. */
+    open(overrides: Partial<TransportOptions> = {}) {
+      const url = `postgres://liar@127.0.0.1:${port}/lies`
+      const transport = openPostgres({ ...options, url, ...overrides })
+      atEnd(transport.close)
+      return transport
     },
     /** Resets all connections. */
     reset() {
       for (const socket of open) socket.resetAndDestroy()
     },
   }
+  return liar
 }
 
 interface Asked {

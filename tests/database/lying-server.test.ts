@@ -135,7 +135,7 @@ test('an answer may come in pieces, wherever it is cut', async () => {
     await told
   }
   expect(bytes).toBeGreaterThan(whole)
-  expect(server.state.connections).toBe(1)
+  expect(server.connections).toBe(1)
 })
 
 /** What a server says where it ends a connection that is idle. */
@@ -154,7 +154,7 @@ test.each([
   server.lieOnce((answer) => [...answer, { waitMs: 50 }, came])
   expect(await ask(transport, 'user-0')).toBe('served')
   await expect.poll(() => all).toEqual([told])
-  await expect.poll(() => server.state.resets).toBe(1)
+  await expect.poll(() => server.resets).toBe(1)
   await expectServed(transport)
   expect(all).toEqual([told])
 })
@@ -163,10 +163,10 @@ test('a message that is cut in two behind the first ReadyForQuery of a connectio
   const server = await startLyingPostgres()
   const mismatches: unknown[] = []
   const transport = server.open({ onMismatch: (each) => mismatches.push(each) })
-  server.lieAtHello((messages) => {
+  server.hello = (messages) => {
     const all = Buffer.concat([...messages, message('S', 'TimeZone\0UTC\0')].map(toBytes))
     return [all.subarray(0, -6), { waitMs: 30 }, all.subarray(-6)]
-  })
+  }
   await expectServed(transport)
   expect(mismatches).toEqual([])
 })
@@ -187,7 +187,7 @@ test('whatever comes where a connection begins, the process lives, and the next 
     ...forEach([0, 3, 2 ** 31], (answer, length) => malformed(answer, 0, length)),
   ]
   for (const hello of hellos) {
-    server.lieAtHello((messages) => hello(messages, []))
+    server.hello = hello
     server.reset()
     await ask(transport, 'user-0')
     server.beHonest()

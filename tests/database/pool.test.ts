@@ -18,14 +18,14 @@ async function start(poolSize: number) {
 test('statements have names while no pooler stands between, and once one was met never again', async () => {
   const server = await startLyingPostgres()
   const parsed: number[] = []
-  server.lieAlways((answer) => {
+  server.always = (answer) => {
     parsed.push(answer.filter(({ type }) => type === '1').length)
     return answer
-  })
+  }
   const transport = server.open({ poolSize: 1 })
   // Before the first answer nobody knows; then the names are made, and then they are known.
   for (const isDirect of [true, true, true, false, false, true, true]) {
-    server.state.isDirect = isDirect
+    server.isDirect = isDirect
     await transport.transaction(look, 8000)
   }
   expect(parsed).toEqual([2, 2, 0, 0, 2, 2, 2])
@@ -34,7 +34,7 @@ test('statements have names while no pooler stands between, and once one was met
 test('a pooler that passes for Postgres and stumbles over names is sent none any more', async () => {
   const server = await startLyingPostgres()
   // As pgpool-II does where it is to forget a name that it has never heard.
-  server.lieAlways((answer) => answer.flatMap((each) => (each.type === '3' ? [each, each] : each)))
+  server.always = (answer) => answer.flatMap((each) => (each.type === '3' ? [each, each] : each))
   const transport = server.open()
   const served: boolean[] = []
   for (let time = 0; time < 4; time += 1) {
@@ -47,10 +47,10 @@ test('a pooler that passes for Postgres and stumbles over names is sent none any
 test('with less than a second left, nothing is sent', async () => {
   const { server, send } = await start(1)
   let answered = 0
-  server.lieAlways((answer) => {
+  server.always = (answer) => {
     answered += 1
     return answer
-  })
+  }
   const late = send('late', 'x', 900)
   await expect(late).rejects.toMatchObject({ kind: 'overloaded', mayHaveRun: false })
   await send('in time', 'x')
@@ -71,13 +71,13 @@ test('who meets a lock is sent again once, where nobody is put behind', async ()
   const { server, send } = await start(2)
   let [attempts, isOver] = [0, false]
   const isSentAgain = Promise.withResolvers<void>()
-  server.lieAlways((answer) => {
+  server.always = (answer) => {
     if (!answer.some(({ type }) => type === 'E')) return answer
     attempts += 1
     if (attempts === 1) return answer
     isSentAgain.resolve()
     return [{ waitMs: 1500 }, ...answer]
-  })
+  }
   const held = send('held', meetsLock).finally(() => {
     isOver = true
   })
@@ -110,5 +110,5 @@ test('once it is closed, nobody waits for a turn: not who waits already, nor who
   expect(refused).toMatchObject(Array.from({ length: 1 + waiting }, () => ({ reason: closed })))
   // Each of them had half of thirty seconds for its turn.
   expect(performance.now() - startedAt).toBeLessThan(8000)
-  expect(server.state.connections).toBe(1)
+  expect(server.connections).toBe(1)
 })

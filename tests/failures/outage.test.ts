@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { deadlineMs, host, slackMs } from '#tests/failures/world'
+import { atEnd } from '#tests/support/databases'
 import { createDatabase, runSql, startPostgres } from '#tests/support/postgres'
 import { type Answer, send } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
@@ -31,7 +32,7 @@ const either = (status: number | undefined, meaning: boolean) =>
 
 test('Postgres is killed and started again under load, twice, and nothing acknowledged is lost', async () => {
   const server = await startPostgres({ isDurable: true })
-  onTestFinished(() => server.remove())
+  atEnd(server.remove)
   const DATABASE_URL = server.url(await createDatabase(server))
   const env = { DATABASE_URL, DATABASE_TIMEOUT_MS: String(deadlineMs) }
   await using service = await serve(host, env)

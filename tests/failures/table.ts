@@ -1,5 +1,5 @@
 import { walls } from '#tests/failures/broken-walls'
-import type { OutcomeCode } from '#tests/failures/outcomes'
+import type { OutcomeCode } from '#tests/failures/check'
 import {
   byIssuer,
   byNetwork,

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject } from 'vitest'
+import { newDatabase, server } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey, startKeyServer } from '#tests/support/key-server'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { createLogin, runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
@@ -30,15 +31,14 @@ const tablesOfBetterAuth = [
  * behind a network that can fail, the users of Better Auth, and an issuer that can fail as well.
  */
 export async function openWorld(env: Record<string, string> = {}) {
-  const server = postgresAt(inject('postgresPort'))
-  const database = await createDatabase(server)
+  const { name: database, url: direct, sql } = await newDatabase()
   const login = await createLogin(server, 'superuser')
-  const sql = (...statements: string[]) => runSql(server.url(database), ...statements)
+  const sqlElsewhere = (...statements: string[]) => runSql(server.url('postgres'), ...statements)
   await sql(...tablesOfBetterAuth)
   const proxy = await startFaultProxy(server.port)
   const issuer = await startKeyServer()
   const service = await startService(host, {
-    DATABASE_URL: postgresAt(proxy.port).url(database, login),
+    DATABASE_URL: proxy.url(database, login),
     DATABASE_TIMEOUT_MS: String(deadlineMs),
     BETTER_AUTH_URL: issuer.url,
     LOG_LEVEL: 'info',
@@ -55,14 +55,13 @@ export async function openWorld(env: Record<string, string> = {}) {
     /** Signs as the issuer does, with a key that is not in its set yet. */
     key: await newKey(`key-${database}`),
     /** Where the tasks are, as the administrator, past the network. */
-    direct: server.url(database),
+    direct,
     sql,
     /** The same in another database, for what cannot be done from within. */
-    sqlElsewhere: (...statements: string[]) => runSql(server.url('postgres'), ...statements),
+    sqlElsewhere,
     /** Ends the service's sessions, so that what a new one meets is met by all. */
     endSessions: () =>
-      runSql(
-        server.url('postgres'),
+      sqlElsewhere(
         `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${login}'`,
       ),
     /** Waits until requests are served and the service is ready, as it must be by itself. */

@@ -1,13 +1,11 @@
 import { globSync, readFileSync, realpathSync } from 'node:fs'
-import { beforeAll, describe, expect, inject, test } from 'vitest'
-import { openDatabase } from '#db/database'
-import { options } from '#tests/support/databases'
-import { startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, password, postgresAt } from '#tests/support/postgres'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { makeReady, newDatabase, startNeon } from '#tests/support/databases'
+import { send } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
 import { startService } from '#tests/support/service'
 import { shared } from '#tests/support/shared'
-import { newUser, tokenFor } from '#tests/support/tokens'
+import { newUser } from '#tests/support/tokens'
 import { deployment, hasVercel, vercelBuild } from '#tests/support/vercel-build'
 import { type VercelFunction, vercelFunctions } from '#tests/support/vercel-output'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -55,22 +53,12 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
   })
 
   test('checks credentials and lists by Neon’s driver', async () => {
-    const server = postgresAt(inject('postgresPort'))
-    const standIn = await startNeonStandIn(server.port, password)
-    try {
-      const name = await createDatabase(server)
-      // The build has migrated, so a function needs no WebSocket.
-      const database = await openDatabase({ ...options, url: server.url(name) })
-      await database.makeReady()
-      await database.close()
-      await using service = await startService('vercel', standIn.settings(name))
-      const list = async (headers = {}) =>
-        (await fetch(`${service.url}/api/tasks`, { headers })).status
-      expect(await list()).toBe(401)
-      expect(await list({ authorization: `Bearer ${await tokenFor(newUser())}` })).toBe(200)
-    } finally {
-      await standIn.close()
-    }
+    const { name, url } = await newDatabase()
+    // The build has migrated, so a function needs no WebSocket.
+    await makeReady(url)
+    await using service = await startService('vercel', (await startNeon()).settings(name))
+    expect((await send(service.url, 'GET', '/api/tasks')).status).toBe(401)
+    expect((await send(service.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
   })
 
   test('serves the files of Swagger UI as they are in their package', async () => {

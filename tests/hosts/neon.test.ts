@@ -1,27 +1,22 @@
-import { afterAll, afterEach, expect, inject, test } from 'vitest'
-import { type NeonFault, startNeonStandIn } from '#tests/support/neon-stand-in'
-import { createDatabase, password, postgresAt, runSql } from '#tests/support/postgres'
+import { afterEach, expect, test } from 'vitest'
+import { atEnd, newDatabase, startNeon } from '#tests/support/databases'
+import type { NeonFault } from '#tests/support/neon-stand-in'
 import { createAtOne, send } from '#tests/support/send'
 import { startService } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const deadlineMs = 4000
 const slackMs = 2500
 const user = newUser()
-const standIn = await startNeonStandIn(server.port, password)
-const name = await createDatabase(server)
-const direct = server.url(name)
+const { name, url: direct, sql } = await newDatabase()
+const standIn = await startNeon()
 const service = await startService('node', {
   ...standIn.settings(name),
   DATABASE_TIMEOUT_MS: String(deadlineMs),
   DATABASE_POOL_SIZE: '1',
 })
+atEnd(() => service.stop('SIGKILL'))
 
-afterAll(async () => {
-  await service.stop('SIGKILL')
-  await standIn.close()
-})
 afterEach(async () => {
   standIn.faults.length = 0
   expect(service.process.exitCode, service.output()).toBeNull()
@@ -97,8 +92,7 @@ test.each(cases)(
       expect(answer.json()).toMatchObject({ code: 'database_unavailable' })
       expect(answer.headers.get('retry-after')).toMatch(/^\d+$/)
     }
-    const [done] = await runSql(
-      direct,
+    const [done] = await sql(
       `select sum(case id::text when '${id}' then version - 1 else 1 end)::int as times from tasks
       where '${id}' in (id::text, substr(title, 7))`,
     )
