@@ -13,6 +13,7 @@ import {
 import { layOut, type VercelFunction, vercelFunctions } from '#tests/support/vercel-output'
 
 const constantApp = join(vercelBuild, '..', 'vercel-constant')
+const constant = `${deployment}-constant`
 
 /** The functions to start: the service's, and a Next app's that has one route with a constant. */
 export async function buildFunctions(): Promise<{ service: string; constant: string }> {
@@ -31,20 +32,19 @@ export const GET = () => Response.json(${body})`,
   // A dependency of the service's own, which Next would load in its server where it finds it.
   rmSync(join(constantApp, 'node_modules/@opentelemetry'), { recursive: true })
   await runBuilder(constantApp)
-  const constant = `${deployment}-constant`
   layOut(constantApp, constant)
   const main = (folder: string, name: string) => join(folder, 'functions', `${name}.func`)
   return {
-    service: main(deployment, largest(vercelBuild).name),
-    constant: main(constant, largest(constantApp).name),
+    service: main(deployment, largest(deployment).name),
+    constant: main(constant, largest(constant).name),
   }
 }
 
 /** The functions that are deployed. */
 export function sizeTable(): string {
-  const rows = [vercelBuild, constantApp].flatMap((folder) =>
+  const rows = [deployment, constant].flatMap((folder) =>
     vercelFunctions(folder).map(({ name, files, bytes }) => [
-      `${folder === constantApp ? 'constant route' : 'service'}: \`${name}\``,
+      `${folder === constant ? 'constant route' : 'service'}: \`${name}\``,
       ...[whole(files.size), (bytes / 1e6).toFixed(2)],
     ]),
   )

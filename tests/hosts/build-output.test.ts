@@ -6,7 +6,7 @@ import { serve } from '#tests/support/serve'
 import { startService } from '#tests/support/service'
 import { shared } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
-import { deployment, hasVercel, vercelBuild } from '#tests/support/vercel-build'
+import { deployment, hasVercel } from '#tests/support/vercel-build'
 import { type VercelFunction, vercelFunctions } from '#tests/support/vercel-output'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -17,7 +17,7 @@ describe.skipIf(!hasVercel)("what Vercel's builder makes (needs `npm run vercel:
 
   beforeAll(async () => {
     await shared('vercel build')
-    functions = vercelFunctions(vercelBuild)
+    functions = vercelFunctions(deployment)
   })
 
   test('is one function for every route, the middleware, and a page that Next itself brings', () => {

@@ -7,7 +7,6 @@ import {
   readdirSync,
   readlinkSync,
   rmSync,
-  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -15,7 +14,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { shortHash } from '#lib/tasks/short-hash'
-import { changedAt } from '#tests/support/build'
+import { changedAt, modifiedAt } from '#tests/support/build'
 import { layOut } from '#tests/support/vercel-output'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -41,8 +40,8 @@ export const deployment = join(tmpdir(), `todo-backend-vercel-${shortHash(root)}
  * @returns the folder of the deployment
  */
 export async function buildOnVercel(): Promise<string> {
-  const builtAt = statSync(join(deployment, 'config.json'), { throwIfNoEntry: false })?.mtimeMs
-  if (builtAt !== undefined && existsSync(vercelBuild) && builtAt > changedAt()) return deployment
+  const builtAt = modifiedAt(join(deployment, 'config.json'))
+  if (existsSync(vercelBuild) && builtAt > changedAt()) return deployment
   rmSync(vercelBuild, { recursive: true, force: true })
   copyClone(vercelBuild)
   linkPackages(vercelBuild)

@@ -1,73 +1,50 @@
-import {
-  copyFileSync,
-  cpSync,
-  globSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from 'node:fs'
+import { cpSync, globSync, lstatSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** A function of the output of Vercel's builder. */
+/** A function of a deployment. */
 export interface VercelFunction {
   /** Such as `_middleware`. */
   readonly name: string
-  /** What is deployed: the path in the function, and where the file is now. */
-  readonly files: ReadonlyMap<string, string>
+  /** The paths in it of what is deployed. */
+  readonly files: ReadonlySet<string>
   readonly bytes: number
 }
 
-/** The functions of the build in a folder. Most routes are links to one of them. */
-export function vercelFunctions(folder: string): VercelFunction[] {
-  const functions = join(folder, '.vercel/output/functions')
-  const configs = globSync('**/*.func/.vc-config.json', { cwd: functions }).sort()
-  return configs.map((config) => {
-    const files = new Map([
-      ...filesNamed(folder, join(functions, config)),
-      ...filesIn(join(functions, dirname(config))),
-    ])
-    const bytes = [...files.values()].reduce((sum, file) => sum + lstatSync(file).size, 0)
-    return { name: dirname(config).replace(/\.func$/, ''), files, bytes }
+const configs = 'functions/**/*.func/.vc-config.json'
+
+/** The functions of a deployment, as `layOut` makes it. Most routes are links to one of them. */
+export function vercelFunctions(deployment: string): VercelFunction[] {
+  const folders = globSync(configs, { cwd: deployment }).map(dirname).sort()
+  return folders.map((folder) => {
+    const own = join(deployment, folder)
+    const files = readdirSync(own, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && entry.name !== '.vc-config.json')
+      .map((entry) => join(entry.parentPath, entry.name))
+    const bytes = files.reduce((sum, file) => sum + lstatSync(file).size, 0)
+    const name = folder.slice('functions/'.length, -'.func'.length)
+    return { name, files: new Set(files.map((file) => file.slice(own.length + 1))), bytes }
   })
 }
 
-/** Copies the output of the build in a folder, with each function's files in the function. */
+/**
+ * Copies the output of the build in a folder, and into each function the files that it takes from the
+ * sources and their packages.
+ */
 export function layOut(folder: string, target: string): void {
+  const options = { recursive: true, verbatimSymlinks: true }
   const fresh = `${target}-${process.pid}`
   rmSync(fresh, { recursive: true, force: true })
-  cpSync(join(folder, '.vercel/output'), fresh, { recursive: true, verbatimSymlinks: true })
-  for (const { name, files } of vercelFunctions(folder)) {
-    for (const [path, file] of files) {
-      const copy = join(fresh, 'functions', `${name}.func`, path)
-      mkdirSync(dirname(copy), { recursive: true })
-      // The builder names links to folders, and the files in them.
-      if (lstatSync(file).isSymbolicLink()) symlinkSync(readlinkSync(file), copy)
-      else copyFileSync(file, copy)
+  cpSync(join(folder, '.vercel/output'), fresh, options)
+  for (const config of globSync(configs, { cwd: fresh })) {
+    const text = readFileSync(join(fresh, config), 'utf8')
+    const { filePathMap }: { filePathMap: Record<string, string> } = JSON.parse(text)
+    for (const [path, from] of Object.entries(filePathMap)) {
+      const file = join(folder, from)
+      // The builder names folders, links to them, and the files in them.
+      if (lstatSync(file).isDirectory()) continue
+      cpSync(file, join(fresh, dirname(config), path), options)
     }
   }
   rmSync(target, { recursive: true, force: true })
   renameSync(fresh, target)
-}
-
-/** The files that a function takes from the sources and their packages. */
-function filesNamed(folder: string, config: string): [string, string][] {
-  const { filePathMap } = JSON.parse(readFileSync(config, 'utf8')) as {
-    filePathMap: Record<string, string>
-  }
-  return Object.entries(filePathMap)
-    .map(([path, from]): [string, string] => [path, join(folder, from)])
-    .filter(([, file]) => !lstatSync(file).isDirectory())
-}
-
-/** The files that the builder wrote. */
-function filesIn(folder: string): [string, string][] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() && entry.name !== '.vc-config.json')
-    .map((entry) => join(entry.parentPath, entry.name))
-    .map((file) => [file.slice(folder.length + 1), file])
 }
