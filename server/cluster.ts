@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { env } from '#lib/config/env'
@@ -19,6 +20,7 @@ export async function superviseWorkers(): Promise<void> {
     const { answerForAll } = await import('#server/cluster-metrics')
     answerForAll()
   }
+  cluster.on('fork', closeUntaken)
   for (let started = 0; started < WORKERS; started += 1) cluster.fork()
 
   cluster.on('listening', (worker) => {
@@ -48,4 +50,21 @@ export async function superviseWorkers(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+/**
+ * Closes the connection that a worker was sent last, once it has ended. Node keeps its own copy until
+ * the worker has taken it: if the worker was killed before, the client would wait for ever.
+ */
+function closeUntaken({ process: child }: Worker): void {
+  const { send } = child
+  let latest: { close(): unknown } | undefined
+  Object.assign(child, {
+    send(...sent: Parameters<ChildProcess['send']>) {
+      const [, connection] = sent
+      if (connection && 'close' in connection) latest = connection
+      return send.apply(child, sent)
+    },
+  })
+  child.once('exit', () => latest?.close())
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, inject, test } from 'vitest'
 import { metricsToken } from '#tests/support/metrics'
@@ -49,6 +49,28 @@ test('a worker that is killed while metrics are read leaves those of the others'
   await sleep(500)
   process.kill(victim, 'SIGKILL')
   await first
+})
+
+test('a connection that a worker was handed but killed before it took it is closed', async () => {
+  const server = postgresAt(inject('postgresPort'))
+  const DATABASE_URL = server.url(await createDatabase(server))
+  await using service = await startService('node', { DATABASE_URL, WORKERS: '2' })
+  await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(2)
+  const [victim = 0] = workersOf(service)
+  process.kill(victim, 'SIGSTOP')
+  const sockets = Array.from({ length: 4 }, () => {
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    return socket.resume()
+  })
+  for (const socket of sockets) socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+  // The one that stands still is handed one connection, and the other worker all others.
+  const waiting = () => sockets.filter(({ bytesRead }) => bytesRead === 0)
+  await expect.poll(waiting).toHaveLength(1)
+  const ended = new Promise((resolve) => waiting()[0]?.once('close', resolve))
+  process.kill(victim, 'SIGKILL')
+  await ended
+  for (const socket of sockets) socket.destroy()
 })
 
 test('where workers are killed before they listen, as without memory, the service ends with 1', async () => {
