@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
-import { neon, Pool } from '@neondatabase/serverless'
+import { NeonDbError, neon, Pool } from '@neondatabase/serverless'
 import { PostgresDialect, type PostgresPool } from 'kysely'
 import { withoutRootCertificate } from '#db/connection-url'
-import { DatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
+import { DatabaseError, isDatabaseError, sqlStateOf, toDatabaseError } from '#db/errors'
 import { Queue } from '#db/transports/queue'
 import { unconnected, withTimeLimits } from '#db/transports/time-limits'
 import { nobody, type Row, type Transport, type TransportOptions } from '#db/transports/transport'
@@ -54,9 +54,11 @@ export function openNeon(options: TransportOptions): Transport {
         return results.slice(-statements.length)
       } catch (error) {
         if (sqlStateOf(error) !== undefined) queue.heard()
-        // The driver has met something that is no JSON.
-        if (error instanceof SyntaxError) throw new DatabaseError(error.message, unmatched)
-        throw toDatabaseError(error, mayHaveRun(error))
+        if (error instanceof NeonDbError) throw toDatabaseError(error, mayHaveRun(error))
+        if (isDatabaseError(error)) throw error
+        // What is said of JSON repeats a part of it.
+        const cause = error instanceof SyntaxError ? undefined : error
+        throw new DatabaseError('an answer that cannot be read', { ...unmatched, cause })
       } finally {
         queue.leave(place)
       }
@@ -81,12 +83,10 @@ const unmatched = { kind: 'unavailable', transient: true, mayHaveRun: true } as 
  * What Postgres refused was rolled back, and what never reached it has changed nothing. Of a
  * compute that was shut down, or an answer that was lost, nobody knows.
  */
-function mayHaveRun(error: unknown): boolean {
+function mayHaveRun(error: NeonDbError): boolean {
   const sqlState = sqlStateOf(error)
   if (sqlState !== undefined) return /^(08|57P0[12])/.test(sqlState)
-  if (!(error instanceof Error)) return true
-  const source = 'sourceError' in error ? error.sourceError : undefined
-  const cause = source instanceof Error ? source.cause : undefined
+  const cause = error.sourceError?.cause
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   return (
     !neverReached.test(error.message) &&

@@ -48,7 +48,9 @@ const answering = (results: object[]): NeonFault => ({
 const none = answering([])
 const anothers = answering([nothing, nothing])
 const page: NeonFault = { status: 200, body: '<!doctype html>' }
-const redirect: NeonFault = { status: 307, body: '', location: '/sql' }
+const redirect: NeonFault = { status: 307, body: '', headers: { location: '/sql' } }
+const empty: NeonFault = { status: 200, body: 'null' }
+const unpackable: NeonFault = { status: 200, body: '{}', headers: { 'content-encoding': 'gzip' } }
 const silent: NeonFault = { delayMs: 10_000 }
 
 /** What is answered, how often Neon is asked, and how often the database has done it. */
@@ -76,6 +78,10 @@ const cases: Case[] = [
   ['an answer to another request', 'flip', [anothers], 503, 1, 0],
   ['an answer that is no JSON', 'list', [page], 200, 2, 0],
   ['an answer that is no JSON', 'flip', [page], 503, 1, 0],
+  ['an answer that is null', 'list', [empty], 200, 2, 0],
+  ['an answer that cannot be unpacked', 'list', [unpackable], 200, 2, 0],
+  ['an answer that cannot be unpacked', 'create', [unpackable], 201, 2, 1],
+  ['an answer that cannot be unpacked', 'flip', [unpackable], 503, 1, 0],
   ['a redirect, which would be sent the password', 'flip', [redirect], 503, 1, 0],
   ['a password that is wrong', 'list', [wrongPassword], 503, 1, 0],
 ]

@@ -9,7 +9,7 @@ import { listen } from '#tests/support/service'
 
 /** What the next fetches meet instead of an answer. */
 export type NeonFault =
-  | { readonly status: number; readonly body: string; readonly location?: string }
+  | { readonly status: number; readonly body: string; readonly headers?: Record<string, string> }
   /** The answer, late: a compute that was suspended has to start. */
   | { readonly delayMs: number }
   /** The statements run, and the answer is lost. */
@@ -34,7 +34,7 @@ export async function startNeonStandIn(postgresPort: number, password: string) {
       response.writeHead(status, { 'content-type': 'application/json' }).end(body)
     if (fault === 'cut') return request.socket.destroy()
     if (typeof fault === 'object' && 'status' in fault) {
-      if (fault.location !== undefined) response.setHeader('location', fault.location)
+      response.setHeaders(new Headers(fault.headers))
       return reply(fault.status, fault.body)
     }
     if (typeof fault === 'object') await sleep(fault.delayMs)
