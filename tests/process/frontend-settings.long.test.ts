@@ -54,6 +54,13 @@ test.each([
   const seen = [false, false, false, true, true, true, false, false]
   expect(answers.map((task) => task[field])).toEqual(seen)
   expect(answers.filter((task) => other in task)).toEqual([])
+
+  // The document has the other name as a filter alone.
+  const document = (await call('GET', '/openapi.json')).body
+  expect(document.components.schemas.Task.required).toContain(field)
+  expect(JSON.stringify(document)).toContain(`"${field}":{"type":"boolean"`)
+  const otherField = new RegExp(`"${other}":(?:\\{"(?:type|description)|true|false)`)
+  expect(JSON.stringify(document)).not.toMatch(otherField)
 })
 
 test('after a change of COMPLETION_FIELD a task that was read before is no 304, and its tag still guards a write', async () => {
@@ -78,12 +85,22 @@ test('after a change of COMPLETION_FIELD a task that was read before is no 304, 
 })
 
 test.each([
-  ['/api/todos', '/api/todos'],
-  ['/api/users/{user_id}/tasks', '/api/users/USER/tasks'],
-])('TASKS_PATH=%s is served like /api/tasks', async (tasksPath, path) => {
+  ['/api/todos', '/api/tasks'],
+  ['/api/task', '/api/tasks'],
+  ['/api/users/{user_id}/tasks', '/api/{userId}/tasks'],
+])('TASKS_PATH=%s is served and documented like %s', async (tasksPath, usual) => {
   const as = `with a space:${newUser()}`
   const call = await open({ TASKS_PATH: tasksPath }, as)
-  const list = path.replace('USER', encodeURIComponent(as))
+  const { paths } = (await call('GET', '/openapi.json')).body
+  const statusesOf = (path: string) =>
+    Object.entries<{ responses: object }>(paths[path]).map(([method, { responses }]) => [
+      ...[method, Object.keys(responses)],
+    ])
+  for (const part of ['', '/{id}', '/{id}/complete', '/{id}/toggle']) {
+    const own = tasksPath.replace('{user_id}', '{userId}') + part
+    expect(statusesOf(own)).toEqual(statusesOf(usual + part))
+  }
+  const list = tasksPath.replace('{user_id}', encodeURIComponent(as))
   for (const slash of ['', '/']) {
     const created = await call('POST', list + slash, { title: 'Buy milk' })
     expect(created).toMatchObject({ status: 201, body: { user_id: as } })
@@ -101,29 +118,26 @@ test.each([
   }
 })
 
-test.each(['tasks', 'items'])(
-  'LIST_ENVELOPE=%s wraps the list, with the count of this page and of all',
-  async (envelope) => {
-    const call = await open({ LIST_ENVELOPE: envelope })
-    const list = (query: string, headers = {}) =>
-      call('GET', `/api/tasks${query}`, undefined, headers)
-    for (const title of ['a', 'b', 'c', 'd']) {
-      await call('POST', '/api/tasks', { title, completed: title === 'a' })
-    }
-    const first = await list('?limit=2')
-    const tasks = ['d', 'c'].map((title) => expect.objectContaining({ title }))
-    expect(first.body).toEqual({ [envelope]: tasks, count: 2, total: 4 })
-    expect((await list('?status=pending&limit=1')).body).toMatchObject({ count: 1, total: 3 })
-    const [, next = ''] = /<(.*)>/.exec(first.headers.get('link') ?? '') ?? []
-    const { body: last } = await list(next)
-    expect(last).toMatchObject({ [envelope]: [{ title: 'b' }, { title: 'a' }], count: 2, total: 4 })
+test.each(['tasks', 'items'])('LIST_ENVELOPE=%s wraps the list, with counts', async (envelope) => {
+  const call = await open({ LIST_ENVELOPE: envelope })
+  const list = (query: string, headers = {}) =>
+    call('GET', `/api/tasks${query}`, undefined, headers)
+  for (const title of ['a', 'b', 'c', 'd']) {
+    await call('POST', '/api/tasks', { title, completed: title === 'a' })
+  }
+  const first = await list('?limit=2')
+  const tasks = ['d', 'c'].map((title) => expect.objectContaining({ title }))
+  expect(first.body).toEqual({ [envelope]: tasks, count: 2, total: 4 })
+  expect((await list('?status=pending&limit=1')).body).toMatchObject({ count: 1, total: 3 })
+  const [, next = ''] = /<(.*)>/.exec(first.headers.get('link') ?? '') ?? []
+  const { body: last } = await list(next)
+  expect(last).toMatchObject({ [envelope]: [{ title: 'b' }, { title: 'a' }], count: 2, total: 4 })
 
-    const again = () => list('?limit=2', { 'if-none-match': first.headers.get('etag') })
-    expect((await again()).status).toBe(304)
-    // Only the total tells that a task of another page is gone: this one and its link are as before.
-    await call('DELETE', `/api/tasks/${last[envelope][1].id}`)
-    const shrunk = await again()
-    expect(shrunk).toMatchObject({ status: 200, body: { ...first.body, total: 3 } })
-    expect(shrunk.headers.get('link')).toBe(first.headers.get('link'))
-  },
-)
+  const again = () => list('?limit=2', { 'if-none-match': first.headers.get('etag') })
+  expect((await again()).status).toBe(304)
+  // Only the total tells that a task of another page is gone: this one and its link are as before.
+  await call('DELETE', `/api/tasks/${last[envelope][1].id}`)
+  const shrunk = await again()
+  expect(shrunk).toMatchObject({ status: 200, body: { ...first.body, total: 3 } })
+  expect(shrunk.headers.get('link')).toBe(first.headers.get('link'))
+})
