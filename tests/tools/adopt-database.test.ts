@@ -13,8 +13,7 @@ import {
   startPostgres,
 } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
-import { adoptIn, startAdopt, tasksOf } from '#tests/tools/adopt'
-import { everythingIn } from '#tests/tools/everything-in'
+import { adoptIn, everythingIn, startAdopt, tasksOf } from '#tests/tools/adopt'
 import { describeDone, describePlan } from '#tools/adopt/report'
 
 const shared = postgresAt(inject('postgresPort'))
@@ -222,29 +221,6 @@ test.concurrent('it waits for another database of the server that is migrated me
   // Postgres notices by itself that its client is gone, and rolls back.
   await expect.poll(sessionsOf(killedUrl)).toEqual([])
   expect(await everythingIn(killedUrl)).toEqual(before)
-})
-
-test('where a time of completion and a status could both say what is done, it asks', async () => {
-  const { database } = await openWith([
-    ...backend,
-    'alter table tasks drop completed cascade, add completed_at date, add status text',
-    `update tasks set status = case when id < 3 then 'done' else 'open' end`,
-  ])
-  const { plan } = await adoptIn(database, 'look', { repair: ['time_missing'] })
-  if (plan === undefined) throw new Error('There is no plan.')
-  const told = describePlan(plan, []).lines.join('\n')
-  expect(told).toContain('completed_missing (40 rows)')
-  expect(told).toContain('--column completed=completed_at')
-  expect(told).toContain('--column completed=status:done')
-})
-
-test('a table with a long name of other letters is kept under a shorter one', async () => {
-  const table = 'タスク管理のためのテーブル表一覧'
-  const named = backend.map((statement) => statement.replaceAll(/\btasks\b/g, `"${table}"`))
-  const { url, database } = await openWith(named)
-  expect((await adoptIn(database, 'yes', { table })).done).toMatchObject({ copied: 40 })
-  const count = 'select count(*)::int as count from "タスク管理のためのテ_before_adoption"'
-  expect(await runSql(url, count)).toEqual([{ count: 40 }])
 })
 
 test('all that it changes is one transaction, so that it does all of it or nothing', async () => {

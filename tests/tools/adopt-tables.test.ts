@@ -7,8 +7,7 @@ import { openTestDatabase, options, type TestDatabase, transports } from '#tests
 import { newOwnedDatabase } from '#tests/support/earlier-migrations'
 import { openAdministrator, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
-import { adoptIn, parseOptions, tasksOf } from '#tests/tools/adopt'
-import { everythingIn } from '#tests/tools/everything-in'
+import { adoptIn, everythingIn, parseOptions, tasksOf } from '#tests/tools/adopt'
 import { describePlan } from '#tools/adopt/report'
 
 type Opened = Omit<TestDatabase, 'standIn'>
@@ -67,7 +66,7 @@ describe.each(transports)('on %s', (transport) => {
   const tables = Object.entries(oldTables).slice(0, isPostgres ? undefined : 1)
 
   test.each(tables)(
-    '%s: a look changes nothing, and with its answers each row becomes a task',
+    '%s: a look changes nothing, its answers bring all rows over',
     async (_, old) => {
       const opened = isPostgres ? await openAsOwner(old) : await openTestDatabase(transport)
       onTestFinished(opened.close)
