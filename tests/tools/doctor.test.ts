@@ -1,32 +1,39 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { createServer as createSilentServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SignJWT } from 'jose'
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
+import { hasOpenssl } from '#tests/database/postgres-tls'
 import { diagnose, follow } from '#tests/support/doctor'
+import { forge, hmac } from '#tests/support/forgery'
 import { closeHere, type Environment, migrateHere, startHere } from '#tests/support/in-process'
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { freePort, listen, startService } from '#tests/support/service'
 import { testSecret, tokenFor } from '#tests/support/tokens'
-import { signUp, type Visitor } from '#tests/support/visitor'
+import { signUp } from '#tests/support/visitor'
 
 const server = postgresAt(inject('postgresPort'))
 const newDatabase = async () => server.url(await createDatabase(server))
 
-const [databaseUrl, otherUrl] = [await newDatabase(), await newDatabase()]
-const issuer = await startIssuer({ databaseUrl })
-const other = await startIssuer({ databaseUrl: otherUrl })
+/** A frontend with the tables of Better Auth, in a database of its own. */
+async function newFrontend() {
+  const databaseUrl = await newDatabase()
+  const frontend = await startIssuer({ databaseUrl })
+  await frontend.migrate()
+  return { ...frontend, databaseUrl }
+}
+
+const [issuer, other] = [await newFrontend(), await newFrontend()]
 /** Where nothing listens. */
 const noPort = await freePort()
 
 /** The set-up that works; each test breaks one thing of it. */
 const right = {
-  DATABASE_URL: databaseUrl,
+  DATABASE_URL: issuer.databaseUrl,
   BETTER_AUTH_SECRET: testSecret,
   BETTER_AUTH_URL: issuer.url,
   CORS_ORIGINS: issuer.url,
@@ -35,17 +42,12 @@ const right = {
 }
 const withSessions = { SESSION_TOKENS: 'true' }
 const anotherSecret = 'another-secret-that-is-long-enough-too'
-
-let visitor: Visitor
+const otherDatabase = { DATABASE_URL: other.databaseUrl }
 const outputs: string[] = []
 
-beforeAll(async () => {
-  await issuer.migrate()
-  await other.migrate()
-  await migrateHere(right)
-  await migrateHere({ ...right, DATABASE_URL: otherUrl })
-  visitor = await signUp(issuer.url, 'anna')
-})
+await migrateHere(right)
+await migrateHere({ ...right, ...otherDatabase })
+const visitor = await signUp(issuer.url, 'anna')
 afterAll(async () => {
   await closeHere()
   await issuer.stop()
@@ -91,13 +93,19 @@ test.each([
   expect(checks.find(({ name }) => name === 'users')?.found).toContain('text')
 })
 
-/** The database of a frontend of its own, so that breaking it breaks nothing else. */
+/** The database of another frontend, so that breaking it breaks nothing else. */
 async function frontendDatabase(): Promise<string> {
-  const url = await newDatabase()
-  const own = await startIssuer({ databaseUrl: url })
-  await own.migrate()
-  await own.stop()
-  return url
+  const { databaseUrl, stop } = await newFrontend()
+  await stop()
+  return databaseUrl
+}
+
+/** Settings for a database that had such tables before it was migrated. */
+async function settingsWith(...tables: string[]) {
+  const env = { ...right, DATABASE_URL: await newDatabase(), USERS_TABLE: 'users' }
+  await runSql(env.DATABASE_URL, ...tables)
+  await migrateHere(env)
+  return env
 }
 
 async function withoutRowSecurity() {
@@ -107,15 +115,14 @@ async function withoutRowSecurity() {
   return { DATABASE_URL }
 }
 const withoutRole = async () => ({
-  DATABASE_URL: databaseUrl.replace('//postgres:', `//${await createLogin(server)}:`),
+  DATABASE_URL: right.DATABASE_URL.replace('//postgres:', `//${await createLogin(server)}:`),
 })
 const emptyDatabase = async () => ({ DATABASE_URL: await newDatabase(), USERS_TABLE: 'users' })
 const frontendAlone = async () => ({
   DATABASE_URL: await frontendDatabase(),
   USERS_TABLE: undefined,
 })
-const otherDatabase = { DATABASE_URL: otherUrl }
-const wrongPassword = { DATABASE_URL: databaseUrl.replace(password, 'wrong-password') }
+const wrongPassword = { DATABASE_URL: right.DATABASE_URL.replace(password, 'wrong-password') }
 const otherSessions = { ...withSessions, SESSIONS_TABLE: 'sessions' }
 const secretOfAnother = { ...withSessions, BETTER_AUTH_SECRET: anotherSecret }
 const otherOrigin = { ...withSessions, CORS_ORIGINS: 'http://127.0.0.1:3000' }
@@ -208,10 +215,8 @@ test('tasks that refer to another users table are brought to the right one by it
 })
 
 test('a sub that the ids of users cannot be is named by the doctor, and by the log', async () => {
-  const url = await newDatabase()
-  await runSql(url, 'create table users (id serial primary key, email text unique, name text)')
-  const env = { ...right, DATABASE_URL: url, USERS_TABLE: 'users' }
-  await migrateHere(env)
+  const users = 'create table users (id serial primary key, email text unique, name text)'
+  const env = await settingsWith(users)
   const { failures } = await examine(env, await ownRoute())
   expect(failures).toMatchObject([
     {
@@ -229,29 +234,17 @@ test('a sub that the ids of users cannot be is named by the doctor, and by the l
 })
 
 test.each([
-  ['a row of it needs hashed_password', ['alter table users add hashed_password text not null']],
-  ['it has no column name', ['alter table users drop name']],
-  [
-    'a row of it needs email, and the token has none',
-    ['alter table users alter email set not null'],
-  ],
-  ['projects refers to it', ['create table projects (owner text references users)']],
-])(
-  'a user whom the service cannot add is refused, as the verdict says: %s',
-  async (why, tables) => {
-    const url = server.url(await createDatabase(server))
-    await runSql(
-      url,
-      'create table users (id text primary key, email text unique, name text)',
-      ...tables,
-    )
-    const env = { ...right, DATABASE_URL: url, USERS_TABLE: 'users' }
-    await migrateHere(env)
-    const { failures, checks } = await examine(env, await tokenFor('nobody'))
-    expect(failures[0]).toMatchObject({ name: 'user', found: expect.stringContaining(why) })
-    expect(checks.at(-1)?.found).toBe('accepted, and refused when it creates: 401 account_unknown')
-  },
-)
+  ['a row of it needs hashed_password', 'alter table users add hashed_password text not null'],
+  ['it has no column name', 'alter table users drop name'],
+  ['a row of it needs email, and the token has none', 'alter table users alter email set not null'],
+  ['projects refers to it', 'create table projects (owner text references users)'],
+])('a user whom the service cannot add is refused, says the verdict: %s', async (why, change) => {
+  const users = 'create table users (id text primary key, email text unique, name text)'
+  const env = await settingsWith(users, change)
+  const { failures, checks } = await examine(env, await tokenFor('nobody'))
+  expect(failures[0]).toMatchObject({ name: 'user', found: expect.stringContaining(why) })
+  expect(checks.at(-1)?.found).toBe('accepted, and refused when it creates: 401 account_unknown')
+})
 
 test('several workers on PGlite are named, which could not start', async () => {
   const { failures } = await examine({ ...right, DATABASE_URL: 'pglite://', WORKERS: '2' })
@@ -306,38 +299,30 @@ test('a URL that only the token names is left to the person', async () => {
   expect(failures[0]?.remedy).toBe(`BETTER_AUTH_URL=${issuer.url}, if that is your frontend`)
 })
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
-
-test.skipIf(!hasOpenssl)(
-  'of a key set behind a private CA it says NODE_EXTRA_CA_CERTS',
-  async () => {
-    const folder = newFolder()
-    const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-    const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject]
-    execFileSync('openssl', [...options, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
-    const keys = await (await fetch(`${issuer.url}/api/auth/jwks`)).text()
-    const tls = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
-    const secure = createServer(tls, (_, response) => response.end(keys))
-    const frontend = `https://localhost:${await listen(secure)}`
-    onTestFinished(() => {
-      secure.close()
-      secure.closeAllConnections()
-    })
-    const env = { ...right, BETTER_AUTH_URL: frontend, CORS_ORIGINS: frontend }
-    const { failures } = await diagnose(env, { frontend })
-    const remedy = expect.stringMatching(/^NODE_EXTRA_CA_CERTS=</)
-    expect(failures).toMatchObject([{ name: 'keys', remedy }])
-    // Node reads the variable when it starts.
-    const mended = { ...env, NODE_EXTRA_CA_CERTS: certFile }
-    const { code, stdout } = await runScript('doctor', mended, ['--token', await jwt()])
-    expect(stdout).toContain('accepted')
-    expect(code).toBe(0)
-  },
-)
+test.skipIf(!hasOpenssl)('of keys behind a private CA it says NODE_EXTRA_CA_CERTS', async () => {
+  const folder = newFolder()
+  const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+  const options = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', ...subject]
+  execFileSync('openssl', [...options, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' })
+  const keys = await (await fetch(`${issuer.url}/api/auth/jwks`)).text()
+  const tls = { key: readFileSync(keyFile), cert: readFileSync(certFile) }
+  const secure = createServer(tls, (_, response) => response.end(keys))
+  const frontend = `https://localhost:${await listen(secure)}`
+  onTestFinished(() => secure.close().closeAllConnections())
+  const env = { ...right, BETTER_AUTH_URL: frontend, CORS_ORIGINS: frontend }
+  const { failures } = await diagnose(env, { frontend })
+  const remedy = expect.stringMatching(/^NODE_EXTRA_CA_CERTS=</)
+  expect(failures).toMatchObject([{ name: 'keys', remedy }])
+  // Node reads the variable when it starts.
+  const mended = { ...env, NODE_EXTRA_CA_CERTS: certFile }
+  const { code, stdout } = await runScript('doctor', mended, ['--token', await jwt()])
+  expect(stdout).toContain('accepted')
+  expect(code).toBe(0)
+})
 
 test('it changes nothing, in a database with the tables and in one without', async () => {
-  const url = server.url(await createDatabase(server))
+  const url = await newDatabase()
   const own = { DATABASE_URL: url, RATE_LIMIT: '2/60', USERS_TABLE: 'users' }
   const env = { ...right, ...withSessions, ...own }
   const attempts = async () => {
@@ -368,9 +353,8 @@ test('scripts read it as JSON, and by its exit code', async () => {
 test('people read it as lines, about the env files too, in which a $ needs a backslash', async () => {
   const folder = newFolder()
   const secret = 'a-secret-with-$HOME-in-it-0123456789'
-  const token = await new SignJWT({ sub: visitor.id, exp: Math.floor(Date.now() / 1000) + 900 })
-    .setProtectedHeader({ alg: 'HS256' })
-    .sign(new TextEncoder().encode(secret))
+  const inAnHour = Math.floor(Date.now() / 1000) + 3600
+  const token = forge({ alg: 'HS256' }, { sub: visitor.id, exp: inAnHour }, hmac(secret))
   const runWith = async (written: string) => {
     writeFileSync(join(folder, '.env.local'), `BETTER_AUTH_SECRET=${written}\n`)
     const env = { ...right, BETTER_AUTH_SECRET: undefined }
