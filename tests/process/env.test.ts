@@ -1,16 +1,19 @@
+import { readFileSync } from 'node:fs'
+import { BlockList } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import { takeEnvironment } from '#tests/support/in-process'
+import { type Environment, takeEnvironment } from '#tests/support/in-process'
 import { testSecret } from '#tests/support/tokens'
 
 const complete = { DATABASE_URL: 'postgres://db/todo', BETTER_AUTH_SECRET: testSecret }
+const fromTests = { BETTER_AUTH_URL: undefined, LOG_LEVEL: undefined, RATE_LIMIT: undefined }
 
 afterEach(() => vi.unstubAllEnvs())
 
-async function read(variables: Record<string, string>, mode = 'production') {
-  const without = { DATABASE_URL: '', BETTER_AUTH_SECRET: '', BETTER_AUTH_URL: '' }
-  await takeEnvironment({ NODE_ENV: mode, ...without, ...variables })
+/** The settings of a process with these variables, beside those that it needs, and no other. */
+async function read(variables: Environment, mode = 'production') {
+  await takeEnvironment({ NODE_ENV: mode, ...fromTests, ...complete, ...variables })
   const { env } = await import('#lib/config/env')
-  return env()
+  return { ...env() }
 }
 
 test.each([
@@ -25,15 +28,15 @@ test.each([
   ['TRUSTED_PROXIES', '10.0.0.0/32', 'fd00::/128', '10.0.0.0/33', 'fd00::/129'],
 ])('%s is taken from %s to %s, and neither %s nor %s', async (name, least, most, ...others) => {
   for (const value of [least, most]) {
-    await expect(read({ ...complete, [name]: value })).resolves.toBeDefined()
+    await expect(read({ [name]: value })).resolves.toBeDefined()
   }
   for (const value of others) {
-    await expect(read({ ...complete, [name]: value })).rejects.toThrow(name)
+    await expect(read({ [name]: value })).rejects.toThrow(name)
   }
 })
 
 test('in development the secret alone is enough', async () => {
-  const values = await read({ BETTER_AUTH_SECRET: testSecret }, 'development')
+  const values = await read({ DATABASE_URL: undefined }, 'development')
   expect(values.DATABASE_URL).toBe('pglite://.data/pglite')
 })
 
@@ -88,7 +91,7 @@ test.each([
   ['TRUSTED_PROXIES', '10.0.0.0/', 'is no address'],
   ['OTEL_TRACES_SAMPLER_ARG', 'half', 'a share from 0 to 1'],
 ])('%s=%s stops the start and is named: %s', async (name, value, reason) => {
-  const failure = read({ ...complete, [name]: value })
+  const failure = read({ [name]: value })
   await expect(failure).rejects.toThrow(name)
   await expect(failure).rejects.toThrow(reason)
 })
@@ -104,13 +107,13 @@ test.each([
   ['DATABASE_URL', 'postgres://todo:b@%2Fcloudsql%2Fproject:5432/todo'],
 ] as const)('%s=%s is taken', async (name, value) => {
   const items = value.split(',').flatMap((item) => item.trim() || [])
-  const taken = (await read({ ...complete, [name]: value }))[name]
+  const taken = (await read({ [name]: value }))[name]
   expect(taken).toEqual(name === 'CORS_ORIGINS' ? items : value)
 })
 
 test('the first entry of BETTER_AUTH_SECRETS is the secret, as it is for Better Auth', async () => {
   const secret = async (list: string) =>
-    (await read({ ...complete, BETTER_AUTH_SECRETS: list })).BETTER_AUTH_SECRET
+    (await read({ BETTER_AUTH_SECRETS: list })).BETTER_AUTH_SECRET
   expect(await secret(`2:${'n'.repeat(32)}, 1:old`)).toBe('n'.repeat(32))
   await expect(secret(`2:short,1:${'o'.repeat(32)}`)).rejects.toThrow('shorter than 32')
 })
@@ -122,4 +125,38 @@ test.each([
 ])('%s is printed as %s', async (url, printed) => {
   const { withoutPassword } = await import('#lib/config/env')
   expect(withoutPassword(url)).toBe(printed)
+})
+
+/** The rows of the table of settings. */
+const table = /\| variable \| default \| meaning \|\n.*\n((?:\|.*\n)+)/
+const page = readFileSync('docs/operations.md', 'utf8')
+const rows = table.exec(page)?.[1]?.trimEnd().split('\n') ?? []
+
+const isNothing = (value: unknown) =>
+  value === undefined || (value instanceof BlockList && value.rules.length === 0)
+
+test.each(['development', 'production'])('operations.md has the defaults in %s', async (mode) => {
+  expect(rows.length).toBeGreaterThan(20)
+  const plain = await read({}, mode)
+  for (const row of rows) {
+    const [, names = '', cell = ''] = /^\| (.*?) \| (.*?) \|/.exec(row) ?? []
+    const [development = '', production = development] = cell.split('; ')
+    const said = mode === 'development' ? development : production
+    const [, value] = /^`([^`]*)`$/.exec(said) ?? []
+    for (const [, name = ''] of names.matchAll(/`(\w+)`/g)) {
+      if (value !== undefined) expect(await read({ [name]: value }, mode), name).toEqual(plain)
+      else if (said.startsWith('required')) {
+        const without = read({ [name]: undefined }, mode)
+        await expect(without).rejects.toThrow(`${name} is missing`)
+      } else if (!(name in complete))
+        expect(isNothing(Reflect.get(plain, name)), `${name}: ${said}`).toBe(true)
+    }
+  }
+})
+
+test('.env.example as it is changes nothing', async () => {
+  const lines = readFileSync('.env.example', 'utf8').matchAll(/^([A-Z]\w+)=(.+)$/gm)
+  const given = Object.fromEntries(Array.from(lines, ([, name = '', value = '']) => [name, value]))
+  expect(Object.keys(given).length).toBeGreaterThan(15)
+  expect(await read(given, 'development')).toEqual(await read({}, 'development'))
 })
