@@ -1,12 +1,11 @@
 import { execFileSync } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { metricsToken } from '#tests/support/metrics'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { readRaw } from '#tests/support/send'
-import { endOf, launch, type Service, startService } from '#tests/support/service'
+import { serve } from '#tests/support/serve'
+import { endOf, launch, listen, type Service } from '#tests/support/service'
 
 function workersOf({ process: { pid } }: Pick<Service, 'process'>): number[] {
   const all = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
@@ -14,12 +13,15 @@ function workersOf({ process: { pid } }: Pick<Service, 'process'>): number[] {
   return found.flatMap(([worker = 0, parent]) => (parent === pid ? [worker] : []))
 }
 
-test('a worker that dies is replaced, and SIGTERM ends all that are there', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const url = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL: url, WORKERS: '2' })
-  // One that dies before it listens would end the service, which could not start then.
+/** A service of which both workers listen: one that dies before would end it, as a failed start. */
+async function serveWithTwo(settings: Record<string, string> = {}) {
+  const service = await serve('node', { WORKERS: '2', ...settings })
   await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(2)
+  return service
+}
+
+test('a worker that dies is replaced, and SIGTERM ends all that are there', async () => {
+  await using service = await serveWithTwo()
   const [victim = 0, other = 0, ...more] = workersOf(service)
   expect(more).toEqual([])
   process.kill(victim, 'SIGKILL')
@@ -33,11 +35,7 @@ test('a worker that dies is replaced, and SIGTERM ends all that are there', asyn
 })
 
 test('a worker that is killed while metrics are read leaves those of the others', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const DATABASE_URL = server.url(await createDatabase(server))
-  const METRICS_TOKEN = metricsToken
-  await using service = await startService('node', { DATABASE_URL, WORKERS: '2', METRICS_TOKEN })
-  await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(2)
+  await using service = await serveWithTwo({ METRICS_TOKEN: metricsToken })
   const [victim = 0] = workersOf(service)
   process.kill(victim, 'SIGSTOP')
   const authorization = `Authorization: Bearer ${metricsToken}`
@@ -52,10 +50,7 @@ test('a worker that is killed while metrics are read leaves those of the others'
 })
 
 test('a connection that a worker was handed but killed before it took it is closed', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const DATABASE_URL = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL, WORKERS: '2' })
-  await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(2)
+  await using service = await serveWithTwo()
   const [victim = 0] = workersOf(service)
   process.kill(victim, 'SIGSTOP')
   const sockets = Array.from({ length: 4 }, () => {
@@ -75,10 +70,8 @@ test('a connection that a worker was handed but killed before it took it is clos
 
 test('where workers are killed before they listen, as without memory, the service ends with 1', async () => {
   // It takes the connection and says nothing, so that no worker comes to listen.
-  const silent = createServer().listen(0, '127.0.0.1')
-  await once(silent, 'listening')
-  const { port } = silent.address() as AddressInfo
-  const DATABASE_URL = `postgres://todo:todo@127.0.0.1:${port}/todo`
+  const silent = createServer()
+  const DATABASE_URL = `postgres://todo:todo@127.0.0.1:${await listen(silent)}/todo`
   const ending = launch('node', { DATABASE_URL, WORKERS: '2', PORT: '0' })
   for (let killed = 0; killed < 3; killed += 1) {
     await expect.poll(() => workersOf(ending)).toHaveLength(2)

@@ -1,14 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { serve } from '#tests/support/serve'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
-const DATABASE_URL = server.url(await createDatabase(server))
-const service = await startService('node', { DATABASE_URL })
+const service = await serve('node')
 afterAll(() => service.stop('SIGKILL'))
 
 test('the calls of the README work as they stand there', () => {

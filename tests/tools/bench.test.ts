@@ -6,8 +6,8 @@ import { loadData } from '#bench/data'
 import { startNetwork } from '#bench/network'
 import { operations, readOne } from '#bench/operations'
 import { counting, targetsFor } from '#bench/servers'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
-import { startService } from '#tests/support/service'
+import { postgresAt, runSql } from '#tests/support/postgres'
+import { serve } from '#tests/support/serve'
 
 test('an aim counts as met only where it is met with every number of connections', () => {
   const targets = targetsFor('postgresql://localhost/bench', {}, undefined)
@@ -27,10 +27,8 @@ test('an aim counts as met only where it is met with every number of connections
 })
 
 test('the service answers each operation with the status that it is measured with', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const url = server.url(await createDatabase(server))
-  await using service = await startService('node', { DATABASE_URL: url, ...counting })
-  const client = new Client({ connectionString: url })
+  await using service = await serve('node', counting)
+  const client = new Client({ connectionString: service.databaseUrl })
   await client.connect()
   const query = async (sql: string, values?: unknown[]) => (await client.query(sql, values)).rows
   const users = await loadData({ query }, 2, 3)

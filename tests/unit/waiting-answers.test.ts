@@ -1,29 +1,23 @@
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
-import { afterEach, expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { WatchedResponse } from '#server/waiting-answers'
+import { listen } from '#tests/support/service'
 import { collect } from '#tests/unit/garbage'
 
 const megabyte = 2 ** 20
-let server: Server | undefined
 
-afterEach(() => {
-  server?.closeAllConnections()
-  server?.close()
-})
-
-async function serve(
-  listener: RequestListener,
-): Promise<(requests: number, localAddress?: string) => Promise<Socket>> {
-  server = createServer({ ServerResponse: WatchedResponse }, listener).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  return async (requests, localAddress = '127.0.0.1') => {
+/** @returns what sends requests on a connection, and waits until the first answer begins */
+async function serve(listener: RequestListener) {
+  const server = createServer({ ServerResponse: WatchedResponse }, listener)
+  const port = await listen(server)
+  onTestFinished(() => server.close().closeAllConnections())
+  return async (requests = 1, localAddress = '127.0.0.1') => {
     const socket = connect({ port, host: '127.0.0.1', localAddress })
-    await once(socket, 'connect')
     socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(requests))
+    await once(socket, 'readable')
     return socket
   }
 }
@@ -34,13 +28,8 @@ test('beyond 32 MiB the oldest unread answer is given up, and the others arrive,
     for (let part = 0; part < 12; part += 1) response.write(Buffer.alloc(megabyte))
     response.end()
   })
-  const clients: Socket[] = []
-  for (let asked = 0; asked < 3; asked += 1) {
-    const client = await connectAndAsk(1)
-    // Its answer has begun, so that the order is known.
-    await once(client, 'readable')
-    clients.push(client)
-  }
+  // One after another, so that the order is known.
+  const clients = [await connectAndAsk(), await connectAndAsk(), await connectAndAsk()]
   const [oldest, ...others] = await Promise.all(
     clients.map((client) => buffer(client).catch(() => Buffer.alloc(0))),
   )
@@ -57,15 +46,8 @@ test.skipIf(process.platform !== 'linux')(
       response.end()
     })
     const slow = await connectAndAsk(1, '127.0.0.2')
-    await once(slow, 'readable')
-    const hoarding: Socket[] = []
-    for (let asked = 0; asked < 4; asked += 1) {
-      const client = await connectAndAsk(1)
-      await once(client, 'readable')
-      hoarding.push(client)
-    }
+    for (let hoarding = 0; hoarding < 4; hoarding += 1) await connectAndAsk()
     expect((await buffer(slow)).length).toBeGreaterThan(12 * megabyte)
-    for (const client of hoarding) client.destroy()
   },
 )
 
