@@ -1,15 +1,10 @@
-import { beforeAll, describe, expect, test } from 'vitest'
-import { call, createTask, listTasks, type Task } from '#tests/support/api'
+import { describe, expect, test } from 'vitest'
+import { call, createTask, listTasks } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
-const alice = newUser()
-const bob = newUser()
-let task: Task
-
-beforeAll(async () => {
-  task = await createTask(alice, { title: 'of Alice', description: 'private' })
-  await createTask(bob, { title: 'of Bob' })
-})
+const [alice, bob] = [newUser(), newUser()]
+const task = await createTask(alice, { title: 'of Alice', description: 'private' })
+const bobsTask = await createTask(bob, { title: 'of Bob' })
 
 /** Each operation on a task, by its method and what is behind the path of the task. */
 const operations = ['GET ', 'PUT ', 'PATCH ', 'DELETE ', 'PATCH /complete', 'PATCH /toggle']
@@ -44,31 +39,24 @@ describe('a path that names another user', () => {
     ...['GET ', 'POST ', 'GET /tasks', 'POST /tasks'],
     ...operations.map((operation) => operation.replace(' ', ' /tasks/ID')),
     ...operations.map((operation) => operation.replace(' ', ' /ID')),
-  ])('is 403, and nothing changes: %s', async (operation) => {
+  ])('is 403, and nothing changes, also where the task is mine: %s', async (operation) => {
     const [method = '', suffix = ''] = operation.split(' ')
-    const answer = await attempt(method, `/api/${alice}${suffix.replace('ID', task.id)}`)
-    expect(answer.status).toBe(403)
-    expect(answer.problem.code).toBe('other_user')
-    expect(await listTasks(alice)).toEqual([task])
+    for (const { id } of [task, bobsTask]) {
+      const { problem } = await attempt(method, `/api/${alice}${suffix.replace('ID', id)}`)
+      expect(problem).toMatchObject({ status: 403, code: 'other_user' })
+    }
+    expect([await listTasks(alice), await listTasks(bob)]).toEqual([[task], [bobsTask]])
   })
 
-  test.each(['todos', 'v1', 'users', 'my-tasks'])(
-    'or no user at all, such as %s, says that the path may be wrong',
-    async (name) => {
-      for (const path of [`/api/${name}`, `/api/${name}/tasks`, `/api/${name}/${task.id}`]) {
-        const { problem } = await call('GET', path, { as: bob })
-        expect(problem).toMatchObject({ status: 403, code: 'other_user' })
-        expect(problem.detail).toContain(`If ${name} is no user`)
-        expect(problem.detail).toContain('TASKS_PATH')
-      }
-      const { problem } = await call('GET', '/api/mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP', { as: bob })
-      expect(problem.detail).toBe('The path names another user than the token.')
-    },
-  )
-
-  test('is 403 also where the task is mine', async () => {
-    const [mine] = await listTasks(bob)
-    const answer = await call('GET', `/api/${alice}/tasks/${mine?.id}`, { as: bob })
-    expect(answer.status).toBe(403)
+  const noUsers = ['todos', 'v1', 'users', 'my-tasks']
+  test.each(noUsers)('or no user, such as %s, says that the path may be wrong', async (name) => {
+    for (const path of [`/api/${name}`, `/api/${name}/tasks`, `/api/${name}/${task.id}`]) {
+      const { problem } = await call('GET', path, { as: bob })
+      expect(problem).toMatchObject({ status: 403, code: 'other_user' })
+      expect(problem.detail).toContain(`If ${name} is no user`)
+      expect(problem.detail).toContain('TASKS_PATH')
+    }
+    const { problem } = await call('GET', '/api/mYk2vA8qJ5tWzX1cR7bN4dL9sE3fG6hP', { as: bob })
+    expect(problem.detail).toBe('The path names another user than the token.')
   })
 })

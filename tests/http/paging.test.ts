@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { type CheckedAnswer, call, createTask, listTasks, type Task } from '#tests/support/api'
 import { newUser } from '#tests/support/tokens'
 
@@ -31,15 +31,13 @@ const createTasks = async (as: string, titles: readonly string[]) => {
   }
 }
 
-describe('the pages of a list are the list, cut into pieces', () => {
+describe('the pages of a list are the list, cut into pieces', async () => {
   const as = newUser()
   const filters = ['', '&status=pending', '&search=A', '&offset=0&page=1']
   const orders = ['sort=created', 'sort=created&order=asc', 'sort=title', 'sort=title&order=desc']
 
-  beforeAll(async () => {
-    const same = ['same', 'same', 'same']
-    await createTasks(as, ['b', 'B', 'a', 'A', 'ä', 'Ä', ...same, '😀', '1', '10', '2', ' z', 'ab'])
-  })
+  const same = ['same', 'same', 'same']
+  await createTasks(as, ['b', 'B', 'a', 'A', 'ä', 'Ä', ...same, '😀', '1', '10', '2', ' z', 'ab'])
 
   test.each(orders)('by %s, under any filter and limit', async (order) => {
     for (const filter of filters) {

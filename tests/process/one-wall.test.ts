@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
 import { closeDatabase, setDatabase } from '#lib/service/database'
 import { ask, create } from '#tests/database/in-process'
 import { withoutFirstWall } from '#tests/support/breached'
-import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import { openReady, options, type TestDatabase, transports } from '#tests/support/databases'
 import { newUser } from '#tests/support/tokens'
 
 // Lists then count the tasks of all pages too.
@@ -46,23 +46,16 @@ const conditions: Record<string, string>[] = [
 ]
 const lists = ['', '&status=pending', '&sort=title', '&sort=title&order=desc', '&order=asc']
 
-describe.each(transports)('on %s', (name) => {
-  let opened: TestDatabase
-  let alicesTask: string
-  const mallory = newUser()
+describe.each(transports)('on %s', async (name) => {
+  const opened = await openReady(name)
+  serveFrom(opened, opened.database.transport)
+  afterAll(closeDatabase)
+  const [alice, mallory] = [newUser(), newUser()]
+  const alicesTask = await create(alice, 'Alice’s')
+  await create(alice, 'Another of Alice’s')
+  for (const title of ['Not this', 'Not that', 'Not either']) await create(mallory, title)
   const everything = () =>
     opened.asAdministrator('select * from tasks order by user_id, id').then(JSON.stringify)
-
-  beforeAll(async () => {
-    opened = await openTestDatabase(name)
-    await opened.database.makeReady()
-    serveFrom(opened, opened.database.transport)
-    const alice = newUser()
-    alicesTask = await create(alice, 'Alice’s')
-    await create(alice, 'Another of Alice’s')
-    for (const title of ['Not this', 'Not that', 'Not either']) await create(mallory, title)
-  })
-  afterAll(closeDatabase)
 
   describe.each([
     ['first', withoutFirstWall],
@@ -70,32 +63,26 @@ describe.each(transports)('on %s', (name) => {
   ])('without the %s wall', (_, without) => {
     beforeEach(() => serveFrom(opened, without(opened.database.transport)))
 
-    test.each(requests)(
-      'a %s of another user’s task finds nothing, under any condition',
-      async (...[, method, path, body]) => {
-        const before = await everything()
-        for (const headers of conditions) {
-          const answer = await ask(mallory, method, `/${alicesTask}${path}`, body, headers)
-          expect([headers, answer.status]).toEqual([headers, 404])
-        }
-        expect(await everything()).toBe(before)
-      },
-    )
+    test.each(requests)('a %s of others finds nothing', async (...[, method, path, body]) => {
+      const before = await everything()
+      for (const headers of conditions) {
+        const answer = await ask(mallory, method, `/${alicesTask}${path}`, body, headers)
+        expect([headers, answer.status]).toEqual([headers, 404])
+      }
+      expect(await everything()).toBe(before)
+    })
 
-    test.each(lists)(
-      'a list by pages of one%s has and counts the caller’s tasks only',
-      async (query) => {
-        const titles: string[] = []
-        let next: string | undefined = `?limit=1${query}`
-        while (next !== undefined) {
-          const page = await ask(mallory, 'GET', next)
-          const { items, total } = JSON.parse(page.text)
-          expect(total).toBe(3)
-          titles.push(...items.map(({ title }: { title: string }) => title))
-          next = /<(\?[^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
-        }
-        expect(titles.sort()).toEqual(['Not either', 'Not that', 'Not this'])
-      },
-    )
+    test.each(lists)('a list in pages%s has and counts the caller’s tasks alone', async (query) => {
+      const titles: string[] = []
+      let next: string | undefined = `?limit=1${query}`
+      while (next !== undefined) {
+        const page = await ask(mallory, 'GET', next)
+        const { items, total } = JSON.parse(page.text)
+        expect(total).toBe(3)
+        titles.push(...items.map(({ title }: { title: string }) => title))
+        next = /<(\?[^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
+      }
+      expect(titles.sort()).toEqual(['Not either', 'Not that', 'Not this'])
+    })
   })
 })
