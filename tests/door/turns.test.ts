@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
@@ -36,19 +35,18 @@ test('who connects to a busy server has an answer soon, however many clients nev
   expect(neededMs).toBeLessThan(7000)
 })
 
-test.skipIf(!existsSync('/proc/self/status'))(
-  'a client that sends requests without waiting for answers does not fill the memory',
-  async () => {
-    const socket = await openSocket(url)
-    socket.resume().on('error', () => {})
-    const many = 'GET /0.2 HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000)
-    const end = performance.now() + 3000
-    while (performance.now() < end) {
-      if (!socket.write(many)) await Promise.race([once(socket, 'drain'), sleep(500)])
-    }
-    const memoryMb = memoryMbOf(child.pid ?? 0)
-    socket.destroy()
-    expect(memoryMb).toBeGreaterThan(20)
-    expect(memoryMb).toBeLessThan(300)
-  },
-)
+// Only Linux tells how much memory another process has.
+const onLinux = test.skipIf(process.platform !== 'linux')
+onLinux('a client that sends without waiting for answers does not fill the memory', async () => {
+  const socket = await openSocket(url)
+  socket.resume().on('error', () => {})
+  const many = 'GET /0.2 HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5000)
+  const end = performance.now() + 3000
+  while (performance.now() < end) {
+    if (!socket.write(many)) await Promise.race([once(socket, 'drain'), sleep(500)])
+  }
+  const memoryMb = memoryMbOf(child.pid ?? 0)
+  socket.destroy()
+  expect(memoryMb).toBeGreaterThan(20)
+  expect(memoryMb).toBeLessThan(300)
+})

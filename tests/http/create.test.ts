@@ -26,22 +26,20 @@ describe('POST /api/tasks', () => {
     expect(read.json()).toEqual(task)
   })
 
-  test.each(['/api/tasks', '/api/USER/tasks', '/api/USER'])(
-    'Location is relative, and leads from %s to the task behind any prefix',
-    async (path) => {
-      for (const user of [newUser(), `ns:${newUser()}`, `with a space ${newUser()}`]) {
-        const list = path.replace('USER', encodeURIComponent(user).replaceAll('%3A', ':'))
-        for (const called of [list, `${list}/`]) {
-          const { headers } = await call('POST', called, { as: user, body: { title: 'x' } })
-          const base = new URL(`https://app.example.com/a/proxy${called}`)
-          const { origin, pathname } = new URL(headers.get('location') ?? '', base)
-          expect(origin + pathname).toMatch('https://app.example.com/a/proxy/api/')
-          const read = await call('GET', pathname.replace('/a/proxy', ''), { as: user })
-          expect([called, read.status]).toEqual([called, 200])
-        }
+  const families = ['/api/tasks', '/api/USER/tasks', '/api/USER']
+  test.each(families)('from %s, Location leads to the task behind any prefix', async (path) => {
+    for (const user of [newUser(), `ns:${newUser()}`, `with a space ${newUser()}`]) {
+      const list = path.replace('USER', encodeURIComponent(user).replaceAll('%3A', ':'))
+      for (const called of [list, `${list}/`]) {
+        const { headers } = await call('POST', called, { as: user, body: { title: 'x' } })
+        const base = new URL(`https://app.example.com/a/proxy${called}`)
+        const { origin, pathname } = new URL(headers.get('location') ?? '', base)
+        expect(origin + pathname).toMatch('https://app.example.com/a/proxy/api/')
+        const read = await call('GET', pathname.replace('/a/proxy', ''), { as: user })
+        expect([called, read.status]).toEqual([called, 200])
       }
-    },
-  )
+    }
+  })
 
   test.each([
     [{ completed: true }, true],

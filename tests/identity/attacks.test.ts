@@ -76,15 +76,12 @@ test.each([
   ['a kid beside HS256', hs256(claims(), { kid: '../../dev/null' })],
   ['expired within the tolerance', hs256(claims({ exp: now() - 1 }))],
   ['a list of audiences', hs256(claims({ aud: ['other', trusted.aud] }))],
-])(
-  'what is refused is refused for its fault alone: %s goes through to the database',
-  async (_, token) => {
-    const visitsBefore = database.connections
-    const answer = await readRaw(service.url, withToken(token))
-    expect(answer.status, answer.body).toBe(503)
-    expect(database.connections).toBeGreaterThan(visitsBefore)
-  },
-)
+])('nothing is refused but for its fault: %s goes through to the database', async (_, token) => {
+  const visitsBefore = database.connections
+  const answer = await readRaw(service.url, withToken(token))
+  expect(answer.status, answer.body).toBe(503)
+  expect(database.connections).toBeGreaterThan(visitsBefore)
+})
 
 const good = [hs256(claims()), signed('EdDSA')]
 const withHeader = (name: string, value: unknown) => [
@@ -221,18 +218,15 @@ describe('a token is refused at the door with', () => {
     for (const token of tokens) await expectRefused(withToken(token))
   })
 
-  test.each(['jku', 'x5u'])(
-    'an address to fetch keys from (%s), and none is fetched',
-    async (name) => {
-      const attacker = await startKeyServer()
-      attacker.state.keys = jwks
-      const address = `${attacker.url}/keys`
-      const token = signed('ES256', { [name]: address })
-      for (const each of [token, ...withHeader(name, address)]) await expectRefused(withToken(each))
-      expect(attacker.requests).toEqual([])
-      await attacker.stop()
-    },
-  )
+  test.each(['jku', 'x5u'])('an address of keys (%s), and none is fetched', async (name) => {
+    const attacker = await startKeyServer()
+    attacker.state.keys = jwks
+    const address = `${attacker.url}/keys`
+    const token = signed('ES256', { [name]: address })
+    for (const each of [token, ...withHeader(name, address)]) await expectRefused(withToken(each))
+    expect(attacker.requests).toEqual([])
+    await attacker.stop()
+  })
 
   test('an expiry that is over, and the code says so: a frontend then fetches another', async () => {
     for (const token of withClaim('exp', [-1, 0, now() - 11])) {
@@ -260,13 +254,10 @@ test('what Better Auth signs for something else is no token: of a mail, and of i
 })
 
 describe('the request', () => {
-  test.each(['Basic', 'Token', 'JWT', 'BearerX', ''])(
-    'with a token under the scheme "%s"',
-    async (scheme) => {
-      const line = `Authorization: ${scheme} ${hs256(claims())}`
-      await expectRefused(listWith(line), 'credentials_missing')
-    },
-  )
+  test.each(['Basic', 'Token', 'JWT', 'BearerX', ''])('with a token under "%s"', async (scheme) => {
+    const line = `Authorization: ${scheme} ${hs256(claims())}`
+    await expectRefused(listWith(line), 'credentials_missing')
+  })
 
   test.each(['token', 'access_token'])('with a token in its query as %s', async (name) => {
     const line = `GET /api/tasks?${name}=${hs256(claims())} HTTP/1.1`

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { afterEach, expect, test, vi } from 'vitest'
-import { takeEnvironment } from '#tests/support/in-process'
+import { type Environment, takeEnvironment } from '#tests/support/in-process'
 import { testSecret } from '#tests/support/tokens'
 
 afterEach(() => {
@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-async function load(variables: Record<string, string> = {}) {
+async function load(variables: Environment = {}) {
   await takeEnvironment({ BETTER_AUTH_SECRET: testSecret, ...variables })
   const { rememberPeers } = await import('#lib/http/peer')
   rememberPeers()
@@ -62,19 +62,17 @@ test.each([
   expect(clientAddress(requestFrom(peer, headers))).toBe(expected)
 })
 
-test('on Vercel, the address is the one in the header of the platform', async () => {
-  const { clientAddress } = await load({ BUILT_ON_VERCEL: '1' })
-  const forged = { 'x-forwarded-for': '9.9.9.9' }
-  const own = { 'x-vercel-forwarded-for': '1.2.3.4' }
-  expect(clientAddress(requestFrom('127.0.0.1', { ...forged, ...own }))).toBe('1.2.3.4')
-  expect(clientAddress(requestFrom(undefined, own))).toBe('1.2.3.4')
-  expect(clientAddress(requestFrom('127.0.0.1', forged))).toBeUndefined()
-})
-
-test('elsewhere a pulled VERCEL does not make that header count', async () => {
-  const { clientAddress } = await load({ VERCEL: '1' })
-  const forged = { 'x-vercel-forwarded-for': '1.2.3.4' }
-  expect(clientAddress(requestFrom('198.51.100.1', forged))).toBe('198.51.100.1')
+const ofVercel = { 'x-vercel-forwarded-for': '1.2.3.4' }
+const forged = { 'x-forwarded-for': '9.9.9.9' }
+test.each([
+  [{ BUILT_ON_VERCEL: '1' }, '127.0.0.1', { ...forged, ...ofVercel }, '1.2.3.4'],
+  [{ BUILT_ON_VERCEL: '1' }, undefined, ofVercel, '1.2.3.4'],
+  [{ BUILT_ON_VERCEL: '1' }, '127.0.0.1', forged, undefined],
+  // Elsewhere it may have been pulled into an env file.
+  [{ VERCEL: '1' }, '198.51.100.1', ofVercel, '198.51.100.1'],
+])('with %o, peer %s and the headers %o a client is %s', async (env, peer, headers, expected) => {
+  const { clientAddress } = await load(env)
+  expect(clientAddress(requestFrom(peer, headers))).toBe(expected)
 })
 
 test('an address that used up its quota waits until a request comes back with its share of the window', async () => {

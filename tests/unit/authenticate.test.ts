@@ -50,10 +50,8 @@ test('what is remembered of a long header keeps nothing of the rest in memory', 
   collect()
   const before = process.memoryUsage().heapUsed
   for (let index = 0; index < 1000; index += 1) {
-    const { headers } = new Request('http://service', {
-      headers: { authorization: `Bearer${' '.repeat(16_000)}${index}.${'x'.repeat(100)}` },
-    })
-    const [, token = ''] = /^Bearer +(.*)$/.exec(headers.get('authorization') ?? '') ?? []
+    const header = `Bearer${' '.repeat(16_000)}${index}.${'x'.repeat(100)}`
+    const [, token = ''] = /^Bearer +(.*)$/.exec(header) ?? []
     setLatest(remembered, token, index, 1000)
   }
   collect()

@@ -15,18 +15,15 @@ test('the description of an error keeps its type, code, place and cause', () => 
   })
 })
 
-test.each(['22P02', '23505'])(
-  'the description of an error with SQLSTATE %s leaves out what a user sent',
-  (code) => {
-    // A title may have lines, and the stack repeats the message.
-    const message = 'invalid: "private words\nand more private words\n    at work"'
-    const detail = 'Failing row contains (private words).'
-    const cause = Object.assign(new Error(message), { code, detail, where: 'private words' })
-    const described = describeError(new DatabaseError(`SQLSTATE ${code}`, { ...fields, cause }))
-    expect(JSON.stringify(described)).not.toMatch(/private words|at work/)
-    expect(described).toMatchObject({ cause: { code, stack: calls } })
-  },
-)
+test.each(['22P02', '23505'])('the description of a %s leaves out what a user sent', (code) => {
+  // A title may have lines, and the stack repeats the message.
+  const message = 'invalid: "private words\nand more private words\n    at work"'
+  const detail = 'Failing row contains (private words).'
+  const cause = Object.assign(new Error(message), { code, detail, where: 'private words' })
+  const described = describeError(new DatabaseError(`SQLSTATE ${code}`, { ...fields, cause }))
+  expect(JSON.stringify(described)).not.toMatch(/private words|at work/)
+  expect(described).toMatchObject({ cause: { code, stack: calls } })
+})
 
 test('the description of an error leaves out the password of a URL', () => {
   for (const password of ['hunter2', 'at@hunter2', 'a:hunter2@']) {

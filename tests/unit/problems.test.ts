@@ -34,16 +34,13 @@ test.each(Object.entries(answers))(
   },
 )
 
-test.each(['57014', '25P04'])(
-  'where Postgres ended the statements with %s, the answer says that they took too long, and what helps',
-  (code) => {
-    const ended = Object.assign(new Error('of the tests'), { code })
-    expect(toProblem(toDatabaseError(ended, false)).detail).toBe(
-      'The database did not answer in time. Nothing was changed. Narrow a search, or try again shortly.',
-    )
-    expect(toProblem(toDatabaseError(ended, true)).detail).toContain('Read before you repeat it.')
-  },
-)
+test.each(['57014', '25P04'])('a %s says that statements took too long, and what helps', (code) => {
+  const ended = Object.assign(new Error('of the tests'), { code })
+  expect(toProblem(toDatabaseError(ended, false)).detail).toBe(
+    'The database did not answer in time. Nothing was changed. Narrow a search, or try again shortly.',
+  )
+  expect(toProblem(toDatabaseError(ended, true)).detail).toContain('Read before you repeat it.')
+})
 
 test('the document has each member of a 429', () => {
   const { body } = problemAnswer(tooManyRequests('user', 7), 'the request')
