@@ -91,14 +91,8 @@ function hash(text: string): number {
 
 test.each([
   ...['milk → Buy MILK', 'äpfel → apfel', 'äpfel → A\u0308PFEL', 'a\u0308pfel → Äpfelchen'],
-  ...[
-    'strasse → Straße',
-    'straße → STRASSE',
-    'straße → STRAẞE',
-    'STRAẞE → Strasse',
-    'istanbul → İstanbul',
-    'σίσυφος → ΣΙΣΥΦΟΣ',
-  ],
+  ...['strasse → Straße', 'straße → STRASSE', 'straße → STRAẞE', 'STRAẞE → Strasse'],
+  ...['istanbul → İstanbul', 'σίσυφος → ΣΙΣΥΦΟΣ'],
   ...['елка → Ёлка', 'lodz → Łódź', 'Łódź → lodz', 'oeuvre → Œuvre', 'fine → ﬁne'],
   ...['office → The oﬃce', 'office → The ofﬁce', 'office → The oﬀice', 'が → か\u3099'],
   ...['각 → \u1100\u1161\u11a8', '\u1100\u1161\u11a8 → 각'],

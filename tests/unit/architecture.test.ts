@@ -111,6 +111,11 @@ const rules: [string, (file: string, source: string) => boolean, ...allowed: str
       file.startsWith('db/tasks/') && /`\.(?:execute|compile)\(|CompiledQuery\.raw/.test(source),
   ],
   [
+    'every method under /api is authenticated',
+    (file, source) =>
+      file.startsWith('app/api/') && /^export const \w+ = (?!(?:withAuth|sameAs)\()/m.test(source),
+  ],
+  [
     'Next is where plain Node does not come',
     imports(/^next(\/|$)/),
     ...['middleware.ts', 'next.config.ts', 'scripts/next.ts'],
