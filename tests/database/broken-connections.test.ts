@@ -24,8 +24,7 @@ const backendOf = async (user: string) =>
 test('a write that was held up until its request was given up never runs, and its answer meets nobody', async () => {
   const before = await backendOf('bob')
   const alice = tasksOf(database, 'alice', 1500)
-  const id = crypto.randomUUID()
-  const { version } = await alice.insert(id)
+  const { id, version } = await alice.create()
   network.mode = 'hold'
   const flip = alice.complete(id)
   await expect(flip).rejects.toMatchObject({ kind: 'unavailable', mayHaveRun: true })
@@ -39,8 +38,7 @@ test('a write that was held up until its request was given up never runs, and it
 
 test('a write that waits for a lock when its connection breaks does not run after its request has failed', async () => {
   const alice = tasksOf(database, 'alice')
-  const id = crypto.randomUUID()
-  const { version } = await alice.insert(id)
+  const { id, version } = await alice.create()
   await whileTasksAreLocked(direct, async (release) => {
     const flip = alice.complete(id)
     // It waited for a tenth of a second, and waits again as the last of its connection.
@@ -67,8 +65,7 @@ test('a server that takes no connection in time is given up by the limit for con
 
 test('what is late behind another is answered, or never happens; the other is sent again', async () => {
   const bob = tasksOf(database, 'bob', 1200)
-  const id = crypto.randomUUID()
-  const { version } = await bob.insert(id)
+  const { id, version } = await bob.create()
   const before = await backendOf('carol')
   const user = sql<string>`current_setting('app.user_id')`.as('user_id')
   const nap = sql`pg_sleep(1.6)`.as('nap')

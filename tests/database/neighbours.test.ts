@@ -19,7 +19,7 @@ const nap = (database: OpenDatabase, user: string, seconds: number) =>
   sql`select pg_sleep(${seconds})`.execute(database.forUser(user))
 /** Users whose lists take two seconds. */
 const slow = ['slow', 'slow-other']
-for (const user of slow) await tasksOf(one, user).insert(crypto.randomUUID())
+for (const user of slow) await tasksOf(one, user).create()
 await sendDirectly(
   `create policy slowly on tasks as restrictive for select
     using (user_id not like 'slow%' or pg_sleep(2) is not null)`,

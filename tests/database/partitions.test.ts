@@ -103,7 +103,7 @@ describe('a tasks table that was made partitions as deploy/partitions.sql does',
     await expectNothing(statementsOf(db, 'mallory'), alicesTask)
     expect(breached.removed).toBe(7)
     const mallory = statementsOf(standing.forUser('mallory'), 'alice')
-    await expect(mallory.insert(crypto.randomUUID())).rejects.toMatchObject({ sqlState: '42501' })
+    await expect(mallory.create()).rejects.toMatchObject({ sqlState: '42501' })
     expect(await asAdministrator('select * from tasks order by id')).toEqual(rows)
   })
 

@@ -71,7 +71,7 @@ describe('a login that owns nothing', () => {
     await migrateToUnguarded(url)
     await start(url)
     const alice = tasksOf(await databases.start(urlOf(login)), 'alice')
-    await alice.insert(crypto.randomUUID())
+    await alice.create()
     expect((await alice.list()).json).toContain('alice')
   })
 

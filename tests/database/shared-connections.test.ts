@@ -58,8 +58,7 @@ describe.each([false, true])('with named statements: %s', async (hasNames) => {
     // A cancel above may have met a statement between losing its name and getting it again.
     const { database: fresh } = await openReady('postgres', options)
     const tasks = tasksOf(fresh, 'forgotten')
-    const id = crypto.randomUUID()
-    await tasks.insert(id)
+    const { id } = await tasks.create()
     const outcomes: unknown[] = []
     for (let round = 0; round < 3; round += 1) {
       await sql`deallocate all`.execute(fresh.forUser('pooler'))

@@ -14,18 +14,13 @@ if (hasOpenssl) await turnOnTls(encrypted)
 
 const { url } = await newDatabase()
 const nobody = postgresAt(await freePort())
-const trusting = `sslmode=verify-full&sslrootcert=${join(encrypted.folder, 'server.crt')}`
-const elsewhere = encrypted.url('x').replace('127.0.0.1', 'localhost')
+const unknown = `postgres://postgres:${password}@nowhere.invalid:5432/postgres`
 
 test.each([
   ['a wrong password', url.replace(password, `not-${password}`), /In a password, write #/],
   ['a database that is not there', server.url('none'), /or create it/],
   ['a port that nobody listens on', nobody.url('x'), /Start the database/],
-  [
-    'a host that nobody knows',
-    `postgres://postgres:${password}@nowhere.invalid:5432/postgres`,
-    /not known here|could not be looked up/,
-  ],
+  ['a host that nobody knows', unknown, /not known here|could not be looked up/],
 ])(
   '%s is one plain line at the start and of db:migrate, with the remedy, and the service waits',
   async (_, databaseUrl, remedy) => {
@@ -43,25 +38,17 @@ test.each([
 )
 
 const withoutPassword = `postgres://postgres@127.0.0.1:${server.port}/postgres`
+const withoutTls = `${url}?sslmode=require`
+const unsigned = `${encrypted.url('x')}?sslmode=verify-full`
+const trusted = `${unsigned}&sslrootcert=${join(encrypted.folder, 'server.crt')}`
+const elsewhere = trusted.replace('127.0.0.1', 'localhost')
 const settings = [
   ['no password', withoutPassword, 'the server asks for a password, and DATABASE_URL has none'],
-  [
-    'sslmode, of a server without TLS',
-    `${url}?sslmode=require`,
-    'take sslmode out of DATABASE_URL',
-  ],
+  ['sslmode, of a server without TLS', withoutTls, 'take sslmode out of DATABASE_URL'],
 ] as const
 const certificates = [
-  [
-    'a certificate that nobody signed',
-    `${encrypted.url('x')}?sslmode=verify-full`,
-    'NODE_EXTRA_CA_CERTS',
-  ],
-  [
-    'a certificate for another name',
-    `${elsewhere}?${trusting}`,
-    'its certificate is for another host name',
-  ],
+  ['a certificate that nobody signed', unsigned, 'NODE_EXTRA_CA_CERTS'],
+  ['a certificate for another name', elsewhere, 'its certificate is for another host name'],
 ] as const
 
 test.each([...settings, ...(hasOpenssl ? certificates : [])])(

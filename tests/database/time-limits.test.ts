@@ -26,9 +26,8 @@ describe.each(Object.entries(ways))('%s', async (_, startWay) => {
     ['its permit', `select from rate_limits where user_id = 'alice' for update`],
     ['a table', 'lock table tasks in access exclusive mode'],
   ])('the wait for %s is given up by Postgres, and what waited never runs', async (_, lock) => {
-    const id = crypto.randomUUID()
     const alice = (deadlineMs: number) => tasksOf(database, 'alice', deadlineMs, rateLimit)
-    const { version: before } = await alice(8000).insert(id)
+    const { id, version: before } = await alice(8000).create()
     const release = await hold(direct, lock)
     await expect(alice(2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
     await release()

@@ -52,7 +52,7 @@ describe.each(transports)('on %s', async (name) => {
       await expect(attempt.list({ withTotal: true })).rejects.toMatchObject(mixedUp)
       expect(await attempt.find(alicesTask)).toBeUndefined()
       expect(await attempt.remove(alicesTask)).toBe(false)
-      await expect(attempt.insert(crypto.randomUUID())).rejects.toMatchObject(refused)
+      await expect(attempt.create()).rejects.toMatchObject(refused)
       await expect(attempt.insert(alicesTask)).rejects.toMatchObject(refused)
     }
     expect(await everything()).toBe(before)
@@ -76,7 +76,7 @@ describe.each(transports)('on %s', async (name) => {
 
   test('no user at all is nobody: an empty id sees and writes nothing', async () => {
     expect((await of('').list()).json).toBe('[]')
-    await expect(of('').insert(crypto.randomUUID())).rejects.toMatchObject(refused)
+    await expect(of('').create()).rejects.toMatchObject(refused)
   })
 
   test('the role and the user of a request are gone after it, and after its failure', async () => {
@@ -84,11 +84,11 @@ describe.each(transports)('on %s', async (name) => {
       coalesce(current_setting('app.user_id', true), '') as "user"`
     const alice = database.forUser('alice')
     const failing: (() => Promise<unknown>)[] = [
-      () => of('alice').insert(crypto.randomUUID()),
+      () => of('alice').create(),
       () => sql`select 1 / 0`.execute(alice),
       () => sql`select nonsense`.execute(alice),
       () => sql`syntax error`.execute(alice),
-      () => statementsOf(alice, 'bob').insert(crypto.randomUUID()),
+      () => statementsOf(alice, 'bob').create(),
     ]
     for (const request of failing) {
       await request().catch((error) => expect(error.name).toBe('DatabaseError'))

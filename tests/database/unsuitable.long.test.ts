@@ -3,15 +3,11 @@ import { makeReady, newDatabase, open, server, start, startNeon } from '#tests/s
 import { createLogin, runSql } from '#tests/support/postgres'
 
 /** What may be set for a database or a login, and what the service then says. */
+const readOnly = 'default_transaction_read_only'
 test.each([
   ['database', 'row_security = off', 'unsuitable', /row_security is off.*ALTER DATABASE/],
   ['login', 'row_security = off', 'unsuitable', /row_security is off.*ALTER ROLE/],
-  [
-    'database',
-    'default_transaction_read_only = on',
-    'unavailable',
-    /read-only.*default_transaction_read_only/,
-  ],
+  ['database', `${readOnly} = on`, 'unavailable', new RegExp(`read-only.*${readOnly}`)],
 ])(
   'where the %s has %s, the first start, a later one and the readiness say so, until it is mended',
   async (where, setting, kind, says) => {

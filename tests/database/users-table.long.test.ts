@@ -25,8 +25,7 @@ async function openOn(usersTable: string, ...before: string[]) {
   return {
     of,
     sql,
-    create: (user: string, claims?: Partial<Caller>) =>
-      of(user).insert(crypto.randomUUID(), {}, claims),
+    create: (user: string, claims?: Partial<Caller>) => of(user).create({}, claims),
     users: () => sql(`select id::text from ${usersTable}`),
   }
 }

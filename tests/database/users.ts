@@ -11,8 +11,7 @@ type Statements = ReturnType<typeof statementsOf>
 export async function makeUsers(database: OpenDatabase, count: number) {
   const make = async (_: unknown, index: number) => {
     const user = `user-${index}`
-    const id = crypto.randomUUID()
-    const { version } = await tasksOf(database, user).insert(id)
+    const { id, version } = await tasksOf(database, user).create()
     return { user, id, version, flipped: { version: version + 1 } }
   }
   return await Promise.all(Array.from({ length: count }, make))

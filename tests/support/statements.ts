@@ -23,6 +23,8 @@ const list = {
 
 /** Every statement on tasks, as `db` sends it for the user who is named. */
 export function statementsOf(db: CallerDatabase, userId: string) {
+  const insert = async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
+    shown(await insertTaskRow(db, { userId, ...owner }, { id }, { ...content, ...task }))
   return {
     list: async (options: Partial<ListOptions> = {}) => {
       const { tasks, ...page } = await listTaskRows(db, userId, { ...list, ...options })
@@ -30,8 +32,12 @@ export function statementsOf(db: CallerDatabase, userId: string) {
     },
     find: async (id: string, condition?: VersionCondition) =>
       taskIn(await findTaskRow(db, userId, id, condition)),
-    insert: async (id: string, task: Partial<TaskContent> = {}, owner: Partial<Caller> = {}) =>
-      shown(await insertTaskRow(db, { userId, ...owner }, { id }, { ...content, ...task })),
+    insert,
+    /** The same with an id of its own, which is returned as well. */
+    create: async (task?: Partial<TaskContent>, owner?: Partial<Caller>) => {
+      const id = crypto.randomUUID()
+      return { id, ...(await insert(id, task, owner)) }
+    },
     update: async (id: string, changes: TaskChanges, condition?: VersionCondition) =>
       taskIn(await updateTaskRow(db, userId, id, changes, condition)),
     complete: async (id: string, completed?: boolean, condition?: VersionCondition) =>
