@@ -7,20 +7,6 @@ import { folderOf } from '#tests/support/shared'
 import { newUser } from '#tests/support/tokens'
 import { hasVercel } from '#tests/support/vercel-build'
 
-/** What Next prints where it does not start. */
-async function refusalOfNext(env: Record<string, string>): Promise<string> {
-  const refused = launch('next', { PORT: '0', ...env }, await folderOf('next'))
-  expect(await endOf(refused)).toBe(1)
-  return refused.output()
-}
-
-test('next does not start without what it needs, says what to set, and exits with 1', async () => {
-  const output = await refusalOfNext({ DATABASE_URL: '', BETTER_AUTH_SECRET: 'too short' })
-  for (const name of ['DATABASE_URL', 'BETTER_AUTH_SECRET']) {
-    expect(output).toMatch(new RegExp(`^${name} is .*Set it to`, 'm'))
-  }
-})
-
 const ignored = {
   DATABASE_URL: 'postgres://127.0.0.1:9/todo',
   METRICS_TOKEN: 'a token for the tests',
@@ -28,9 +14,15 @@ const ignored = {
 }
 const namesBoth =
   /METRICS_TOKEN works with npm start alone\..*\nWORKERS works with npm start alone\./
+const lacking = { DATABASE_URL: '', BETTER_AUTH_SECRET: 'too short' }
 
-test('next does not start with settings that it would ignore, and says what to do', async () => {
-  expect(await refusalOfNext(ignored)).toMatch(namesBoth)
+test.each([
+  ['without what it needs', lacking, [/^DATABASE_URL is .*Set/m, /^BETTER_AUTH_SECRET is .*Set/m]],
+  ['with settings that it would ignore', ignored, [namesBoth]],
+])('next does not start %s, says what to do, and exits with 1', async (_, env, says) => {
+  const refused = launch('next', { PORT: '0', ...env }, await folderOf('next'))
+  expect(await endOf(refused)).toBe(1)
+  for (const each of says) expect(refused.output()).toMatch(each)
 })
 
 test.skipIf(!hasVercel)('nor does a function on Vercel', async () => {

@@ -71,26 +71,17 @@ export const options: Omit<DatabaseOptions, 'url'> = {
   onFault: () => {},
 }
 
+type Overrides = Partial<DatabaseOptions>
+
 /** Opens a database as the service does, until `atEnd`. It is not migrated. */
-export async function open(
-  url: string,
-  overrides: Partial<DatabaseOptions> = {},
-): Promise<OpenDatabase> {
+export async function open(url: string, overrides: Overrides = {}): Promise<OpenDatabase> {
   const database = await openDatabase({ ...options, url, ...overrides })
-  let closing: Promise<void> | undefined
-  const close = () => {
-    closing ??= database.close()
-    return closing
-  }
-  atEnd(close)
-  return { ...database, close }
+  atEnd(database.close)
+  return database
 }
 
 /** The same, migrated: the service as it has started there. */
-export async function start(
-  url: string,
-  overrides: Partial<DatabaseOptions> = {},
-): Promise<OpenDatabase> {
+export async function start(url: string, overrides: Overrides = {}): Promise<OpenDatabase> {
   const database = await open(url, overrides)
   await database.makeReady()
   return database
@@ -109,7 +100,7 @@ export interface TestDatabase {
 /** Opens a new database by one of the transports. It is not migrated yet. */
 export async function openTestDatabase(
   name: TransportName,
-  overrides: Partial<DatabaseOptions> = {},
+  overrides: Overrides = {},
 ): Promise<TestDatabase> {
   if (name === 'pglite') return await openOnPglite(overrides)
   const databaseName = await createDatabase(server)
@@ -130,32 +121,29 @@ export async function openTestDatabase(
   }
 }
 
+type Asked = Parameters<typeof openTestDatabase>
+
 /** The same, closed `atEnd`. */
-export async function openEmpty(
-  ...asked: Parameters<typeof openTestDatabase>
-): Promise<TestDatabase> {
+export async function openEmpty(...asked: Asked): Promise<TestDatabase> {
   const opened = await openTestDatabase(...asked)
   atEnd(opened.close)
   return opened
 }
 
 /** The same, migrated. */
-export async function openReady(...asked: Parameters<typeof openEmpty>): Promise<TestDatabase> {
+export async function openReady(...asked: Asked): Promise<TestDatabase> {
   const opened = await openEmpty(...asked)
   await opened.database.makeReady()
   return opened
 }
 
 /** Starts on a database as the service does, and leaves it. @throws what a start throws */
-export async function makeReady(
-  url: string,
-  overrides: Partial<DatabaseOptions> = {},
-): Promise<void> {
+export async function makeReady(url: string, overrides: Overrides = {}): Promise<void> {
   const database = await openDatabase({ ...options, url, ...overrides })
   await database.makeReady().finally(() => database.close())
 }
 
-async function openOnPglite(overrides: Partial<DatabaseOptions>): Promise<TestDatabase> {
+async function openOnPglite(overrides: Overrides): Promise<TestDatabase> {
   const folder = mkdtempSync(join(inject('runFolder'), 'pglite-'))
   cpSync(await shared('pglite folder'), folder, { recursive: true })
   const database = await openDatabase({ ...options, url: `pglite://${folder}`, ...overrides })
