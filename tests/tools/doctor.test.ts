@@ -190,12 +190,13 @@ test.each<
   expect((await examine(mended, await sendsThen?.())).failures).toEqual([])
 })
 
-test('tasks that refer to another users table are brought to the right one by its remedy', async () => {
+test('tasks that refer to another users table are brought to the right one by its remedy, also where it lacks one of their users', async () => {
   const DATABASE_URL = await frontendDatabase()
   const env = { ...right, DATABASE_URL, USERS_TABLE: 'users' }
   await migrateHere(env)
   const anna = `insert into "user" (id, name, email, "emailVerified") values ('anna', 'A', 'a@x.y', true)`
-  await runSql(DATABASE_URL, anna)
+  const alicesTask = `insert into tasks (user_id, id, title) values ('alice', gen_random_uuid(), 'Tea')`
+  await runSql(DATABASE_URL, anna, `insert into users (id) values ('alice')`, alicesTask)
   const [fault] = (await examine(env)).failures
   const remedy = expect.stringMatching(/^USERS_TABLE=user, then run: ALTER TABLE tasks/)
   expect(fault).toMatchObject({ name: 'users', remedy })
@@ -210,8 +211,9 @@ test('tasks that refer to another users table are brought to the right one by it
     const headers = { authorization: `Bearer ${await tokenFor(user)}` }
     expect((await send('POST', '/api/tasks', headers, { title: 'Milk' })).status).toBe(status)
   }
-  expect(await runSql(DATABASE_URL, 'select from users')).toEqual([])
-  expect(await runSql(DATABASE_URL, 'delete from "user"', 'select from tasks')).toEqual([])
+  expect(await runSql(DATABASE_URL, 'select id from users')).toEqual([{ id: 'alice' }])
+  const left = await runSql(DATABASE_URL, 'delete from "user"', 'select title from tasks')
+  expect(left).toEqual([{ title: 'Tea' }])
 })
 
 test('a sub that the ids of users cannot be is named by the doctor, and by the log', async () => {

@@ -55,11 +55,14 @@ function findIssuerTables({ sessions, issuers }: Pick<Inspection, 'sessions' | '
   return issuers.find((each) => each.sessions === sessions?.name) ?? issuers[0]
 }
 
-/** SQL that makes `tasks` refer to the right users table, if the migrations ran with another. */
+/**
+ * SQL that makes `tasks` refer to the right users table, if the migrations ran with another. It may
+ * lack a user who has tasks, such as the one of the first try.
+ */
 function rebinding(owners: FoundTable | undefined, right: string): string {
   if (owners === undefined || owners.name === right) return ''
   const type = owners.idType
-  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right} (id) ON DELETE CASCADE; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right} (id) ON DELETE CASCADE NOT VALID; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
 }
 
 /** A line for `.env.local`. Its loader removes double quotes. */
