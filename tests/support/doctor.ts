@@ -28,15 +28,15 @@ export async function follow(
   if (variable !== undefined) {
     next[variable] = value.startsWith('<') ? right[variable] : value.replace(/,$/, '')
   } else if (named !== undefined) next[named] = right[named]
-  if (remedy.endsWith('npm run db:migrate')) await migrateHere(next)
   for (const statement of statementsIn(remedy)) {
     await runSql(adminUrl, statement).catch((error) => {
       if (!/already exists/.test(error.message)) throw error
     })
   }
+  if (remedy.endsWith('npm run db:migrate')) await migrateHere(next)
   return next
 }
 
 function statementsIn(remedy: string): string[] {
-  return remedy.match(/\b(?:ALTER|CREATE|GRANT|REVOKE) (?:'[^']*'|[^;'])+(?=;)/g) ?? []
+  return remedy.match(/\b(?:ALTER|CREATE|DROP|GRANT|REVOKE) (?:'[^']*'|[^;'])+(?=;)/g) ?? []
 }

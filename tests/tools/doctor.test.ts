@@ -9,7 +9,7 @@ import { hasOpenssl } from '#tests/database/postgres-tls'
 import { diagnose, follow } from '#tests/support/doctor'
 import { forge, hmac } from '#tests/support/forgery'
 import { closeHere, type Environment, migrateHere, startHere } from '#tests/support/in-process'
-import { startIssuer } from '#tests/support/issuer'
+import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
 import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { freePort, listen, startService } from '#tests/support/service'
@@ -20,9 +20,9 @@ const server = postgresAt(inject('postgresPort'))
 const newDatabase = async () => server.url(await createDatabase(server))
 
 /** A frontend with the tables of Better Auth, in a database of its own. */
-async function newFrontend() {
+async function newFrontend(options: Partial<IssuerOptions> = {}) {
   const databaseUrl = await newDatabase()
-  const frontend = await startIssuer({ databaseUrl })
+  const frontend = await startIssuer({ databaseUrl, ...options })
   await frontend.migrate()
   return { ...frontend, databaseUrl }
 }
@@ -94,8 +94,8 @@ test.each([
 })
 
 /** The database of another frontend, so that breaking it breaks nothing else. */
-async function frontendDatabase(): Promise<string> {
-  const { databaseUrl, stop } = await newFrontend()
+async function frontendDatabase(options?: Partial<IssuerOptions>): Promise<string> {
+  const { databaseUrl, stop } = await newFrontend(options)
   await stop()
   return databaseUrl
 }
@@ -215,6 +215,27 @@ test('tasks that refer to another users table are brought to the right one by it
   const left = await runSql(DATABASE_URL, 'delete from "user"', 'select title from tasks')
   expect(left).toEqual([{ title: 'Tea' }])
 })
+
+test.each(['uuid', 'serial'] as const)(
+  'tables that were made for ids of another type than the frontend’s, %s, are made anew by its remedy, which tells what that deletes',
+  async (generateId) => {
+    const DATABASE_URL = await frontendDatabase({ advanced: { database: { generateId } } })
+    const env = { ...right, DATABASE_URL, USERS_TABLE: 'users' }
+    await migrateHere(env)
+    const [fault] = (await examine(env)).failures
+    const remedy = expect.stringMatching(/^USERS_TABLE=user, .*deletes them all/)
+    expect(fault).toMatchObject({ name: 'users', remedy })
+    const mended = await follow(fault?.remedy ?? '', env, right, DATABASE_URL)
+    const anna = `insert into "user" (name, email, "emailVerified") values ('A', 'a@x.y', true) returning id::text`
+    const [user] = await runSql(DATABASE_URL, anna)
+    const token = await tokenFor(String(user?.['id']))
+    expect((await examine(mended, token)).failures).toEqual([])
+    const { send } = await startHere(mended)
+    const headers = { authorization: `Bearer ${token}` }
+    expect((await send('POST', '/api/tasks', headers, { title: 'Milk' })).status).toBe(201)
+    expect(await runSql(DATABASE_URL, 'delete from "user"', 'select from tasks')).toEqual([])
+  },
+)
 
 test('a sub that the ids of users cannot be is named by the doctor, and by the log', async () => {
   const users = 'create table users (id serial primary key, email text unique, name text)'

@@ -28,7 +28,7 @@ export interface Inspection {
   /** The users table that `tasks` refers to, with the type of `tasks.user_id`. */
   readonly owners: FoundTable | undefined
   /** Every table that looks like Better Auth's sessions, with the users table that it refers to. */
-  readonly issuers: readonly { readonly sessions: string; readonly users: string | undefined }[]
+  readonly issuers: readonly { readonly sessions: string; readonly users: FoundTable | undefined }[]
 }
 
 /** Whatever the settings of the login, the names of tables are then printed in one way. */
@@ -59,10 +59,12 @@ const tables = `select users::text as users, sessions::text as sessions,
   from (select to_regclass($1) as users, to_regclass($2) as sessions) as configured`
 
 /** Better Auth's columns may be in camel case or snake case. No plugin has such a table too. */
-const issuers = `select oid::regclass::text as sessions,
-    (select confrelid::regclass::text from pg_constraint
-      where conrelid = pg_class.oid and contype = 'f' limit 1) as users
-  from pg_class where relkind in ('r', 'p')
+const issuers = `select oid::regclass::text as sessions, users::text as users,
+    (select format_type(atttypid, atttypmod) from pg_attribute
+      where attrelid = users and attname = 'id' and not attisdropped) as "usersId"
+  from pg_class left join lateral (select confrelid::regclass as users from pg_constraint
+    where conrelid = pg_class.oid and contype = 'f' limit 1) as owners on true
+  where relkind in ('r', 'p')
     and (select count(*) from pg_attribute where attrelid = pg_class.oid and not attisdropped
       and attname in ('token', 'userId', 'user_id', 'expiresAt', 'expires_at')) = 3
   order by 1`
@@ -100,7 +102,7 @@ export async function inspectTables(
     owners: tableOf(row, 'owners', 'tasksUserId'),
     issuers: likely.map((each) => ({
       sessions: textOf(each, 'sessions') ?? '',
-      users: textOf(each, 'users'),
+      users: tableOf(each, 'users', 'usersId'),
     })),
   }
 }

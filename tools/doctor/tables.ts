@@ -11,25 +11,25 @@ export function checkTables(inspection: Inspection): Check[] {
 export function migrationRemedy({ users, sessions, issuers }: Inspection): string {
   const right = findIssuerTables({ sessions, issuers })?.users
   const command = 'npm run db:migrate'
-  return right === undefined || right === users?.name
+  return right === undefined || right.name === users?.name
     ? command
-    : `${setting('USERS_TABLE', right)}, and then: ${command}`
+    : `${setting('USERS_TABLE', right.name)}, and then: ${command}`
 }
 
 function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection): Check {
   const name = 'users'
   const issuer = findIssuerTables({ sessions, issuers })
-  const right = issuer?.users ?? owners?.name
+  const right = issuer?.users ?? owners
   if (right === undefined) {
     const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
     return passed(name, `${found}; the migration makes what is missing`)
   }
-  if (users?.name !== right) {
-    const found = `USERS_TABLE is ${users?.name ?? 'not in this database'}, and the users are in ${right}`
-    return failed(name, found, `${setting('USERS_TABLE', right)}${rebinding(owners, right)}`)
+  if (users?.name !== right.name) {
+    const found = `USERS_TABLE is ${users?.name ?? 'not in this database'}, and the users are in ${right.name}`
+    return failed(name, found, `${setting('USERS_TABLE', right.name)}${rebinding(owners, right)}`)
   }
-  if (isMigrated && owners?.name !== right) {
-    const found = `USERS_TABLE is ${right}, and tasks belong to the users in ${owners?.name}`
+  if (isMigrated && owners?.name !== right.name) {
+    const found = `USERS_TABLE is ${right.name}, and tasks belong to the users in ${owners?.name}`
     return failed(name, found, rebinding(owners, right).replace(/^, then /, ''))
   }
   const whose = issuer === undefined ? "the service's own" : "Better Auth's"
@@ -59,10 +59,19 @@ function findIssuerTables({ sessions, issuers }: Pick<Inspection, 'sessions' | '
  * SQL that makes `tasks` refer to the right users table, if the migrations ran with another. It may
  * lack a user who has tasks, such as the one of the first try.
  */
-function rebinding(owners: FoundTable | undefined, right: string): string {
-  if (owners === undefined || owners.name === right) return ''
+function rebinding(owners: FoundTable | undefined, right: FoundTable): string {
+  if (owners === undefined || owners.name === right.name) return ''
   const type = owners.idType
-  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right} (id) ON DELETE CASCADE NOT VALID; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+  // Policies keep Postgres from changing the type of the column.
+  if (right.idType !== undefined && kindOf(type) !== kindOf(right.idType)) {
+    return `, then, as ids of the type ${type} cannot be made ${right.idType}, make the tables anew, if no task is worth keeping, because it deletes them all: DROP TABLE tasks, rate_limits, kysely_migration, kysely_migration_lock; DROP FUNCTION todo_owner, todo_take_permit, todo_take_permits, todo_forget_permits, todo_move_tasks, todo_service; and then: npm run db:migrate`
+  }
+  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right.name} (id) ON DELETE CASCADE NOT VALID; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+}
+
+/** A foreign key may lead from varchar to text, and from integer to bigint. */
+function kindOf(type = ''): string {
+  return type.replace(/^character varying.*/, 'text').replace(/^(?:small|big)int$/, 'integer')
 }
 
 /** A line for `.env.local`. Its loader removes double quotes. */
