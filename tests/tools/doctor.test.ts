@@ -216,6 +216,31 @@ test('tasks that refer to another users table are brought to the right one by it
   expect(left).toEqual([{ title: 'Tea' }])
 })
 
+test('tasks that refer to no users table, since it was dropped and made anew, are brought to it by its remedy', async () => {
+  const DATABASE_URL = await newDatabase()
+  const env = { ...right, DATABASE_URL }
+  const own = await startIssuer({ databaseUrl: DATABASE_URL })
+  onTestFinished(own.stop)
+  await own.migrate()
+  await migrateHere(env)
+  await runSql(DATABASE_URL, 'drop table "user", session, account, verification, jwks cascade')
+  await own.migrate()
+  const anna = await signUp(own.url, 'anna')
+  const [fault] = (await examine(env)).failures
+  expect(fault).toMatchObject({ name: 'users', found: expect.stringContaining('no table') })
+  const mended = await follow(fault?.remedy ?? '', env, right, DATABASE_URL)
+  const token = await tokenFor(anna.id)
+  expect((await examine(mended, token)).failures).toEqual([])
+
+  const { send } = await startHere(mended)
+  const create = () =>
+    send('POST', '/api/tasks', { authorization: `Bearer ${token}` }, { title: 'Milk' })
+  expect((await create()).status).toBe(201)
+  await anna.deleteAccount()
+  expect((await create()).status).toBe(401)
+  expect(await runSql(DATABASE_URL, 'select from tasks')).toEqual([])
+})
+
 test.each(['uuid', 'serial'] as const)(
   'tables that were made for ids of another type than the frontend’s, %s, are made anew by its remedy, which tells what that deletes',
   async (generateId) => {

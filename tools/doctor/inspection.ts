@@ -25,7 +25,7 @@ export interface Inspection {
   readonly sessions: FoundTable | undefined
   /** What keeps session tokens from counting, and what to do; see `faultInSessions`. */
   readonly sessionsFault: string | undefined
-  /** The users table that `tasks` refers to, with the type of `tasks.user_id`. */
+  /** The users table that `tasks` refers to, or `no table`, with the type of `tasks.user_id`. */
   readonly owners: FoundTable | undefined
   /** Every table that looks like Better Auth's sessions, with the users table that it refers to. */
   readonly issuers: readonly { readonly sessions: string; readonly users: FoundTable | undefined }[]
@@ -52,8 +52,9 @@ const tables = `select users::text as users, sessions::text as sessions,
       where attrelid = users and attnotnull and attname in ('email', 'name')) as "neededClaims",
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
-    (select confrelid::regclass::text from pg_constraint
-      where conrelid = to_regclass('tasks') and contype = 'f') as owners,
+    (select coalesce(min(confrelid::regclass::text), 'no table') from pg_class left join pg_constraint
+      on conrelid = pg_class.oid and contype = 'f' where pg_class.oid = to_regclass('tasks')
+      group by pg_class.oid) as owners,
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = to_regclass('tasks') and attname = 'user_id' and not attisdropped) as "tasksUserId"
   from (select to_regclass($1) as users, to_regclass($2) as sessions) as configured`

@@ -19,18 +19,21 @@ export function migrationRemedy({ users, sessions, issuers }: Inspection): strin
 function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection): Check {
   const name = 'users'
   const issuer = findIssuerTables({ sessions, issuers })
-  const right = issuer?.users ?? owners
+  const known = owners?.name === 'no table' ? users : owners
+  const right = issuer?.users ?? known
   if (right === undefined) {
     const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
     return passed(name, `${found}; the migration makes what is missing`)
   }
   if (users?.name !== right.name) {
     const found = `USERS_TABLE is ${users?.name ?? 'not in this database'}, and the users are in ${right.name}`
-    return failed(name, found, `${setting('USERS_TABLE', right.name)}${rebinding(owners, right)}`)
+    const sql = rebinding(owners, right, issuer !== undefined)
+    return failed(name, found, `${setting('USERS_TABLE', right.name)}${sql}`)
   }
   if (isMigrated && owners?.name !== right.name) {
     const found = `USERS_TABLE is ${right.name}, and tasks belong to the users in ${owners?.name}`
-    return failed(name, found, rebinding(owners, right).replace(/^, then /, ''))
+    const sql = rebinding(owners, right, issuer !== undefined)
+    return failed(name, found, sql.replace(/^, then /, ''))
   }
   const whose = issuer === undefined ? "the service's own" : "Better Auth's"
   return passed(name, `${typed(users)}, ${whose}`)
@@ -58,15 +61,20 @@ function findIssuerTables({ sessions, issuers }: Pick<Inspection, 'sessions' | '
 /**
  * SQL that makes `tasks` refer to the right users table, if the migrations ran with another. It may
  * lack a user who has tasks, such as the one of the first try.
+ *
+ * @param isIssuers whether Better Auth keeps that table, so that the service adds no user to it
  */
-function rebinding(owners: FoundTable | undefined, right: FoundTable): string {
+function rebinding(owners: FoundTable | undefined, right: FoundTable, isIssuers: boolean): string {
   if (owners === undefined || owners.name === right.name) return ''
   const type = owners.idType
   // Policies keep Postgres from changing the type of the column.
   if (right.idType !== undefined && kindOf(type) !== kindOf(right.idType)) {
     return `, then, as ids of the type ${type} cannot be made ${right.idType}, make the tables anew, if no task is worth keeping, because it deletes them all: DROP TABLE tasks, rate_limits, kysely_migration, kysely_migration_lock; DROP FUNCTION todo_owner, todo_take_permit, todo_take_permits, todo_forget_permits, todo_move_tasks, todo_service; and then: npm run db:migrate`
   }
-  return `, then run: ALTER TABLE tasks DROP CONSTRAINT tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right.name} (id) ON DELETE CASCADE NOT VALID; CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+  const adding = isIssuers
+    ? ` CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
+    : ''
+  return `, then run: ALTER TABLE tasks DROP CONSTRAINT IF EXISTS tasks_user_id_fkey, ADD CONSTRAINT tasks_user_id_fkey FOREIGN KEY (user_id) REFERENCES ${right.name} (id) ON DELETE CASCADE NOT VALID;${adding}`
 }
 
 /** A foreign key may lead from varchar to text, and from integer to bigint. */
