@@ -34,9 +34,8 @@ const unknownUser: Meaning = { kind: 'unknown_user', transient: false }
 const internal: Meaning = { kind: 'internal', transient: false }
 
 /**
- * What each SQLSTATE means, or each class (its first two characters). `docs/database.md` has the
- * same table. Validation refuses all other bad values before the database is asked, so 22P02 and
- * 22003 can only come from a user id that does not fit the type of the column.
+ * What each SQLSTATE means, or each class (its first two characters), as in `docs/database.md`.
+ * Validation refuses all other bad values, so 22P02 and 22003 are of a user id that does not fit.
  */
 export const sqlStates: Readonly<Record<string, Meaning>> = {
   '08': retryable, // connection exception
@@ -164,9 +163,10 @@ export function toDatabaseError(error: unknown, mayHaveRun: boolean): DatabaseEr
 
 function meaningOf(error: unknown, sqlState: string | undefined): Meaning {
   if (sqlState === undefined) return isNetworkError(error) ? retryable : internal
-  const { where } = error as { readonly where?: unknown }
-  // Undefined column: it fills two that somebody else's users table may lack.
-  if (sqlState === '42703' && String(where).includes('todo_owner')) return unknownUser
+  const { where, constraint } = error as Record<string, unknown>
+  // What somebody added to `tasks` fails with them too. 42703: a users table lacks a column.
+  const isOfUser = /todo_owner|user_id_fkey\d*$/.test(`${where} ${constraint}`)
+  if (/^(?:2350[23]|42703)$/.test(sqlState)) return isOfUser ? unknownUser : internal
   return sqlStates[sqlState] ?? sqlStates[sqlState.slice(0, 2)] ?? internal
 }
 

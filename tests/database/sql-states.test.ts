@@ -46,8 +46,12 @@ test('the table of SQLSTATEs in docs/database.md is the one that the service use
 
 const writes = ['insert', 'update', 'delete'] as const
 
-/** Each SQLSTATE that Postgres has there during each write: every one has a user and a task. */
+/** Where they come from decides what they mean: see the last test. */
+const ofUsers = ['23502', '23503']
+
+/** Each other SQLSTATE that Postgres has there during each write: every one has a user and a task. */
 const cases = documented
+  .filter(({ name }) => !ofUsers.includes(name))
   .flatMap(({ name, ...said }) =>
     (members[name] ?? [name]).flatMap((sqlState) =>
       writes.map((write) => ({ ...said, sqlState, write })),
@@ -120,5 +124,32 @@ describe.each(transports)('on %s, a write that Postgres fails', async (transport
     const isRepeated = isRetried && !(mayHaveRun && write !== 'insert')
     if (isRepeated) expect(attempts.get(user)).toBeGreaterThan(1)
     else expect(attempts.get(user)).toBe(1)
+  })
+
+  test('an account is unknown where its row is missing, and not where somebody’s own table or column is in the way', async () => {
+    const id = crypto.randomUUID()
+    const of = (user: string) => statementsOf(database.forUser(user), user)
+    await asAdministrator('drop trigger planted on tasks')
+    await of('alice').insert(id)
+    await asAdministrator(
+      `alter table users add needed text not null default ''`,
+      'alter table users alter needed drop default',
+    )
+    const unknown = { kind: 'unknown_user' }
+    await expect(of('bob').insert(id)).rejects.toMatchObject({ ...unknown, sqlState: '23502' })
+    await asAdministrator(
+      'create table session (user_id text references users)',
+      'create table comments (user_id text, task_id uuid, foreign key (user_id, task_id) references tasks)',
+      `insert into comments values ('alice', '${id}')`,
+    )
+    await expect(of('bob').insert(id)).rejects.toMatchObject({ ...unknown, sqlState: '23503' })
+    const fault = { kind: 'internal' }
+    await expect(of('alice').remove(id)).rejects.toMatchObject({ ...fault, sqlState: '23503' })
+    await asAdministrator(
+      'alter table tasks add priority int not null default 0',
+      'alter table tasks alter priority drop default',
+    )
+    const creating = of('alice').insert(crypto.randomUUID())
+    await expect(creating).rejects.toMatchObject({ ...fault, sqlState: '23502' })
   })
 })
