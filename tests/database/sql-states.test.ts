@@ -128,7 +128,7 @@ describe.each(transports)('on %s, a write that Postgres fails', async (transport
 
   test('an account is unknown where its row is missing, and not where somebody’s own table or column is in the way', async () => {
     const id = crypto.randomUUID()
-    const of = (user: string) => statementsOf(database.forUser(user), user)
+    const of = (user: string) => tasksOf(database, user)
     await asAdministrator('drop trigger planted on tasks')
     await of('alice').insert(id)
     await asAdministrator(

@@ -224,6 +224,8 @@ test('tasks that refer to no users table, since it was dropped and made anew, ar
   await own.migrate()
   await migrateHere(env)
   await runSql(DATABASE_URL, 'drop table "user", session, account, verification, jwks cascade')
+  const [gone] = (await examine(env)).failures
+  expect(gone).toMatchObject({ name: 'users', found: expect.stringContaining('is gone') })
   await own.migrate()
   const anna = await signUp(own.url, 'anna')
   const [fault] = (await examine(env)).failures

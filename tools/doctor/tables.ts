@@ -21,6 +21,10 @@ function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection
   const issuer = findIssuerTables({ sessions, issuers })
   const known = owners?.name === 'no table' ? users : owners
   const right = issuer?.users ?? known
+  if (right === undefined && isMigrated) {
+    const remedy = 'Have your frontend make it again, and then run: npm run doctor'
+    return failed(name, 'the users table is gone, so nobody can create a task', remedy)
+  }
   if (right === undefined) {
     const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
     return passed(name, `${found}; the migration makes what is missing`)
