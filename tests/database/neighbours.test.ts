@@ -27,11 +27,9 @@ await sendDirectly(
 
 const readers = (count: number) => Array.from({ length: count }, (_, index) => `reader-${index}`)
 
-/** A statement that sleeps in Postgres. */
-const asleep = `from pg_stat_activity
+const asleep = `select from pg_stat_activity
   where datname = current_database() and wait_event = 'PgSleep'`
-const untilSomebodySleeps = () =>
-  expect.poll(() => sendDirectly(`select pid ${asleep}`)).toHaveLength(1)
+const untilSomebodySleeps = () => expect.poll(() => sendDirectly(asleep)).toHaveLength(1)
 
 /** Whether each of these is over before the other. */
 async function areBefore(other: Promise<unknown>, all: Promise<unknown>[]): Promise<boolean[]> {
@@ -82,17 +80,6 @@ test('a readiness probe is behind nobody, also where all connections are held up
   const naps = Promise.all(readers(64).map((user) => nap(four, user, 0.05)))
   await turn()
   expect(await areBefore(naps, [four.isReady()])).toEqual([true])
-})
-
-test('where the backend is ended, what is queued behind its statement is sent again', async () => {
-  const people = await makeUsers(one, 4)
-  const napping = nap(one, 'sleeper', 1.5)
-  const flips = people.map(({ user, id }) => tasksOf(one, user).complete(id))
-  await untilSomebodySleeps()
-  await sendDirectly(`select pg_terminate_backend(pid) ${asleep}`)
-  expect(await Promise.all(flips)).toMatchObject(people.map(({ flipped }) => flipped))
-  await napping.catch(() => undefined)
-  for (const { id, flipped } of people) expect(await versionOf(url, id)).toBe(flipped.version)
 })
 
 test.each([

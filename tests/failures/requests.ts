@@ -89,5 +89,3 @@ async function askOnce(world: World, name: RequestName, { id, taskId }: Person) 
   const answer = await request(world.url + path.replace('{id}', taskId), method, { body, headers })
   return { ...answer, requestId }
 }
-
-export type Seen = Awaited<ReturnType<typeof askOnce>>
