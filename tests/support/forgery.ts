@@ -1,18 +1,18 @@
-import { createHmac, createPrivateKey, type JsonWebKey, sign as signBytes } from 'node:crypto'
-import { exportJWK, exportSPKI, generateKeyPair, type JWK } from 'jose'
+import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { newUser, testSecret } from '#tests/support/tokens'
 
+const makers = {
+  EdDSA: () => generateKeyPairSync('ed25519'),
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  RS256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+}
+
 /** The keys of an issuer, by the algorithm that is their id too. */
-async function newSigner(alg: string) {
-  const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true })
-  const key = createPrivateKey({
-    key: (await exportJWK(privateKey)) as JsonWebKey,
-    format: 'jwk',
-  })
-  const jwk: JWK = { ...(await exportJWK(publicKey)), kid: alg, alg }
+function newSigner(alg: keyof typeof makers) {
+  const { publicKey, privateKey: key } = makers[alg]()
   return {
-    jwk,
-    pem: await exportSPKI(publicKey),
+    jwk: { ...publicKey.export({ format: 'jwk' }), kid: alg, alg },
+    pem: String(publicKey.export({ type: 'spki', format: 'pem' })),
     sign(input: string): string {
       const hash = alg === 'EdDSA' ? null : 'sha256'
       const signature = signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' })
@@ -23,9 +23,9 @@ async function newSigner(alg: string) {
 
 export const asymmetric = ['EdDSA', 'ES256', 'RS256'] as const
 export const signers = {
-  EdDSA: await newSigner('EdDSA'),
-  ES256: await newSigner('ES256'),
-  RS256: await newSigner('RS256'),
+  EdDSA: newSigner('EdDSA'),
+  ES256: newSigner('ES256'),
+  RS256: newSigner('RS256'),
 }
 export const newEs256 = () => newSigner('ES256')
 export const jwks = asymmetric.map((alg) => signers[alg].jwk)

@@ -81,9 +81,9 @@ export function linkPackages(target: string, folder = 'node_modules'): void {
   mkdirSync(join(target, folder), { recursive: true })
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
     const path = join(folder, entry.name)
+    const [from, to] = [join(root, path), join(target, path)]
     if (entry.isDirectory()) linkPackages(target, path)
-    else if (entry.isSymbolicLink()) {
-      symlinkSync(readlinkSync(join(root, path)), join(target, path))
-    } else linkSync(join(root, path), join(target, path))
+    else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(from), to)
+    else linkSync(from, to)
   }
 }
