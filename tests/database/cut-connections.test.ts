@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest'
 import { hasPgbouncer, startPgbouncer } from '#tests/database/pgbouncer'
-import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
+import { hasOpenssl, startPostgresWithTls } from '#tests/database/postgres-tls'
 import { makeUsers, versionOf } from '#tests/database/users'
-import { atEnd, start } from '#tests/support/databases'
-import { createDatabase, password, runSql, startPostgres } from '#tests/support/postgres'
+import { start } from '#tests/support/databases'
+import { createDatabase, password, runSql } from '#tests/support/postgres'
 import { tasksOf } from '#tests/support/statements'
 
-const server = await startPostgres()
-atEnd(server.remove)
-if (hasOpenssl) await turnOnTls(server)
+const server = await startPostgresWithTls()
 const bouncer = hasPgbouncer ? await startPgbouncer(server.port, 5) : undefined
 const name = await createDatabase(server)
 const direct = server.url(name)

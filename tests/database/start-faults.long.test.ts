@@ -1,17 +1,14 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
-import { atEnd, newDatabase, server } from '#tests/support/databases'
-import { password, postgresAt, startPostgres } from '#tests/support/postgres'
+import { hasOpenssl, startPostgresWithTls } from '#tests/database/postgres-tls'
+import { newDatabase, server } from '#tests/support/databases'
+import { password, postgresAt } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { send } from '#tests/support/send'
 import { endOf, freePort, launch, startService } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
-const encrypted = await startPostgres()
-atEnd(encrypted.remove)
-if (hasOpenssl) await turnOnTls(encrypted)
-
+const encrypted = await startPostgresWithTls()
 const { url } = await newDatabase()
 const nobody = postgresAt(await freePort())
 const unknown = `postgres://postgres:${password}@nowhere.invalid:5432/postgres`

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { faultInConnectionUrl } from '#db/connection-url'
-import { hasOpenssl, turnOnTls } from '#tests/database/postgres-tls'
-import { atEnd, newDatabase, start, startNeon } from '#tests/support/databases'
-import { password, startPostgres } from '#tests/support/postgres'
+import { hasOpenssl, startPostgresWithTls } from '#tests/database/postgres-tls'
+import { newDatabase, start, startNeon } from '#tests/support/databases'
+import { password } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { testSecret } from '#tests/support/tokens'
 
@@ -21,9 +21,7 @@ test('the URL of Neon with sslrootcert=system serves its driver, for requests an
 })
 
 describe.skipIf(!hasOpenssl)('the parameters of a URL', async () => {
-  const server = await startPostgres()
-  atEnd(server.remove)
-  if (hasOpenssl) await turnOnTls(server)
+  const server = await startPostgresWithTls()
 
   test.each([
     ['sslmode=require&channel_binding=require', true],
