@@ -8,6 +8,7 @@ import { newOwnedDatabase } from '#tests/support/earlier-migrations'
 import { openAdministrator, postgresAt, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 import { adoptIn, everythingIn, parseOptions, tasksOf } from '#tests/tools/adopt'
+import { plainName, recognitions } from '#tools/adopt/column-names'
 import { describePlan } from '#tools/adopt/report'
 
 type Opened = Omit<TestDatabase, 'standIn'>
@@ -75,6 +76,7 @@ describe.each(transports)('on %s', (transport) => {
       const before = await everything()
       const { plan, isPossible, text, taken } = await decide(opened, old)
       expect({ isPossible }, text).toEqual({ isPossible: true })
+      expect(text).toContain(old.says ?? '')
       if (plan === undefined) throw new Error(text)
       const rowsIn = (table: Parameters<typeof quoteTableName>[0]) =>
         opened.asAdministrator(
@@ -131,5 +133,13 @@ test('--table names a table as SQL does, or as it is spelt', async () => {
   ] as const) {
     const { plan } = await adoptIn(opened.database, 'look', { table })
     expect(plan?.old.label, table).toBe(label)
+  }
+})
+
+test('the names that are recognised are written as they are compared, and stand once in their list', () => {
+  for (const lists of Object.values(recognitions)) {
+    const names = lists.names.flat()
+    expect(names.map(plainName)).toEqual(names)
+    expect(new Set(names).size).toBe(names.length)
   }
 })
