@@ -22,35 +22,17 @@ function rewritingConfig(apiUrl: string): string {
   return config.replace('http://localhost:8000', apiUrl)
 }
 
-const sharedAuth = () => patched(read('lib/auth.ts'), guideBlock('lib/auth.ts'))
-const tokenOf = (way: number) => guideBlock(`lib/token.ts, ${tokenWays[way]}`)
-
 /** The example, which also has the guide's rewrite to a service. */
-export function rewritingExample(apiUrl: string): string {
-  return copyExample('example', { 'next.config.ts': rewritingConfig(apiUrl) })
+export function rewritingExample(apiUrl: string, name = 'example'): string {
+  return copyExample(name, { 'next.config.ts': rewritingConfig(apiUrl) })
 }
 
 /** The example as the guide changes it for a database that it shares with the service. */
-function sharedExample(way: number): string {
-  return copyExample(`example-${way}`, {
-    'lib/auth.ts': sharedAuth(),
+export function sharedExample(way: number, name = `example-${way}`): string {
+  return copyExample(name, {
+    'lib/auth.ts': patched(read('lib/auth.ts'), guideBlock('lib/auth.ts')),
     'app/api/token/route.ts': guideBlock('app/api/token/route.ts'),
-    'lib/token.ts': tokenOf(way),
-  })
-}
-
-/** The example, and beside its files all that the guide has in their place, to be compiled at once. */
-export function exampleOfEveryWay(): string {
-  const route = guideBlock('app/api/token/route.ts')
-  const ways = tokenWays.flatMap((_, way) => [
-    [`lib/token-${way}.ts`, tokenOf(way)],
-    [`lib/api-${way}.ts`, read('lib/api.ts').replace('@/lib/token', `$&-${way}`)],
-  ])
-  return copyExample('types', {
-    'next.config.ts': rewritingConfig('http://localhost:8000'),
-    'lib/auth-shared.ts': sharedAuth(),
-    'app/api/token/route.ts': route.replace('@/lib/auth', '$&-shared'),
-    ...Object.fromEntries(ways),
+    'lib/token.ts': guideBlock(`lib/token.ts, ${tokenWays[way]}`),
   })
 }
 

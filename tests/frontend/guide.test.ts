@@ -1,17 +1,18 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { exampleOfEveryWay } from '#tests/frontend/frontend'
+import { rewritingExample, sharedExample } from '#tests/frontend/frontend'
 
-test('the example compiles, with the rewrite and every way of the guide to get a token', () => {
-  const folder = exampleOfEveryWay()
+test.each([
+  ['its rewrite', () => rewritingExample('http://localhost:8000', 'types')],
+  ['a route for tokens', () => sharedExample(0, 'types-0')],
+  ['the session cookie', () => sharedExample(1, 'types-1')],
+])('the example compiles as the guide changes it for %s', (_, make) => {
+  const folder = make()
   const compiler = ['node_modules/typescript/bin/tsc', '-p', folder, '--listFiles']
   const { status, stdout } = spawnSync(process.execPath, compiler, { encoding: 'utf8' })
   expect(status, stdout).toBe(0)
-  for (const path of [
-    ...['app/page.tsx', 'lib/auth.ts', 'lib/token.ts', 'next.config.ts', 'lib/auth-shared.ts'],
-    ...['lib/api-0.ts', 'lib/token-1.ts', 'app/api/token/route.ts'],
-  ]) {
+  for (const path of ['app/page.tsx', 'lib/auth.ts', 'lib/token.ts', 'next.config.ts']) {
     expect(stdout).toContain(`${folder}/${path}`)
   }
 })

@@ -129,17 +129,21 @@ test('neither requests nor those with default privileges or old grants reach the
   expect(await runSql(url, `set role ${anon}`, 'select * from tasks')).toEqual([])
 })
 
-test('empty tasks of a start with another users table are made anew, and the same logins may serve', async () => {
+test('empty tasks of a start with another users table are made anew once nothing uses them, and the same logins may serve', async () => {
   const [login, stranger] = [await createLogin(shared), await createLogin(shared)]
   const { url, database } = await openWith(beside)
   await database.makeReady()
   const mayServe = `grant execute on function todo_service() to ${login}`
   const mayMove = `grant execute on function todo_move_tasks to ${login}`
   await runSql(url, mayServe, mayMove, `grant todo_app to ${login}, ${stranger}`)
+  const tag = `create table tags (user_id text, task_id uuid, foreign key (user_id, task_id) references tasks)`
+  await runSql(url, 'create view all_tasks as select * from tasks', tag)
   const before = await everythingIn(url)
-  const looked = await adoptIn(database, 'look', appUser)
-  expect(looked.plan?.renewed?.users).toBe('users')
+  const { plan } = await adoptIn(database, 'look', appUser)
+  expect(plan?.renewed?.users).toBe('users')
+  expect(plan?.faults.map((fault) => fault.split(' ')[0])).toEqual(['tags', 'all_tasks'])
   expect(await everythingIn(url)).toEqual(before)
+  await runSql(url, 'drop view all_tasks', 'drop table tags')
   const { done } = await adoptIn(database, 'yes', appUser)
   expect(done).toMatchObject({ copied: 2 })
   const other = await openDatabase({ ...options, url: url.replace('//postgres:', `//${login}:`) })
@@ -162,17 +166,6 @@ test('tasks that were written since are not touched, and what to do is said', as
     expect(done).toBeUndefined()
   }
   expect(await runSql(url, 'select user_id from tasks')).toEqual([{ user_id: 'carol' }])
-})
-
-test('what uses the empty tasks is named before they would be made anew', async () => {
-  const { url, database } = await openWith(beside)
-  await database.makeReady()
-  const tag = `create table tags (user_id text, task_id uuid, foreign key (user_id, task_id) references tasks)`
-  await runSql(url, 'create view all_tasks as select * from tasks', tag)
-  const { plan } = await adoptIn(database, 'look', appUser)
-  expect(plan?.faults.map((fault) => fault.split(' ')[0])).toEqual(['tags', 'all_tasks'])
-  await runSql(url, 'drop view all_tasks', 'drop table tags')
-  expect((await adoptIn(database, 'yes', appUser)).done).toMatchObject({ copied: 2 })
 })
 
 test('a task that the running service stores meanwhile is not dropped with the empty tasks', async () => {
