@@ -118,13 +118,14 @@ const withoutRole = async () => ({
   DATABASE_URL: right.DATABASE_URL.replace('//postgres:', `//${await createLogin(server)}:`),
 })
 const emptyDatabase = async () => ({ DATABASE_URL: await newDatabase(), USERS_TABLE: 'users' })
-const frontendAlone = async () => ({
+const alone = async () => ({
   DATABASE_URL: await frontendDatabase(),
   USERS_TABLE: undefined,
 })
 const wrongPassword = { DATABASE_URL: right.DATABASE_URL.replace(password, 'wrong-password') }
 const otherSessions = { ...withSessions, SESSIONS_TABLE: 'sessions' }
 const secretOfAnother = { ...withSessions, BETTER_AUTH_SECRET: anotherSecret }
+const slashedOrigin = { CORS_ORIGINS: `${issuer.url}/` }
 const otherOrigin = { ...withSessions, CORS_ORIGINS: 'http://127.0.0.1:3000' }
 
 const expired = signed({ exp: Math.floor(Date.now() / 1000) - 60 })
@@ -161,17 +162,12 @@ test.each<
   ['another issuer', { JWT_ISSUER: 'http://a' }, jwt, `claims: JWT_ISSUER=${issuer.url}`],
   ['another audience', { JWT_AUDIENCE: 'a' }, jwt, `claims: JWT_AUDIENCE=${issuer.url}`],
   ['another algorithm', {}, hs512, 'signature: Sign with HS256', ownRoute],
-  [
-    'a slash after an origin',
-    { CORS_ORIGINS: `${issuer.url}/` },
-    undefined,
-    /^environment: CORS_O/,
-  ],
+  ['a slash after an origin', slashedOrigin, undefined, /^environment: CORS_O/],
   ['a page of another origin', otherOrigin, cookie, `origin: ${bothOrigins}`],
   ['no secret', { BETTER_AUTH_SECRET: undefined }, undefined, /^environment: .*of your frontend/],
   ['a wrong password', wrongPassword, undefined, /^database: .*the password in DATABASE_URL/],
   ['no tables', emptyDatabase, jwt, /^migrations: npm run db:migrate$/],
-  ['no USERS_TABLE', frontendAlone, undefined, /^migrations: USERS_TABLE=user, .*db:migrate$/],
+  ['no USERS_TABLE', alone, undefined, /^migrations: USERS_TABLE=user, .*db:migrate$/],
   ['a login without the role', withoutRole, jwt, /^isolation: .*GRANT todo_app TO "login_\w+"/],
   ['no row security', withoutRowSecurity, undefined, /^isolation: .*ENABLE ROW LEVEL SECURITY/],
 ])('it names the fault, and its remedy mends it: %s', async (...row) => {
