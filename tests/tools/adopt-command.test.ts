@@ -19,7 +19,7 @@ const sqlmodel = [
   `insert into tasks (title, description, completed, priority, user_id, created_at, updated_at)
     select '  Task ' || n || ' ', case n % 3 when 0 then E'Milk & “bread” №' || n || E' 🥖\n' end,
       n % 2 = 0, 'medium', n % 3 + 1, at, at + n * interval '1 minute'
-    from generate_series(1, 100000) as n, cast('2025-03-30 00:30:00.123456' as timestamp) as at`,
+    from generate_series(1, 100000) as n, cast('2025-03-30 00:30:00.678901' as timestamp) as at`,
 ]
 
 test('100,000 rows of a backend on SQLModel are adopted, each as it was, and another look finds nothing to do', async () => {
