@@ -61,10 +61,8 @@ function faultIn(received: string, { isWhole }: MutatedRequest): string | undefi
   return undefined
 }
 
-const atOnce = fc.array(mutatedRequests(`Bearer ${await tokenFor(user)}`), {
-  minLength: 20,
-  maxLength: 20,
-})
+const authorization = `Bearer ${await tokenFor(user)}`
+const atOnce = fc.array(mutatedRequests(authorization), { minLength: 20, maxLength: 20 })
 
 testProperty(
   'no mutated request ends plain Node, is a 5xx, or has no answer',

@@ -63,10 +63,8 @@ async function expectServed(settings: Environment, token: string) {
 }
 
 describe('a user whose picture is a data URL', () => {
-  async function withPicture(
-    length: number,
-    { anna, issuer }: Awaited<ReturnType<typeof configured>>,
-  ) {
+  type Configured = Awaited<ReturnType<typeof configured>>
+  async function withPicture(length: number, { anna, issuer }: Configured) {
     const picture = [`data:image/png;base64,${'A'.repeat(length)}`, anna.id]
     await issuer.pool.query('update "user" set image = $1 where id = $2', picture)
     return await anna.token()

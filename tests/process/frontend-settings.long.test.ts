@@ -34,7 +34,7 @@ test('DELETE_ANSWER=task answers 200 with the task that was deleted, and the doc
 test.each([
   ['completed', 'is_completed'],
   ['is_completed', 'completed'],
-])('with COMPLETION_FIELD=%s and no %s a client may send back what it read', async (...fields) => {
+])('COMPLETION_FIELD=%s takes back what it gave, and has no %s anywhere', async (...fields) => {
   const [field, other] = fields
   const call = await open({ COMPLETION_FIELD: field, DELETE_ANSWER: 'task' })
   const create = { title: 'Buy milk', [field]: false, [other]: 'ignored' }

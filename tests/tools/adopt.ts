@@ -60,11 +60,8 @@ export function parseOptions(options: readonly string[]): Partial<AdoptRequest> 
 
 /** The tasks that a user finds after an adoption, by their titles. */
 export async function tasksOf({ database }: Pick<TestDatabase, 'database'>, userId: string) {
-  const { json } = await statementsOf(database.forUser(userId), userId).list({
-    sort: 'title',
-    order: 'asc',
-  })
-  return JSON.parse(json)
+  const { list } = statementsOf(database.forUser(userId), userId)
+  return JSON.parse((await list({ sort: 'title', order: 'asc' })).json)
 }
 
 /**
