@@ -12,6 +12,7 @@ import {
   openCallerDatabase,
   type TimeLimits,
 } from '#db/scoped'
+import { explainOtherUsers } from '#db/service-logins'
 import { type Session, selectSession } from '#db/sessions'
 import type { TableName } from '#db/table-name'
 import type { Statement, Transport, TransportOptions } from '#db/transports/transport'
@@ -26,6 +27,8 @@ export interface DatabaseOptions extends TransportOptions {
   readonly limits: TimeLimits
   /** Called at the start if other logins may serve this database; see ADR 0051. */
   readonly onOtherLogins?: ((logins: string) => void) | undefined
+  /** Called at the start if `tasks` refers to another table than `usersTable`, with what to do. */
+  readonly onOtherUsers?: ((detail: string) => void) | undefined
   /** Called at the start if tables look like the tasks of another backend; see `db:adopt`. */
   readonly onOtherTasks?: ((tables: readonly string[]) => void) | undefined
 }
@@ -67,6 +70,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const onProof = (proof: Proof) => {
     readProof(proof)
     if (proof.otherLogins !== undefined) options.onOtherLogins?.(proof.otherLogins)
+    const otherUsers = explainOtherUsers(proof.users, usersTable)
+    if (otherUsers !== undefined) options.onOtherUsers?.(otherUsers)
     if (proof.otherTasks.length > 0) options.onOtherTasks?.(proof.otherTasks)
   }
   const neededTable = options.needsSessions === true ? sessionsTable : undefined

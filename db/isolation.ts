@@ -4,7 +4,7 @@ import { bindCaller, callerRole, type TimeLimits } from '#db/scoped'
 import { faultInLogins, serviceLogins } from '#db/service-logins'
 import { faultInSessions, lookAtSessions } from '#db/sessions'
 import { plainNames, refuseUnsuitable, suitability, unsuitable } from '#db/suitability'
-import type { TableName } from '#db/table-name'
+import { readTableName, type TableName } from '#db/table-name'
 import { taskLikeTables } from '#db/task-like-tables'
 import type { Transport } from '#db/transports/transport'
 
@@ -61,6 +61,8 @@ export interface Proof {
   readonly otherLogins: string | undefined
   /** The type of the ids of users, such as `character varying(36)`. */
   readonly userIdType: string
+  /** The table that `tasks` refers to, so that they go with the account; undefined if there is none. */
+  readonly users: TableName | undefined
   /** Tables that look like tasks of another backend, as `taskLikeTables` finds them. */
   readonly otherTasks: readonly string[]
 }
@@ -105,10 +107,11 @@ export async function proveIsolation(
     if (fault !== undefined) throw notIsolated(fault)
     const faultyTable = sessionsTable && faultInSessions(sessions?.[0], sessionsTable)
     if (faultyTable !== undefined) throw unsuitable(faultyTable)
-    const { others, userIdType } = logins?.[0] ?? {}
+    const { others, userIdType, users } = logins?.[0] ?? {}
     onProof?.({
       otherLogins: typeof others === 'string' ? others : undefined,
       userIdType: String(userIdType),
+      users: readTableName(String(users ?? '')),
       otherTasks: (isProbe ? [] : (answers.at(-1) ?? [])).map(({ label }) => String(label)),
     })
     return true

@@ -1,9 +1,10 @@
+import { quoteTableName, type TableName } from '#db/table-name'
 import type { Row, Statement } from '#db/transports/transport'
 
 /**
- * Asks, as the role of the requests, which logins may serve this database, and whether the
- * functions that run with their owner's rights are safe; see ADR 0051. Postgres keeps a search path
- * as it was written, and with `quote_all_identifiers` it was written with quotes.
+ * Asks, as the role of the requests, which logins may serve this database, which users table `tasks`
+ * refers to, and whether the functions that run with their owner's rights are safe; see ADR 0051.
+ * Postgres keeps a search path as it was written, and with `quote_all_identifiers` with quotes.
  */
 export const serviceLogins: Statement = {
   sql: `select session_user::text as "login", service.name as "service",
@@ -25,7 +26,10 @@ export const serviceLogins: Statement = {
         where pronamespace = tasks.relnamespace and proname = 'todo_move_tasks'
         and has_function_privilege(current_user, moving.oid, 'execute')) as "moves",
       (select format_type(atttypid, atttypmod) from pg_attribute
-        where attrelid = tasks.oid and attname = 'user_id') as "userIdType"
+        where attrelid = tasks.oid and attname = 'user_id') as "userIdType",
+      (select format('%I.%I', nspname, relname) from pg_constraint join pg_class as users
+        on users.oid = confrelid join pg_namespace on pg_namespace.oid = users.relnamespace
+        where conrelid = tasks.oid and contype = 'f' limit 1) as "users"
     from pg_class as tasks join pg_namespace on pg_namespace.oid = tasks.relnamespace,
       lateral (select oid, oid::regprocedure::text as name from pg_proc
         where pronamespace = tasks.relnamespace and proname = 'todo_service' and pronargs = 0) as service
@@ -52,4 +56,17 @@ export function faultInLogins(found: Row | undefined, callerRole: string): strin
     return `The login ${login} is none of the service. Run as the owner of tasks: GRANT EXECUTE ON FUNCTION ${service} TO ${login};`
   }
   return undefined
+}
+
+/**
+ * What is wrong if `tasks` refers to another users table than the setting names, which may leave out
+ * the schema, and what to do; else undefined.
+ */
+export function explainOtherUsers(
+  found: TableName | undefined,
+  setting: TableName,
+): string | undefined {
+  if (found?.table === setting.table && (setting.schema ?? found.schema) === found.schema) return
+  const name = found === undefined ? 'no table' : quoteTableName(found)
+  return `Tasks are deleted with their user in ${name}, and USERS_TABLE names another. To see what to run, which changes nothing: npm run doctor`
 }

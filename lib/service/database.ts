@@ -28,6 +28,7 @@ const warnings = {
       event: 'other_logins',
       detail: `These logins may serve the database too: ${logins}. Take it from one that should not: REVOKE EXECUTE ON FUNCTION todo_service() FROM <the login>;`,
     }),
+  onOtherUsers: (detail) => log().warn({ event: 'other_users', detail }),
   onOtherTasks: (tables) =>
     log().warn({
       event: 'other_tasks',

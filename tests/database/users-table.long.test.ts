@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Caller } from '#db/caller'
 import { readTableName } from '#db/table-name'
-import { newDatabase, options, start } from '#tests/support/databases'
+import { makeReady, newDatabase, options, start } from '#tests/support/databases'
 import { tasksOf } from '#tests/support/statements'
 
 const uuid = '0f5b6f0a-8e0c-4f34-9f6e-2f1c3f0f9a11'
@@ -96,6 +96,23 @@ test('a table without email or name has the users that it has, and takes no othe
   const { create } = await openOn('users', people, `insert into users values ('alice')`)
   expect(JSON.parse((await create('alice')).json)).toMatchObject({ user_id: 'alice' })
   await expect(create('bob')).rejects.toMatchObject(gone)
+})
+
+test('a start names the users that tasks belong to, where USERS_TABLE has not those', async () => {
+  const { url, sql } = await newDatabase()
+  const named: string[] = []
+  const startWith = async (users: string) =>
+    await makeReady(url, {
+      usersTable: readTableName(users) ?? options.usersTable,
+      onOtherUsers: (detail) => named.push(/in (.*?),/.exec(detail)?.[1] ?? detail),
+    })
+  for (const users of ['users', 'public.users', '"users"', '"user"', 'auth.users']) {
+    await startWith(users)
+  }
+  expect(named.splice(0)).toEqual(['"public"."users"', '"public"."users"'])
+  await sql('drop table users cascade')
+  await startWith('users')
+  expect(named).toEqual(['no table'])
 })
 
 test('a USERS_TABLE without an id is refused with the remedy', async () => {

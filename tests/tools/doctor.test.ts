@@ -213,7 +213,7 @@ test('tasks that refer to another users table are brought to the right one by it
   expect(left).toEqual([{ title: 'Tea' }])
 })
 
-test('tasks that refer to no users table, since it was dropped and made anew, are brought to it by its remedy', async () => {
+test('tasks that refer to no users table, since it was dropped and made anew, are named by the log, and brought to it by its remedy', async () => {
   const DATABASE_URL = await newDatabase()
   const env = { ...right, DATABASE_URL }
   const own = await startIssuer({ databaseUrl: DATABASE_URL })
@@ -224,6 +224,10 @@ test('tasks that refer to no users table, since it was dropped and made anew, ar
   const [gone] = (await examine(env)).failures
   expect(gone).toMatchObject({ name: 'users', found: expect.stringContaining('is gone') })
   await own.migrate()
+  const { logged } = await startHere(env)
+  expect(logged).toMatchObject([
+    { event: 'other_users', detail: expect.stringMatching(/in no table.*doctor/) },
+  ])
   const anna = await signUp(own.url, 'anna')
   const [fault] = (await examine(env)).failures
   expect(fault).toMatchObject({ name: 'users', found: expect.stringContaining('no table') })
