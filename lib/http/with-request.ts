@@ -49,12 +49,18 @@ export function withRequest(handler: Handler<RequestContext>): RouteHandler {
         startedAt: performance.now(),
       }
       const answer = url === null ? refuseUrl : handler
-      return await requests.tracePromise(() => respond(answer, context), context)
+      // Whoever watches gets an answer in any case, and none throws for want of one.
+      const respondAtLast = () => respond(answer, context).catch(answerLast)
+      return await requests.tracePromise(respondAtLast, context)
     } catch (thrown) {
-      const { body, ...init } = lastResort(thrown)
-      return new Response(toBody(body), init)
+      return answerLast(thrown)
     }
   }
+}
+
+function answerLast(thrown: unknown): Response {
+  const { body, ...init } = lastResort(thrown)
+  return new Response(toBody(body), init)
 }
 
 function refuseUrl(): never {

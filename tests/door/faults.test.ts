@@ -13,19 +13,28 @@ const planting = { NODE_OPTIONS: `--import ${resolve('tests/door/planted-faults.
 const faultsOf = (service: Service) =>
   logLines(service.output()).filter(({ event }) => event === 'fault')
 
-test('a request that cannot even be read is a 500 of the last resort, and the process lives', async () => {
-  await using service = await serve('node', planting)
-  const response = await fetch(`${service.url}/api/tasks`, { headers: { 'x-planted': 'yes' } })
-  expect([response.status, response.statusText]).toEqual([500, 'Internal Server Error'])
-  expect(response.headers.get('content-type')).toBe('application/problem+json')
-  expect(response.headers.get('access-control-allow-origin')).toBe('*')
-  const { code, instance }: Record<string, string> = await response.json()
-  expect(code).toBe('internal_error')
-  expect(response.headers.get('x-request-id')).toBe(instance)
-  const fault = { requestId: instance, err: { message: 'planted: the headers cannot be read' } }
-  await expect.poll(() => faultsOf(service)).toMatchObject([fault])
-  expect((await send(service.url, 'GET', '/api/tasks', newUser())).status).toBe(200)
-})
+test.each([
+  ['read', 'headers'],
+  ['answered', 'origin'],
+])(
+  'a request that cannot even be %s is a 500 of the last resort, and the process lives, whoever watches',
+  async (_, planted) => {
+    const METRICS_TOKEN = 'a-token-for-metrics'
+    const env = { METRICS_TOKEN, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }
+    await using service = await serve('node', { ...planting, ...env })
+    const response = await fetch(`${service.url}/api/tasks`, { headers: { 'x-planted': planted } })
+    expect([response.status, response.statusText]).toEqual([500, 'Internal Server Error'])
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(response.headers.get('access-control-allow-origin')).toBe('*')
+    const { code, instance }: Record<string, string> = await response.json()
+    expect(code).toBe('internal_error')
+    expect(response.headers.get('x-request-id')).toBe(instance)
+    const fault = { requestId: instance, err: { message: `planted: ${planted} cannot be read` } }
+    await expect.poll(() => faultsOf(service)).toMatchObject([fault])
+    const ready = await send(service.url, 'GET', '/health/ready')
+    expect(ready.status, service.output()).toBe(200)
+  },
+)
 
 test.each(['exception', 'rejection'])(
   'an %s that nothing catches is logged, lets requests under way finish, and ends with 1',
