@@ -10,7 +10,12 @@ import { log } from '#lib/log'
  */
 export function lastResort(thrown: unknown): Required<Answer> & { readonly statusText: string } {
   const requestId = crypto.randomUUID()
-  log().error({ event: 'fault', code: 'internal_error', requestId, err: thrown })
+  try {
+    log().error({ event: 'fault', code: 'internal_error', requestId, err: thrown })
+  } catch (error) {
+    // `next dev` has read a setting that is not valid, and only the terminal is left to say so.
+    console.error(error)
+  }
   return answerToAll(new Problem('internal_error', 'Something went wrong on our side.'), requestId)
 }
 

@@ -35,6 +35,19 @@ test.each([
   }
 })
 
+test('a setting that next dev reads while it runs, and that is not valid, is named at the terminal, and every page can read the 500', async () => {
+  await takeEnvironment({ ...complete, NODE_ENV: 'development', LIST_ENVELOPE: 'bogus' })
+  const told = vi.spyOn(console, 'error').mockReturnValue()
+  const { GET } = await import('#app/api/tasks/route')
+  const request = new Request('http://service/api/tasks')
+  const answer = await GET(request, { params: Promise.resolve({}) })
+  expect(answer.status).toBe(500)
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*')
+  expect(await answer.json()).toMatchObject({ code: 'internal_error' })
+  const message = expect.stringContaining('LIST_ENVELOPE')
+  expect(told).toHaveBeenCalledWith(expect.objectContaining({ message }))
+})
+
 test('in development the secret alone is enough', async () => {
   const values = await read({ DATABASE_URL: undefined }, 'development')
   expect(values.DATABASE_URL).toBe('pglite://.data/pglite')
