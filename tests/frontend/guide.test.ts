@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
+import { matchesGlob } from 'node:path'
 import { expect, test } from 'vitest'
 import { rewritingExample, sharedExample } from '#tests/frontend/frontend'
+import { openReady } from '#tests/support/databases'
 
 test.each([
   ['its rewrite', () => rewritingExample('http://localhost:8000', 'types')],
@@ -23,4 +25,16 @@ test('the example and the guide import nothing that better-auth 1.4 and 1.7 keep
   const names = Array.from(sources.matchAll(/from '(better-auth[^']*)'/g), ([, name]) => name)
   const inBoth = ['', '/client/plugins', '/next-js', '/plugins', '/react']
   expect([...new Set(names)].sort()).toEqual(inBoth.map((path) => `better-auth${path}`))
+})
+
+test('with the filter of the guide, drizzle-kit drops no table of the service, unless it keeps the users', async () => {
+  const [, list = '[]'] =
+    /tablesFilter: (\[.*?\])/.exec(readFileSync('docs/frontend.md', 'utf8')) ?? []
+  const filter: string[] = JSON.parse(list)
+  const { asAdministrator } = await openReady('pglite')
+  const made = await asAdministrator(`select relname::text as name from pg_class
+    where relkind = 'r' and relnamespace = 'public'::regnamespace`)
+  const names = made.map(({ name }) => String(name))
+  const isLeft = (name: string) => filter.some((each) => matchesGlob(name, each.replace('!', '')))
+  expect(names.filter((name) => !isLeft(name))).toEqual(['users'])
 })
