@@ -17,7 +17,8 @@ export const suitability: Statement = {
         and collnamespace = 'pg_catalog'::regnamespace) as "hasIcu",
       current_setting('transaction_read_only') as "readOnly",
       pg_is_in_recovery() as "isStandby",
-      current_setting('row_security') as "rowSecurity"
+      current_setting('row_security') as "rowSecurity",
+      to_regproc('todo_take_permit') is not null and to_regclass('rate_limits') is null as "lacksLimits"
     from pg_database where datname = current_database()`,
   parameters: [],
 }
@@ -29,7 +30,7 @@ export const suitability: Statement = {
  * @throws DatabaseError `unsuitable`, or `unavailable` if it takes no writes, which may pass
  */
 export function refuseUnsuitable(found: Row | undefined): void {
-  const { encoding, hasIcu, readOnly, isStandby, rowSecurity } = found ?? {}
+  const { encoding, hasIcu, readOnly, isStandby, rowSecurity, lacksLimits } = found ?? {}
   const another = `CREATE DATABASE <name> ENCODING 'UTF8' TEMPLATE template0; and name it in DATABASE_URL.`
   if (encoding !== 'UTF8') {
     throw unsuitable(
@@ -44,6 +45,11 @@ export function refuseUnsuitable(found: Row | undefined): void {
   if (rowSecurity === 'off') {
     throw unsuitable(
       'The setting row_security is off, so that Postgres refuses every create. Run: ALTER ROLE <the login in DATABASE_URL> RESET row_security; ALTER DATABASE <its database> RESET row_security;',
+    )
+  }
+  if (lacksLimits === true) {
+    throw unsuitable(
+      'The table rate_limits is gone, which every request writes. Run as the owner of tasks: CREATE UNLOGGED TABLE rate_limits (user_id text PRIMARY KEY, full_at timestamptz NOT NULL); ALTER TABLE rate_limits ENABLE ROW LEVEL SECURITY;',
     )
   }
   if (readOnly === 'on') {
