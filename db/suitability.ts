@@ -18,7 +18,8 @@ export const suitability: Statement = {
       current_setting('transaction_read_only') as "readOnly",
       pg_is_in_recovery() as "isStandby",
       current_setting('row_security') as "rowSecurity",
-      to_regproc('todo_take_permit') is not null and to_regclass('rate_limits') is null as "lacksLimits"
+      to_regproc('todo_take_permit') is not null as "hasRun",
+      to_regclass('tasks') is null as "lacksTasks", to_regclass('rate_limits') is null as "lacksLimits"
     from pg_database where datname = current_database()`,
   parameters: [],
 }
@@ -30,7 +31,7 @@ export const suitability: Statement = {
  * @throws DatabaseError `unsuitable`, or `unavailable` if it takes no writes, which may pass
  */
 export function refuseUnsuitable(found: Row | undefined): void {
-  const { encoding, hasIcu, readOnly, isStandby, rowSecurity, lacksLimits } = found ?? {}
+  const { encoding, hasIcu, readOnly, isStandby, rowSecurity } = found ?? {}
   const another = `CREATE DATABASE <name> ENCODING 'UTF8' TEMPLATE template0; and name it in DATABASE_URL.`
   if (encoding !== 'UTF8') {
     throw unsuitable(
@@ -47,7 +48,13 @@ export function refuseUnsuitable(found: Row | undefined): void {
       'The setting row_security is off, so that Postgres refuses every create. Run: ALTER ROLE <the login in DATABASE_URL> RESET row_security; ALTER DATABASE <its database> RESET row_security;',
     )
   }
-  if (lacksLimits === true) {
+  const { hasRun, lacksTasks, lacksLimits } = found ?? {}
+  if (hasRun === true && lacksTasks === true) {
+    throw unsuitable(
+      'The table tasks is gone, as after drizzle-kit push. Restore a backup, or start without tasks. For that, run as its owner: DROP TABLE IF EXISTS rate_limits, kysely_migration, kysely_migration_lock; DROP FUNCTION IF EXISTS todo_owner, todo_service, todo_take_permit, todo_take_permits, todo_forget_permits, todo_move_tasks;',
+    )
+  }
+  if (hasRun === true && lacksLimits === true) {
     throw unsuitable(
       'The table rate_limits is gone, which every request writes. Run as the owner of tasks: CREATE UNLOGGED TABLE rate_limits (user_id text PRIMARY KEY, full_at timestamptz NOT NULL); ALTER TABLE rate_limits ENABLE ROW LEVEL SECURITY;',
     )

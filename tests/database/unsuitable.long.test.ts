@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeReady, newDatabase, open, server, start, startNeon } from '#tests/support/databases'
 import { createLogin, runSql } from '#tests/support/postgres'
+import { tasksOf } from '#tests/support/statements'
 
 /** What may be set for a database or a login, and what the service then says. */
 const readOnly = 'default_transaction_read_only'
@@ -69,3 +70,31 @@ test('a Postgres without ICU is refused, and told apart', async () => {
   const message = expect.stringMatching(/without ICU.*--with-icu/)
   await expect(makeReady(url)).rejects.toMatchObject({ kind: 'unsuitable', message })
 })
+
+const lists = 'kysely_migration, kysely_migration_lock'
+
+test.each([
+  ['rate_limits', 'rate_limits', 1],
+  ['tasks', 'tasks', 0],
+  ['tasks', `tasks, rate_limits, ${lists}`, 0],
+])(
+  'where %s is gone, as another program dropped %s, the service is not ready, and what the start says to run mends that',
+  async (gone, dropped, left) => {
+    const { url, sql } = await newDatabase()
+    const database = await start(url)
+    const own = (at: typeof database, requests = 9) => {
+      const limit = { quota: { requests, seconds: 60 }, onPermit: () => {} }
+      return tasksOf(at, 'alice', 8000, limit)
+    }
+    await own(database).insert(crypto.randomUUID())
+    await sql(`drop table ${dropped} cascade`)
+    expect(await database.isReady().catch(() => false)).toBe(false)
+    const said = String(await makeReady(url).catch(String))
+    expect(said).toContain(`The table ${gone} is gone`)
+    await sql(...(said.match(/(?:CREATE|ALTER|DROP) [^;]+;/g) ?? []))
+    const mended = await start(url)
+    expect(await mended.isReady()).toBe(true)
+    expect(JSON.parse((await own(mended).list()).json)).toHaveLength(left)
+    await expect(own(mended, 1).list()).rejects.toMatchObject({ kind: 'rate_limited' })
+  },
+)
