@@ -74,7 +74,9 @@ async function onPostgres(host: Host): Promise<string> {
 
 async function serve(host: Host, env: Record<string, string>): Promise<string> {
   if (host === 'vercel') await make('vercel build')
-  const service = await startService(host, env, host === 'next' ? await make('next build') : '.')
+  const sources = host === 'next' ? await make('next build') : '.'
+  // A machine that is busy is slow to answer what these suites send at once.
+  const service = await startService(host, { ...env, DATABASE_TIMEOUT_MS: '60000' }, sources)
   ends.defer(async () => void (await service.stop()))
   return service.url
 }
