@@ -1,10 +1,10 @@
-import type { Browser, Page } from 'playwright-core'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { hasChromium, launchChromium } from '#tests/frontend/chromium'
 import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { freePort, startService } from '#tests/support/service'
-import { testSecret } from '#tests/support/tokens'
+import { testSecret, tokenFor } from '#tests/support/tokens'
 
 const server = postgresAt(inject('postgresPort'))
 const newDatabase = async () => server.url(await createDatabase(server))
@@ -199,13 +199,41 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
     expect(error).toEqual({ name: 'ApiError', status: 401, code: 'credentials_missing' })
   })
 
+  test('a page whose token is over goes on with a new one, but not with that of somebody who has signed in in another tab', async () => {
+    const { page, userId } = await signedUp()
+    const token = await tokenFor(userId, { exp: 1 })
+    const expire = async () => {
+      await page.reload()
+      await page.waitForFunction(() => 'api' in window)
+      await page.route(`${origin}/api/token`, (route) => route.fulfill({ json: { token } }), {
+        times: 1,
+      })
+    }
+    const createTwo = () =>
+      page.evaluate(() => {
+        const create = () =>
+          api.createTask({ title: "Anna's" }).catch(({ status, code }) => ({ status, code }))
+        return Promise.all([create(), create()])
+      })
+    await expire()
+    const hers = { title: "Anna's", user_id: userId }
+    expect(await createTwo()).toMatchObject([hers, hers])
+    await expire()
+    await signUpIn(page.context())
+    const refused = { status: 401, code: 'token_expired' }
+    expect(await createTwo()).toEqual([refused, refused])
+    expect(await page.evaluate(() => api.listTasks())).toEqual({ tasks: [] })
+  })
+
+  async function signUpIn({ request }: BrowserContext) {
+    const sent = { data: newAccount(), headers: { origin } }
+    return await request.post(`${origin}/api/auth/sign-up/email`, sent)
+  }
+
   /** A page of the shared frontend, of somebody who has signed up. */
   async function signedUp(way = 0): Promise<{ page: Page; userId: string }> {
     const context = await browser.newContext()
-    const answer = await context.request.post(`${origin}/api/auth/sign-up/email`, {
-      data: newAccount(),
-      headers: { origin },
-    })
+    const answer = await signUpIn(context)
     const page = await context.newPage()
     await page.goto(`${origin}/?way=${way}`)
     await page.waitForFunction(() => 'api' in window)

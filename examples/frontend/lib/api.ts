@@ -119,30 +119,55 @@ export function forgetToken(): void {
   token = undefined
 }
 
-/** Repeats a request after a 401, a 429, a 503 and no answer. All requests above allow that. */
+function currentToken(): Promise<string | undefined> {
+  token ??= fetchToken()
+  token.catch(forgetToken)
+  return token
+}
+
+/** The user that a JWT names. A session token names none. */
+function userOf(token: string | undefined): unknown {
+  const [, payload = '', signature] = token?.split('.') ?? []
+  if (signature === undefined) return undefined
+  return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).sub
+}
+
+/**
+ * Repeats a request after a 401, a 429, a 503 and no answer. All requests above allow that. It is not
+ * repeated for somebody else, who has signed in meanwhile, perhaps in another tab.
+ */
 async function send(method: string, path: string, body?: unknown, headers = {}): Promise<Response> {
+  let bearer = await currentToken()
+  const user = userOf(bearer)
   for (let attempt = 1; ; attempt += 1) {
-    const response = await sendOnce(method, path, body, headers)
+    const response = await sendOnce(bearer, method, path, body, headers)
     if (response?.ok === true) return response
-    if (response?.status === 401 && attempt === 1) {
-      forgetToken()
-      continue
+    const isRefused = response?.status === 401 && attempt === 1
+    const mayPass = isRefused || [undefined, 429, 503].includes(response?.status)
+    if (!mayPass || attempt === attempts) throw await toError(response)
+    if (isRefused) forgetToken()
+    else {
+      const seconds = Number(response?.headers.get('retry-after') ?? 0) || 2 ** (attempt - 1)
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
     }
-    const mayPass = [undefined, 429, 503].includes(response?.status)
-    if (!mayPass || attempt === attempts) {
-      if (response === undefined) throw new TypeError('The service cannot be reached.')
-      throw new ApiError(response, await response.json().catch(() => ({})))
-    }
-    const seconds = Number(response?.headers.get('retry-after') ?? 0) || 2 ** (attempt - 1)
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    bearer = await currentToken()
+    if (userOf(bearer) !== user) throw await toError(response)
   }
 }
 
+async function toError(response: Response | undefined): Promise<Error> {
+  if (response === undefined) return new TypeError('The service cannot be reached.')
+  return new ApiError(response, await response.json().catch(() => ({})))
+}
+
 /** @returns undefined where there was no answer */
-async function sendOnce(method: string, path: string, body: unknown, headers: object) {
-  token ??= fetchToken()
-  token.catch(forgetToken)
-  const bearer = await token
+async function sendOnce(
+  bearer: string | undefined,
+  method: string,
+  path: string,
+  body: unknown,
+  headers: object,
+) {
   return await fetch(baseUrl + path, {
     method,
     headers: {
