@@ -50,15 +50,21 @@ export async function startCluster(data: string, port: number, isDurable: boolea
   const flags = isDurable ? all : [...all, ...withoutDisk]
   const options = flags.flatMap((flag) => ['-c', flag])
   // Until the last process of a killed server has let go of its memory, a new one refuses.
-  for (let tried = 0; tried < 50; tried += 1) {
+  for (let tried = 1; ; tried += 1) {
     const child = startChild(postgres, ['-D', data, '-p', String(port), ...options], {
       ...owner,
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     const ended = once(child, 'exit')
-    for await (const printed of child.stderr?.iterator({ destroyOnReturn: false }) ?? []) {
-      if (!/ready to accept (?:read-only )?connections/.test(String(printed))) continue
-      child.stderr?.resume()
+    const isReady = await Promise.race([
+      new Promise<boolean>((resolve) => {
+        child.stderr?.on('data', (chunk) => {
+          if (/ready to accept (?:read-only )?connections/.test(chunk)) resolve(true)
+        })
+      }),
+      ended.then(() => false),
+    ])
+    if (isReady) {
       return {
         async end(signal: 'SIGINT' | 'SIGKILL') {
           child.kill(signal)
@@ -66,7 +72,7 @@ export async function startCluster(data: string, port: number, isDurable: boolea
         },
       }
     }
+    if (tried === 50) throw new Error('Postgres does not start.')
     await sleep(100)
   }
-  throw new Error('Postgres does not start.')
 }
