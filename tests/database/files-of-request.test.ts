@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { expect, inject, test } from 'vitest'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { expect, test } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
 
 test('one PATCH on Postgres passes at most 30 files, and the picture of the architecture shows them all', async () => {
-  const server = postgresAt(inject('postgresPort'))
-  const env = { ...process.env, DATABASE_URL: server.url(await createDatabase(server)) }
+  const env = { ...process.env, DATABASE_URL: (await newDatabase()).url }
   const printed = execFileSync(process.execPath, ['tests/database/files-of-request.ts'], {
     encoding: 'utf8',
     env,

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
+import { server } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { newKey, startKeyServer } from '#tests/support/key-server'
 import { hold, untilSomebodyWaits, whileTasksAreLocked } from '#tests/support/locked-tasks'
@@ -92,7 +93,6 @@ describe.concurrent('a connection', () => {
 })
 
 test('SIGTERM while a migration waits on a dead network ends within the limits of a request and of connecting', async () => {
-  const server = postgresAt(inject('postgresPort'))
   const proxy = await startFaultProxy(server.port)
   const name = await createDatabase(server)
   const release = await hold(server.url(name), 'select pg_advisory_lock(7236401955)')

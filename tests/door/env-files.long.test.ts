@@ -1,21 +1,20 @@
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { expect, inject, test } from 'vitest'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { expect, test } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
 import { runScript } from '#tests/support/script'
 import { freePort, launch } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 
 test('the service reads .env, before it .env.local, and before both the shell', async () => {
-  const server = postgresAt(inject('postgresPort'))
   const folder = mkdtempSync(join(tmpdir(), 'todo-'))
   for (const part of ['node_modules', 'package.json']) {
     symlinkSync(resolve(part), join(folder, part))
   }
   const port = await freePort()
   const settings = [
-    `DATABASE_URL=${server.url(await createDatabase(server))}`,
+    `DATABASE_URL=${(await newDatabase()).url}`,
     `BETTER_AUTH_SECRET=${testSecret}`,
     `PORT=${port}`,
     'LIST_ENVELOPE=tasks',

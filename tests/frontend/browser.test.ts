@@ -1,13 +1,10 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { hasChromium, launchChromium } from '#tests/frontend/chromium'
 import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { newDatabase } from '#tests/support/databases'
 import { freePort, startService } from '#tests/support/service'
 import { testSecret, tokenFor } from '#tests/support/tokens'
-
-const server = postgresAt(inject('postgresPort'))
-const newDatabase = async () => server.url(await createDatabase(server))
 
 /** The port itself, or another one where something listens on it. */
 const portOrFree = (port: number) => freePort(port).catch(() => freePort())
@@ -41,7 +38,7 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
   const stops: (() => unknown)[] = []
 
   beforeAll(async () => {
-    const databaseUrl = await newDatabase()
+    const databaseUrl = (await newDatabase()).url
     vi.stubEnv('DATABASE_URL', databaseUrl)
     vi.stubEnv('BETTER_AUTH_SECRET', testSecret)
     vi.stubEnv('BETTER_AUTH_URL', origin)
@@ -54,7 +51,7 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
     // It makes the table of sessions, without which the service does not start.
     stops.push(await serveShared(apiUrl, [port, foreignPort]))
     await serve(exampleApiPort, {
-      DATABASE_URL: await newDatabase(),
+      DATABASE_URL: (await newDatabase()).url,
       BETTER_AUTH_URL: exampleOrigin,
       CORS_ORIGINS: exampleOrigin,
     })

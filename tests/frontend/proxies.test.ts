@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { proxies, startWebProxy } from '#tests/frontend/web-proxies'
+import { server } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { freePort, startService } from '#tests/support/service'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const database = await startFaultProxy(server.port)
 const [origin, addressLimit] = ['https://app.example.com', 60]
 const settings = {

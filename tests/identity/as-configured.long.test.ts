@@ -3,7 +3,8 @@ import { createServer } from 'node:http'
 import { inspect } from 'node:util'
 import { anonymous } from 'better-auth/plugins'
 import { Pool } from 'pg'
-import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { newDatabase, server } from '#tests/support/databases'
 import { diagnose } from '#tests/support/doctor'
 import { newOwnedDatabase } from '#tests/support/earlier-migrations'
 import { guideBlock } from '#tests/support/guide'
@@ -15,18 +16,17 @@ import {
   startHere,
 } from '#tests/support/in-process'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { createDatabase, createLogin, postgresAt, runSql } from '#tests/support/postgres'
+import { createLogin, runSql } from '#tests/support/postgres'
 import { listen } from '#tests/support/service'
 import { testSecret } from '#tests/support/tokens'
 import { signInAsGuest, signUp } from '#tests/support/visitor'
 
-const server = postgresAt(inject('postgresPort'))
 const origin = 'http://localhost:3000'
 const withSessions = { SESSION_TOKENS: 'true' }
 
 /** A frontend's Better Auth with the tables of both and a user, and the settings of a service beside it. */
 async function configured(options: Omit<IssuerOptions, 'databaseUrl'> = {}) {
-  const databaseUrl = server.url(await createDatabase(server))
+  const databaseUrl = (await newDatabase()).url
   const issuer = await startIssuer({ databaseUrl, ...options })
   onTestFinished(issuer.stop)
   await issuer.migrate()

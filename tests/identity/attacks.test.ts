@@ -1,4 +1,5 @@
-import { afterAll, describe, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
+import { newDatabase, server } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import {
   asymmetric,
@@ -16,13 +17,11 @@ import {
 } from '#tests/support/forgery'
 import { startIssuer } from '#tests/support/issuer'
 import { startKeyServer } from '#tests/support/key-server'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
+import { postgresAt } from '#tests/support/postgres'
 import { readRaw } from '#tests/support/send'
 import { startService } from '#tests/support/service'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'
-
-const server = postgresAt(inject('postgresPort'))
 
 const keyServer = await startKeyServer()
 keyServer.state.keys = jwks
@@ -244,7 +243,7 @@ describe('a token is refused at the door with', () => {
 
 test('what Better Auth signs for something else is no token: of a mail, and of its session cache', async () => {
   const issuer = await startIssuer({
-    databaseUrl: server.url(await createDatabase(server)),
+    databaseUrl: (await newDatabase()).url,
     session: { cookieCache: { enabled: true, strategy: 'jwt', maxAge: 300 } },
   })
   onTestFinished(issuer.stop)

@@ -1,12 +1,10 @@
-import { afterAll, expect, inject, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
 import { closeHere, type ServiceHere, startHere } from '#tests/support/in-process'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { signUp, type Visitor } from '#tests/support/visitor'
 
 type Credentials = (visitor: Visitor) => Promise<Record<string, string>>
-
-const server = postgresAt(inject('postgresPort'))
 /** A session is remembered for 10 seconds. */
 const rememberedMs = 10_000
 
@@ -48,7 +46,7 @@ test.each<
   ['a session cookie', cookie, 'user', 'text', 'issuer'],
 ])('two people live from sign-up to deletion with %s', async (...configuration) => {
   const [, credentials, tables, ids, first, options] = configuration
-  const databaseUrl = server.url(await createDatabase(server))
+  const databaseUrl = (await newDatabase()).url
   const issuer = await startIssuer({ databaseUrl, tables, ids, ...(options && { jwt: options }) })
   onTestFinished(issuer.stop)
   if (first === 'issuer') await issuer.migrate()

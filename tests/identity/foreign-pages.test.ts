@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
-import { afterAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
 import { closeHere, startHere } from '#tests/support/in-process'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { runSql } from '#tests/support/postgres'
 import { newUser, testSecret } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
 const own = 'http://localhost:3000'
 const evil = 'https://evil.example'
 const token = 'a'.repeat(32)
@@ -12,7 +12,7 @@ const signature = createHmac('sha256', testSecret).update(token).digest('base64'
 const cookie = `better-auth.session_token=${token}.${encodeURIComponent(signature)}`
 const user = newUser()
 
-const databaseUrl = server.url(await createDatabase(server))
+const databaseUrl = (await newDatabase()).url
 await runSql(
   databaseUrl,
   'create table session (token text primary key, "userId" text, "expiresAt" timestamptz)',

@@ -1,13 +1,12 @@
 import { createHmac } from 'node:crypto'
-import { afterAll, afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { server } from '#tests/support/databases'
 import { startFaultProxy } from '#tests/support/fault-proxy'
 import { closeHere, type ServiceHere, startHere } from '#tests/support/in-process'
 import { startIssuer } from '#tests/support/issuer'
 import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp, type Visitor } from '#tests/support/visitor'
-
-const server = postgresAt(inject('postgresPort'))
 
 const name = await createDatabase(server)
 const proxy = await startFaultProxy(server.port)

@@ -1,10 +1,9 @@
-import { afterAll, expect, inject, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
 import { closeHere, startHere } from '#tests/support/in-process'
-import { createDatabase, postgresAt } from '#tests/support/postgres'
 import { newUser, tokenFor } from '#tests/support/tokens'
 
-const server = postgresAt(inject('postgresPort'))
-const DATABASE_URL = server.url(await createDatabase(server))
+const DATABASE_URL = (await newDatabase()).url
 afterAll(closeHere)
 
 /** Starts the service with these settings. @returns what calls it as a user */

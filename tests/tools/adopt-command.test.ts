@@ -1,10 +1,9 @@
-import { expect, inject, test } from 'vitest'
-import { createDatabase, postgresAt, runSql } from '#tests/support/postgres'
+import { expect, test } from 'vitest'
+import { newDatabase } from '#tests/support/databases'
+import { runSql } from '#tests/support/postgres'
 import { send } from '#tests/support/send'
 import { endOf, launch, startService } from '#tests/support/service'
 import { everythingIn, runAdopt } from '#tests/tools/adopt'
-
-const server = postgresAt(inject('postgresPort'))
 
 /** The tables of a FastAPI backend as SQLModel writes them, with 100,000 tasks. */
 const sqlmodel = [
@@ -23,7 +22,7 @@ const sqlmodel = [
 ]
 
 test('100,000 rows of a backend on SQLModel are adopted, each as it was, and another look finds nothing to do', async () => {
-  const url = server.url(await createDatabase(server))
+  const url = (await newDatabase()).url
   await runSql(url, ...sqlmodel)
   const adopted = await runAdopt(url, ['--yes'])
   expect(adopted.output).toContain('100,000 tasks were brought over, 0 rows left behind')
@@ -44,7 +43,7 @@ test('100,000 rows of a backend on SQLModel are adopted, each as it was, and ano
 
 /** Tables of another backend: what is in `tasks` is not in the service's. */
 async function makeTables(table: string): Promise<string> {
-  const url = server.url(await createDatabase(server))
+  const url = (await newDatabase()).url
   await runSql(
     url,
     'create table users (id text primary key, email text, name text)',

@@ -1,11 +1,17 @@
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { openDatabase } from '#db/database'
 import { quoteTableName } from '#db/table-name'
 import { type OldTables, oldTables } from '#tests/fixtures/old-tables'
 import { refusedTables } from '#tests/fixtures/refused-tables'
-import { openTestDatabase, options, type TestDatabase, transports } from '#tests/support/databases'
+import {
+  openTestDatabase,
+  options,
+  server,
+  type TestDatabase,
+  transports,
+} from '#tests/support/databases'
 import { newOwnedDatabase } from '#tests/support/earlier-migrations'
-import { openAdministrator, postgresAt, runSql } from '#tests/support/postgres'
+import { openAdministrator, runSql } from '#tests/support/postgres'
 import { statementsOf } from '#tests/support/statements'
 import { adoptIn, everythingIn, parseOptions, tasksOf } from '#tests/tools/adopt'
 import { plainName, recognitions } from '#tools/adopt/column-names'
@@ -15,7 +21,6 @@ type Opened = Omit<TestDatabase, 'standIn'>
 
 /** Makes the tables in a database of a login that has no more rights than an adoption needs. */
 async function openAsOwner({ sql, after }: OldTables) {
-  const server = postgresAt(inject('postgresPort'))
   const { name, owner, url } = await newOwnedDatabase()
   const administrator = openAdministrator(server.url(name))
   await administrator.run(`alter role ${owner} nocreaterole`)

@@ -4,25 +4,23 @@ import { createServer } from 'node:https'
 import { createServer as createSilentServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, inject, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { hasOpenssl } from '#tests/database/postgres-tls'
+import { newDatabase, server } from '#tests/support/databases'
 import { diagnose, follow } from '#tests/support/doctor'
 import { forge, hmac } from '#tests/support/forgery'
 import { closeHere, type Environment, migrateHere, startHere } from '#tests/support/in-process'
 import { type IssuerOptions, startIssuer } from '#tests/support/issuer'
-import { createDatabase, createLogin, password, postgresAt, runSql } from '#tests/support/postgres'
+import { createLogin, password, runSql } from '#tests/support/postgres'
 import { runScript } from '#tests/support/script'
 import { freePort, listen, startService } from '#tests/support/service'
 import { testSecret, tokenFor } from '#tests/support/tokens'
 import { signUp } from '#tests/support/visitor'
 import { everythingIn } from '#tests/tools/adopt'
 
-const server = postgresAt(inject('postgresPort'))
-const newDatabase = async () => server.url(await createDatabase(server))
-
 /** A frontend with the tables of Better Auth, in a database of its own. */
 async function newFrontend(options: Partial<IssuerOptions> = {}) {
-  const databaseUrl = await newDatabase()
+  const databaseUrl = (await newDatabase()).url
   const frontend = await startIssuer({ databaseUrl, ...options })
   await frontend.migrate()
   return { ...frontend, databaseUrl }
@@ -103,7 +101,7 @@ async function frontendDatabase(options?: Partial<IssuerOptions>): Promise<strin
 
 /** Settings for a database that had such tables before it was migrated. */
 async function settingsWith(...tables: string[]) {
-  const env = { ...right, DATABASE_URL: await newDatabase(), USERS_TABLE: 'users' }
+  const env = { ...right, DATABASE_URL: (await newDatabase()).url, USERS_TABLE: 'users' }
   await runSql(env.DATABASE_URL, ...tables)
   await migrateHere(env)
   return env
@@ -118,7 +116,10 @@ async function withoutRowSecurity() {
 const withoutRole = async () => ({
   DATABASE_URL: right.DATABASE_URL.replace('//postgres:', `//${await createLogin(server)}:`),
 })
-const emptyDatabase = async () => ({ DATABASE_URL: await newDatabase(), USERS_TABLE: 'users' })
+const emptyDatabase = async () => ({
+  DATABASE_URL: (await newDatabase()).url,
+  USERS_TABLE: 'users',
+})
 const alone = async () => ({
   DATABASE_URL: await frontendDatabase(),
   USERS_TABLE: undefined,
@@ -214,7 +215,7 @@ test('tasks that refer to another users table are brought to the right one by it
 })
 
 test('tasks that refer to no users table, since it was dropped and made anew, are named by the log, and brought to it by its remedy', async () => {
-  const DATABASE_URL = await newDatabase()
+  const DATABASE_URL = (await newDatabase()).url
   const env = { ...right, DATABASE_URL }
   const own = await startIssuer({ databaseUrl: DATABASE_URL })
   onTestFinished(own.stop)
@@ -373,7 +374,7 @@ test.skipIf(!hasOpenssl)('of keys behind a private CA it says NODE_EXTRA_CA_CERT
 })
 
 test('it changes nothing, in a database without the tables and in one with them', async () => {
-  const own = { DATABASE_URL: await newDatabase(), RATE_LIMIT: '2/60', USERS_TABLE: 'users' }
+  const own = { DATABASE_URL: (await newDatabase()).url, RATE_LIMIT: '2/60', USERS_TABLE: 'users' }
   const env = { ...right, ...withSessions, ...own }
   for (const prepare of [() => undefined, () => migrateHere(env)]) {
     await prepare()
