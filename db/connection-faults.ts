@@ -71,12 +71,13 @@ const faults: readonly (readonly [pattern: RegExp, isSetting: boolean, says: str
 const ofConnecting = /^(?:08|28|3D|55000)/
 const sqlState = /^[0-9A-Z]{5}$/
 
-/** @returns undefined if the error is none of these */
+/** Of Neon, `fetch` says it in a cause. @returns undefined if the error is none of these */
 export function connectionFaultOf(error: unknown): ConnectionFault | undefined {
   if (!(error instanceof Error)) return undefined
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (sqlState.test(code) && !ofConnecting.test(code)) return undefined
   const text = `${code} ${error.message}`
   const found = faults.find(([pattern]) => pattern.test(text))
-  return found === undefined ? undefined : { says: found[2], isSetting: found[1] }
+  if (found === undefined) return connectionFaultOf(error.cause)
+  return { says: found[2], isSetting: found[1] }
 }

@@ -54,7 +54,11 @@ export function openNeon(options: TransportOptions): Transport {
         return results.slice(-statements.length)
       } catch (error) {
         if (sqlStateOf(error) !== undefined) queue.heard()
-        if (error instanceof NeonDbError) throw toDatabaseError(error, mayHaveRun(error))
+        if (error instanceof NeonDbError) {
+          // The log follows causes, to the network's own code.
+          error.cause = error.sourceError
+          throw toDatabaseError(error, mayHaveRun(error))
+        }
         if (isDatabaseError(error)) throw error
         // What is said of JSON repeats a part of it.
         const cause = error instanceof SyntaxError ? undefined : error
@@ -88,11 +92,12 @@ function mayHaveRun(error: NeonDbError): boolean {
   if (sqlState !== undefined) return /^(08|57P0[12])/.test(sqlState)
   const cause = error.sourceError?.cause
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  return (
-    !neverReached.test(error.message) &&
-    !['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT'].includes(String(code))
-  )
+  return !neverReached.test(error.message) && !neverConnected.test(String(code))
 }
+
+/** What Node says where there is no connection, or none that it trusts. */
+const neverConnected =
+  /^(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT)$|CERT_|SELF_SIGNED|UNABLE_TO_/
 
 /** What Neon's proxy says before it has a compute to send statements to. */
 const neverReached =

@@ -10,9 +10,9 @@ const fetchAsUsual = globalThis.fetch
 /** The value of `NODE_OPTIONS` that loads this file. */
 export const redirectToStandIn = `--import=${import.meta.url}`
 
-/** The host in the URLs of the stand-in that listens on a port. */
-export function standInHost(port: number): string {
-  return `ep-test.port-${port}.${suffix}`
+/** The host in the URLs of the stand-in that listens on a port, with `tls` by HTTPS. */
+export function standInHost(port: number, way: 'plain' | 'tls' = 'plain'): string {
+  return `ep-test.${way}.port-${port}.${suffix}`
 }
 
 /** The port in such a host, or in the one of its region, to which the driver sends statements. */
@@ -24,7 +24,9 @@ function portIn(host: string): string | undefined {
 globalThis.fetch = (input, init) => {
   const url = URL.parse(String(input))
   const port = portIn(url?.hostname ?? '')
-  return fetchAsUsual(port === undefined ? input : `http://127.0.0.1:${port}${url?.pathname}`, init)
+  const scheme = url?.hostname.includes('.tls.') ? 'https' : 'http'
+  const local = `${scheme}://127.0.0.1:${port}${url?.pathname}`
+  return fetchAsUsual(port === undefined ? input : local, init)
 }
 
 // Only migrations open a WebSocket. The Postgres behind takes no password before it asks for one.
