@@ -20,7 +20,8 @@ export async function superviseWorkers(): Promise<void> {
     const { answerForAll } = await import('#server/cluster-metrics')
     answerForAll()
   }
-  cluster.on('fork', closeUntaken)
+  // Otherwise, as on Windows, what workers are sent is the socket that all of them accept from.
+  if (cluster.schedulingPolicy === cluster.SCHED_RR) cluster.on('fork', closeUntaken)
   for (let started = 0; started < WORKERS; started += 1) cluster.fork()
 
   cluster.on('listening', (worker) => {

@@ -45,10 +45,10 @@ const withoutTls = `${url}?sslmode=require`
 const unsigned = `${encrypted.url('x')}?sslmode=verify-full`
 const trusted = `${unsigned}&sslrootcert=${join(encrypted.folder, 'server.crt')}`
 const elsewhere = trusted.replace('127.0.0.1', 'localhost')
-/** It speaks TLS with the same certificate, and is asked before it would have to speak for Neon. */
-const ofPostgres = (name: string) => readFileSync(join(encrypted.folder, name))
+/** In the place of Neon. */
+const file = (name: string) => readFileSync(join(encrypted.folder, name))
 const untrusted = createServer(
-  hasOpenssl ? { key: ofPostgres('server.key'), cert: ofPostgres('server.crt') } : {},
+  hasOpenssl ? { key: file('server.key'), cert: file('server.crt') } : {},
 )
 const unsignedNeon = neon(standInHost(await listen(untrusted), 'tls'))
 atEnd(() => untrusted.close())

@@ -20,19 +20,23 @@ async function serveWithTwo(settings: Record<string, string> = {}) {
   return service
 }
 
-test('a worker that dies is replaced, and SIGTERM ends all that are there', async () => {
-  await using service = await serveWithTwo()
-  const [victim = 0, other = 0, ...more] = workersOf(service)
-  expect(more).toEqual([])
-  process.kill(victim, 'SIGKILL')
-  const newWorkers = () => workersOf(service).filter((pid) => ![victim, other].includes(pid))
-  await expect.poll(newWorkers).toHaveLength(1)
-  const workers = [other, ...newWorkers()]
-  expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
+test.each(['rr', 'none'])(
+  'a worker that dies is replaced, and SIGTERM ends all that are there: scheduled by %s',
+  async (NODE_CLUSTER_SCHED_POLICY) => {
+    await using service = await serveWithTwo({ NODE_CLUSTER_SCHED_POLICY })
+    const [victim = 0, other = 0, ...more] = workersOf(service)
+    expect(more).toEqual([])
+    process.kill(victim, 'SIGKILL')
+    const newWorkers = () => workersOf(service).filter((pid) => ![victim, other].includes(pid))
+    await expect.poll(newWorkers).toHaveLength(1)
+    await expect.poll(() => service.output().match(/Todo API on/g)).toHaveLength(3)
+    const workers = [other, ...newWorkers()]
+    expect((await fetch(`${service.url}/health/ready`)).status).toBe(200)
 
-  expect(await service.stop('SIGTERM')).toBe(0)
-  for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
-})
+    expect(await service.stop('SIGTERM')).toBe(0)
+    for (const pid of workers) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  },
+)
 
 test('a worker that is killed while metrics are read leaves those of the others', async () => {
   await using service = await serveWithTwo({ METRICS_TOKEN: metricsToken })
