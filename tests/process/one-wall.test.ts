@@ -1,7 +1,7 @@
-import { afterAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
 import type { Transport } from '#db/transports/transport'
-import { closeDatabase, setDatabase } from '#lib/service/database'
+import { setDatabase } from '#lib/service/database'
 import { ask, create } from '#tests/database/in-process'
 import { withoutFirstWall } from '#tests/support/breached'
 import { openReady, options, type TestDatabase, transports } from '#tests/support/databases'
@@ -11,11 +11,10 @@ import { newUser } from '#tests/support/tokens'
 vi.stubEnv('LIST_ENVELOPE', 'items')
 
 /** Serves requests in this process from a database, whose statements go by another transport. */
-function serveFrom({ database, close }: TestDatabase, transport: Transport): void {
+function serveFrom({ database }: TestDatabase, transport: Transport): void {
   setDatabase({
     ...database,
     transport,
-    close,
     forUser: (userId) => openCallerDatabase(transport, userId, options.limits),
   })
 }
@@ -49,7 +48,6 @@ const lists = ['', '&status=pending', '&sort=title', '&sort=title&order=desc', '
 describe.each(transports)('on %s', async (name) => {
   const opened = await openReady(name)
   serveFrom(opened, opened.database.transport)
-  afterAll(closeDatabase)
   const [alice, mallory] = [newUser(), newUser()]
   const alicesTask = await create(alice, 'Alice’s')
   await create(alice, 'Another of Alice’s')
