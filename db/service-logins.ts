@@ -27,8 +27,10 @@ export const serviceLogins: Statement = {
         and has_function_privilege(current_user, moving.oid, 'execute')) as "moves",
       (select format_type(atttypid, atttypmod) from pg_attribute
         where attrelid = tasks.oid and attname = 'user_id') as "userIdType",
-      (select format('%I.%I', nspname, relname) from pg_constraint join pg_class as users
-        on users.oid = confrelid join pg_namespace on pg_namespace.oid = users.relnamespace
+      (select format('%I.%I', nspname, relname) from pg_constraint
+        join pg_attribute on attrelid = conrelid and conkey = array[attnum] and attname = 'user_id'
+        join pg_class as users on users.oid = confrelid
+        join pg_namespace on pg_namespace.oid = users.relnamespace
         where conrelid = tasks.oid and contype = 'f' limit 1) as "users"
     from pg_class as tasks join pg_namespace on pg_namespace.oid = tasks.relnamespace,
       lateral (select oid, oid::regprocedure::text as name from pg_proc

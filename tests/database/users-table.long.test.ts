@@ -110,6 +110,12 @@ test('a start names the users that tasks belong to, where USERS_TABLE has not th
     await startWith(users)
   }
   expect(named.splice(0)).toEqual(['"public"."users"', '"public"."users"'])
+  await sql(
+    'create table projects (id text primary key)',
+    'alter table tasks add project text constraint a references projects',
+  )
+  await startWith('users')
+  expect(named).toEqual([])
   await sql('drop table users cascade')
   await startWith('users')
   expect(named).toEqual(['no table'])

@@ -221,7 +221,12 @@ test('tasks that refer to no users table, since it was dropped and made anew, ar
   onTestFinished(own.stop)
   await own.migrate()
   await migrateHere(env)
-  await runSql(DATABASE_URL, 'drop table "user", session, account, verification, jwks cascade')
+  await runSql(
+    DATABASE_URL,
+    'create table projects (id text primary key)',
+    'alter table tasks add project text constraint a references projects',
+    'drop table "user", session, account, verification, jwks cascade',
+  )
   const [gone] = (await examine(env)).failures
   expect(gone).toMatchObject({ name: 'users', found: expect.stringContaining('is gone') })
   await own.migrate()

@@ -53,7 +53,9 @@ const tables = `select users::text as users, sessions::text as sessions,
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = sessions and attname in ('userId', 'user_id') and not attisdropped) as "sessionsUserId",
     (select coalesce(min(confrelid::regclass::text), 'no table') from pg_class left join pg_constraint
-      on conrelid = pg_class.oid and contype = 'f' where pg_class.oid = to_regclass('tasks')
+      on conrelid = pg_class.oid and contype = 'f' and conkey = array(select attnum
+        from pg_attribute where attrelid = pg_class.oid and attname = 'user_id')
+      where pg_class.oid = to_regclass('tasks')
       group by pg_class.oid) as owners,
     (select format_type(atttypid, atttypmod) from pg_attribute
       where attrelid = to_regclass('tasks') and attname = 'user_id' and not attisdropped) as "tasksUserId"
