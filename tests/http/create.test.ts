@@ -84,10 +84,14 @@ describe('POST /api/tasks', () => {
     expect(await listTasks(user)).toEqual([])
   })
 
-  test('names all that is wrong at once', async () => {
-    const body = { title: '', description: 5, completed: 'no' }
+  test('names all that is wrong at once, and says what each must be', async () => {
+    const body = { title: null, description: 5, completed: 'no' }
     const { problem } = await call('POST', '/api/tasks', { as: newUser(), body })
-    const pointers = problem.errors?.map(({ pointer }) => pointer)
-    expect(pointers?.sort()).toEqual(['/completed', '/description', '/title'])
+    const said = problem.errors?.map(({ pointer, detail }) => `${pointer}: ${detail}`)
+    expect(said?.sort()).toEqual([
+      '/completed: completed must be true or false.',
+      '/description: description must be a string.',
+      '/title: title must be a string.',
+    ])
   })
 })
