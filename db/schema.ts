@@ -30,6 +30,13 @@ export interface Database {
   tasks: TasksTable
 }
 
+/** What the migrations make, beside the users table: whoever makes `tasks` anew drops all of it. */
+export const madeTables = ['tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock']
+export const madeFunctions = [
+  ...['todo_owner', 'todo_service', 'todo_take_permit', 'todo_take_permits'],
+  ...['todo_forget_permits', 'todo_move_tasks'],
+]
+
 /** Compiles statements for Postgres, and has no connection. */
 export const dialect: Dialect = {
   createAdapter: () => new PostgresAdapter(),

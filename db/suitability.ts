@@ -1,4 +1,5 @@
 import { DatabaseError } from '#db/errors'
+import { madeFunctions, madeTables } from '#db/schema'
 import type { Row, Statement } from '#db/transports/transport'
 
 /**
@@ -32,6 +33,7 @@ export const suitability: Statement = {
  */
 export function refuseUnsuitable(found: Row | undefined): void {
   const { encoding, hasIcu, readOnly, isStandby, rowSecurity } = found ?? {}
+  const { hasRun, lacksTasks, lacksLimits } = found ?? {}
   const another = `CREATE DATABASE <name> ENCODING 'UTF8' TEMPLATE template0; and name it in DATABASE_URL.`
   if (encoding !== 'UTF8') {
     throw unsuitable(
@@ -48,10 +50,11 @@ export function refuseUnsuitable(found: Row | undefined): void {
       'The setting row_security is off, so that Postgres refuses every create. Run: ALTER ROLE <the login in DATABASE_URL> RESET row_security; ALTER DATABASE <its database> RESET row_security;',
     )
   }
-  const { hasRun, lacksTasks, lacksLimits } = found ?? {}
   if (hasRun === true && lacksTasks === true) {
+    // Another `tasks` may be found by the time that somebody runs it.
+    const left = madeTables.filter((table) => table !== 'tasks')
     throw unsuitable(
-      'The table tasks is gone, as after drizzle-kit push. Restore a backup, or start without tasks. For that, run as its owner: DROP TABLE IF EXISTS rate_limits, kysely_migration, kysely_migration_lock; DROP FUNCTION IF EXISTS todo_owner, todo_service, todo_take_permit, todo_take_permits, todo_forget_permits, todo_move_tasks;',
+      `The table tasks is gone, as after drizzle-kit push. Restore a backup, or start without tasks. For that, run as its owner: DROP TABLE IF EXISTS ${left.join(', ')}; DROP FUNCTION IF EXISTS ${madeFunctions.join(', ')};`,
     )
   }
   if (hasRun === true && lacksLimits === true) {

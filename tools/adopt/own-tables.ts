@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { madeFunctions, madeTables } from '#db/schema'
 import { quoteTableName } from '#db/table-name'
 import { findTable, foreignKeys, type TableFacts, viewsOn } from '#tools/adopt/table-facts'
 
@@ -39,14 +40,13 @@ export async function dropOwnTables(
       and proname in ('todo_service', 'todo_move_tasks') and grantee not in (0, proowner)`.execute(
     db,
   )
-  for (const table of ['tasks', 'rate_limits', 'kysely_migration', 'kysely_migration_lock']) {
+  for (const table of madeTables) {
     await sql`drop table ${sql.id(tasks.schema, table)}`.execute(db)
   }
   const { rows: functions } = await sql<{ called: string }>`
     select oid::regprocedure::text as "called" from pg_proc
     where pronamespace = ${tasks.schema}::regnamespace
-      and proname in ('todo_owner', 'todo_service', 'todo_take_permit', 'todo_take_permits',
-        'todo_forget_permits', 'todo_move_tasks')`.execute(db)
+      and proname in (${sql.join(madeFunctions)})`.execute(db)
   for (const { called } of functions) await sql`drop function ${sql.raw(called)}`.execute(db)
   return async () => {
     for (const { called, login } of granted) {

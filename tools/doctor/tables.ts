@@ -1,3 +1,4 @@
+import { madeFunctions, madeTables } from '#db/schema'
 import { env } from '#lib/config/env'
 import { type Check, failed, failedAsTold, passed } from '#tools/doctor/check'
 import type { FoundTable, Inspection } from '#tools/doctor/inspection'
@@ -29,14 +30,13 @@ function checkUsers({ users, sessions, owners, issuers, isMigrated }: Inspection
     const found = users === undefined ? 'there is no users table yet' : `${typed(users)} is there`
     return passed(name, `${found}; the migration makes what is missing`)
   }
+  const sql = rebinding(owners, right, issuer !== undefined)
   if (users?.name !== right.name) {
     const found = `USERS_TABLE is ${users?.name ?? 'not in this database'}, and the users are in ${right.name}`
-    const sql = rebinding(owners, right, issuer !== undefined)
     return failed(name, found, `${setting('USERS_TABLE', right.name)}${sql}`)
   }
   if (isMigrated && owners?.name !== right.name) {
     const found = `USERS_TABLE is ${right.name}, and tasks belong to the users in ${owners?.name}`
-    const sql = rebinding(owners, right, issuer !== undefined)
     return failed(name, found, sql.replace(/^, then /, ''))
   }
   const whose = issuer === undefined ? "the service's own" : "Better Auth's"
@@ -73,7 +73,7 @@ function rebinding(owners: FoundTable | undefined, right: FoundTable, isIssuers:
   const type = owners.idType
   // Policies keep Postgres from changing the type of the column.
   if (right.idType !== undefined && kindOf(type) !== kindOf(right.idType)) {
-    return `, then, as ids of the type ${type} cannot be made ${right.idType}, make the tables anew, if no task is worth keeping, because it deletes them all: DROP TABLE tasks, rate_limits, kysely_migration, kysely_migration_lock; DROP FUNCTION todo_owner, todo_take_permit, todo_take_permits, todo_forget_permits, todo_move_tasks, todo_service; and then: npm run db:migrate`
+    return `, then, as ids of the type ${type} cannot be made ${right.idType}, make the tables anew, if no task is worth keeping, because it deletes them all: DROP TABLE ${madeTables.join(', ')}; DROP FUNCTION ${madeFunctions.join(', ')}; and then: npm run db:migrate`
   }
   const adding = isIssuers
     ? ` CREATE OR REPLACE FUNCTION todo_owner(owner ${type}, owner_email text, owner_name text) RETURNS ${type} LANGUAGE sql AS 'SELECT owner';`
