@@ -27,7 +27,8 @@ const lineShare = 1 / 4
 interface User<Slot> {
   /** Those that have a slot or wait in the common queue. */
   admitted: number
-  readonly line: Set<Waiting<Slot>>
+  /** An array, since a `Set` that shrinks keeps what has left it in memory for long. */
+  readonly line: Waiting<Slot>[]
 }
 
 interface Waiting<Slot> {
@@ -43,7 +44,7 @@ interface Waiting<Slot> {
 export class Queue<Slot> {
   readonly #options: QueueOptions<Slot>
   readonly #users = new Map<string, User<Slot>>()
-  readonly #common = new Set<Waiting<Slot>>()
+  readonly #common: Waiting<Slot>[] = []
   #clock: NodeJS.Timeout | undefined
   #underWay = 0
   #waiting = 0
@@ -64,21 +65,20 @@ export class Queue<Slot> {
       transaction.fail(this.#refusal('too little time is left'))
       return
     }
-    const name = transaction.place.user
-    const user = this.#users.get(name) ?? { admitted: 0, line: new Set() }
-    const waiting = { transaction, until: performance.now() + waitMs }
+    const { user: name } = transaction.place
+    const user = this.#users.get(name) ?? { admitted: 0, line: [] }
     // The database owes nothing yet.
     if (this.#underWay === 0 && this.#waiting === 0) this.heard()
     this.#users.set(name, user)
-    user.line.add(waiting)
+    const waiting = { transaction, until: performance.now() + waitMs }
+    user.line.push(waiting)
     this.#waiting += 1
     this.#admitNext(user)
     this.admit()
-    if (!this.#common.has(waiting) && !user.line.has(waiting)) return
-    this.#clock ??= startClock(() => this.#look())
     const { queueLimit } = this.#options
-    const isFull = this.#waiting > queueLimit || user.line.size > queueLimit * lineShare
+    const isFull = this.#waiting > queueLimit || user.line.length > queueLimit * lineShare
     if (isFull) this.#giveUp(waiting, this.#refusal('too many requests wait'))
+    else if (this.#waiting > 0) this.#clock ??= startClock(() => this.#look())
   }
 
   /** To be called once by each that had a slot. */
@@ -95,7 +95,7 @@ export class Queue<Slot> {
 
   /** To be called when there is new room: lets go who may. */
   admit(): void {
-    for (const waiting of this.#common) {
+    for (let waiting = this.#common[0]; waiting !== undefined; waiting = this.#common[0]) {
       // Where the process was busy, nobody has looked yet.
       if (performance.now() >= waiting.until) {
         this.#timeOut(waiting)
@@ -103,7 +103,7 @@ export class Queue<Slot> {
       }
       const slot = this.#options.findSlot(this.#underWay)
       if (slot === undefined) return
-      this.#common.delete(waiting)
+      this.#common.shift()
       this.#waiting -= 1
       this.#underWay += 1
       waiting.transaction.go(slot)
@@ -140,15 +140,16 @@ export class Queue<Slot> {
 
   #timeOut(waiting: Waiting<Slot>): void {
     // Where nothing is under way, no connection came about in all that time.
-    const isAway = this.#underWay === 0
-    this.#giveUp(waiting, this.#refusal('no connection came free in time', isAway))
+    this.#giveUp(waiting, this.#refusal('no connection came free in time', this.#underWay === 0))
   }
 
   #giveUp(waiting: Waiting<Slot>, error: DatabaseError): void {
     const name = waiting.transaction.place.user
+    const isCommon = this.#common.includes(waiting)
+    const queue = isCommon ? this.#common : (this.#users.get(name)?.line ?? [])
+    queue.splice(queue.indexOf(waiting), 1)
     this.#waiting -= 1
-    if (this.#common.delete(waiting)) this.#dismiss(name)
-    else this.#users.get(name)?.line.delete(waiting)
+    if (isCommon) this.#dismiss(name)
     waiting.transaction.fail(error)
   }
 
@@ -165,8 +166,8 @@ export class Queue<Slot> {
   #admitNext(user: User<Slot>): void {
     const [next] = user.line
     if (next === undefined || user.admitted >= this.#options.userShare) return
-    user.line.delete(next)
-    this.#common.add(next)
+    user.line.shift()
+    this.#common.push(next)
     user.admitted += 1
   }
 
