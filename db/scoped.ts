@@ -8,7 +8,7 @@ import type { Place, Statement, Transport } from '#db/transports/transport'
 /** A Kysely that sees and changes only the rows of one user. */
 export type CallerDatabase = Kysely<Database>
 
-/** What Kysely has built, and whether its work grows with the user's tasks: see `Statement`. */
+/** What Kysely has built, and whether its work grows with the user's tasks: see `Place`. */
 export interface CallerQuery<Row = unknown> extends CompiledQuery<Row> {
   readonly isLong?: boolean
 }
@@ -83,8 +83,8 @@ function takePermits(user: string, { requests, seconds }: Quota, permits: number
  * The third wall: whatever Kysely has built returns rows that name the user as `user_id`. Only SQL
  * that is written by hand may return others.
  */
-function ownedBy(user: string, { sql, parameters, query, isLong }: CallerQuery): Statement {
-  return { sql, parameters, owner: RawNode.is(query) ? undefined : user, isLong }
+function ownedBy(user: string, { sql, parameters, query }: CompiledQuery): Statement {
+  return { sql, parameters, owner: RawNode.is(query) ? undefined : user }
 }
 
 /** Sends what Kysely has built as a transaction of one user. */
@@ -107,10 +107,11 @@ class CallerExecutor extends DefaultQueryExecutor {
     this.#counting = counting
   }
 
-  override async executeQuery<Row>(query: CompiledQuery): Promise<QueryResult<Row>> {
+  override async executeQuery<Row>(query: CallerQuery): Promise<QueryResult<Row>> {
     const end = performance.now() + this.#limits.deadlineMs
     const { user } = this.#place
     const effect = effectOf(query.query)
+    const place = { ...this.#place, isWrite: effect !== 'none', isLong: query.isLong }
     const bound = bindCaller(user)
     const statement = ownedBy(user, query)
     const counting = this.#counting
@@ -118,7 +119,7 @@ class CallerExecutor extends DefaultQueryExecutor {
       const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, statement]
       return sendWithRetries(this.#transport, statements, {
         effect: isEmpty ? 'none' : effect,
-        place: this.#place,
+        place: isEmpty ? this.#place : place,
         deadlineMs: end - performance.now(),
         attemptMs: this.#limits.attemptMs,
       })

@@ -25,7 +25,7 @@ export function openNeon(options: TransportOptions): Transport {
   const queue = new Queue<true>({
     userShare,
     queueLimit: options.queueLimit,
-    findSlot: (underWay) => underWay < options.queueLimit || undefined,
+    findSlot: (_, underWay) => underWay < options.queueLimit || undefined,
     silentAfterMs: options.connectTimeoutMs / 3,
   })
 

@@ -18,7 +18,7 @@ interface QueueOptions<Slot> {
   /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
   /** @param underWay how many have a slot. @returns undefined where none is free */
-  readonly findSlot: (underWay: number) => Slot | undefined
+  readonly findSlot: (place: Place, underWay: number) => Slot | undefined
 }
 
 /** The part of `queueLimit` that may wait in the line of one user. */
@@ -101,7 +101,7 @@ export class Queue<Slot> {
         this.#timeOut(waiting)
         continue
       }
-      const slot = this.#options.findSlot(this.#underWay)
+      const slot = this.#options.findSlot(waiting.transaction.place, this.#underWay)
       if (slot === undefined) return
       this.#common.shift()
       this.#waiting -= 1

@@ -8,8 +8,6 @@ export interface Statement {
   readonly onlySets?: true | undefined
   /** The user whom each of its rows must name as its `user_id`; the third wall, ADR 0064. */
   readonly owner?: string | undefined
-  /** It may take a second by itself, so nobody is to wait behind it (`pg` only). */
-  readonly isLong?: boolean | undefined
 }
 
 export type Row = Record<string, unknown>
@@ -46,6 +44,10 @@ export interface Place {
   readonly user: string
   /** The service asks for itself whether it is ready: this waits for nobody. */
   readonly isProbe?: boolean
+  /** Its commit waits for the disk, and those behind it on a connection wait as well (`pg` only). */
+  readonly isWrite?: boolean
+  /** It may take a second by itself, so nobody is to wait behind it (`pg` only). */
+  readonly isLong?: boolean | undefined
   /** Aborts where the client has gone. What waits is then not sent; it is asked for only then. */
   readonly signal?: (() => AbortSignal) | undefined
 }

@@ -1,7 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { startLyingPostgres } from '#tests/database/lying-postgres'
+import { openCallerDatabase } from '#db/scoped'
+import { completeTaskRow, findTaskRow } from '#db/tasks/tasks'
+import type { Transport } from '#db/transports/transport'
+import { errorMessage, startLyingPostgres } from '#tests/database/lying-postgres'
 
+const limits = { deadlineMs: 8000, attemptMs: 8000 }
 const look = [{ sql: 'select 1', parameters: [] }]
 const meetsLock = 'fails with 55P03'
 
@@ -87,6 +91,43 @@ test('who meets a lock is sent again once, where nobody is put behind', async ()
   expect(isOver).toBe(false)
   await failed
   expect(attempts).toBe(2)
+})
+
+/** Flips a task, or reads it. */
+const flip = (transport: Transport, user: string) =>
+  completeTaskRow(openCallerDatabase(transport, user, limits), user, 'id', undefined)
+const read = (transport: Transport, user: string) =>
+  findTaskRow(openCallerDatabase(transport, user, limits), user, 'id')
+
+test.each([
+  ['writes are sent on several connections, whose commits wait for the disk together', flip, 3],
+  ['reads are sent on one', read, 1],
+])('%s', async (_, send, sideBySide) => {
+  const { server, transport } = await start(3)
+  const all = () => users.map((user) => send(transport, user))
+  const users = ['one', 'another', 'a third']
+  // Where all are busy, another connection is opened for those that follow.
+  for (let round = 0; round < 20; round += 1) await Promise.all(all())
+  let asked = 0
+  server.always = (answer) => {
+    asked += 1
+    return [{ waitMs: 1000 }, ...answer]
+  }
+  const answers = all()
+  await Promise.race(answers)
+  // A connection is asked for the next once the one before is answered.
+  expect(asked).toBeGreaterThanOrEqual(sideBySide)
+  expect(server.connections).toBe(sideBySide)
+  await Promise.all(answers)
+})
+
+test('where no other connection can be opened, writes share the one that is there', async () => {
+  const { server, transport } = await start(3)
+  server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
+  for (let round = 0; round < 20; round += 1) {
+    await Promise.all(['one', 'another'].map((user) => flip(transport, user)))
+  }
+  expect(server.connections).toBe(2)
 })
 
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {

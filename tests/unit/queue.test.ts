@@ -3,7 +3,8 @@ import { unsent } from '#db/errors'
 import { Queue } from '#db/transports/queue'
 
 /** Room for so many. */
-const roomFor = (capacity: number) => (underWay: number) => underWay < capacity || undefined
+const roomFor = (capacity: number) => (_: unknown, underWay: number) =>
+  underWay < capacity || undefined
 /** As many slots as are left. */
 const slotIn = (room: { left: number }) => () => {
   if (room.left === 0) return undefined

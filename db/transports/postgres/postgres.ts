@@ -10,6 +10,7 @@ import { checkSetting, idleMs } from '#db/transports/time-limits'
 import {
   nobody,
   type Place,
+  type PoolLoad,
   type Row,
   type Statement,
   type Transport,
@@ -18,7 +19,7 @@ import {
 
 /** One is on its way while the other runs. */
 const userShare = 2
-/** On connections of their own, where all of them would be taken by one or two users. */
+/** On connections of their own, which one or two users would take all. */
 const loneUserShare = 1
 /** What has less time left, or less than this part of all that a request has, is not sent. */
 const least = { ms: 1000, share: 1 / 8 }
@@ -31,7 +32,6 @@ const probeConnections = 2
 
 const closed = () => unsent('the connections to the database are closed', 'unavailable')
 
-/** Connections, of which one is filled before the next is used: few, large writes do for many. */
 class Pool implements Owner {
   readonly server: Server
   readonly depth: number
@@ -41,6 +41,8 @@ class Pool implements Owner {
   readonly #queue: Queue<Connection>
   readonly #most: number
   readonly #leastMs: number
+  /** Whether the last that was to be opened could not be. */
+  #isRefused = false
   #isClosed = false
 
   constructor(server: Server, most: number, depth: number, share = userShare) {
@@ -51,7 +53,7 @@ class Pool implements Owner {
     this.#leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
     this.#queue = new Queue({
       ...{ userShare: share, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
-      findSlot: () => this.#connections.values().find(({ hasRoom }) => hasRoom) ?? this.#open(),
+      findSlot: (place) => this.#find(place),
     })
   }
 
@@ -59,13 +61,14 @@ class Pool implements Owner {
   send(statements: readonly Statement[], end: number, place: Place): Promise<Row[][]> {
     const transaction = new Transaction(statements, end, place)
     const timeLeftMs = end - performance.now()
+    const waitMs = Math.min(timeLeftMs - this.#leastMs, timeLeftMs * waitShare)
     if (this.#isClosed) transaction.fail(closed())
-    else
-      this.#queue.enter(transaction, Math.min(timeLeftMs - this.#leastMs, timeLeftMs * waitShare))
+    else this.#queue.enter(transaction, waitMs)
     return transaction.outcome.promise
   }
 
   opened(): void {
+    this.#isRefused = false
     this.#queue.admit()
   }
 
@@ -79,6 +82,7 @@ class Pool implements Owner {
 
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
+    this.#isRefused ||= !hasOpened
     if (!hasOpened) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
@@ -94,8 +98,24 @@ class Pool implements Owner {
     await Promise.all([...this.#connections].map((connection) => connection.close()))
   }
 
+  /**
+   * Reads fill the first connection with room: few, large messages do for many. A write goes to the
+   * emptiest, the last of equals, and where that is busy, another is opened for those that follow:
+   * commits on one connection wait for the disk one after the other.
+   */
+  #find({ isWrite }: Place): Connection | undefined {
+    let found: Connection | undefined
+    for (const connection of this.#connections) {
+      const isEmptier = found === undefined || connection.underWay <= found.underWay
+      if (connection.hasRoom && isEmptier) found = connection
+      if (found !== undefined && !isWrite) return found
+    }
+    if (found === undefined || (found.underWay > 0 && !this.#isRefused)) this.#open()
+    return found
+  }
+
   /** Opens a connection, unless those that are being opened have room for all who wait. */
-  #open(): undefined {
+  #open(): void {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
     const opening = staying.filter(({ isOpening }) => isOpening).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
@@ -106,15 +126,13 @@ class Pool implements Owner {
 
 /** Postgres over TCP or a Unix socket, a transaction in one round trip. See ADR 0063. */
 export function openPostgres(options: TransportOptions): Transport {
-  const { poolSize, connectTimeoutMs } = options
-  const times = { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true }
-  const client = { ...toClientConfig(options.url), ...times }
+  const { url, poolSize, connectTimeoutMs: connectionTimeoutMillis } = options
+  const client = { ...toClientConfig(url), connectionTimeoutMillis, keepAlive: true }
   const server: Server = { options, client, isChecked: true, isDirect: undefined }
   const shared = new Pool(server, poolSize, depth)
   /** For transactions that met a lock, or may take long: nobody is behind them. */
   const alone = new Pool(server, Math.ceil(poolSize / 2), 1, loneUserShare)
   const probes = new Pool(server, probeConnections, 1)
-  const pools = [shared, alone, probes]
   options.onPool?.(shared.events)
 
   return {
@@ -122,9 +140,8 @@ export function openPostgres(options: TransportOptions): Transport {
     async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
       if (place.isProbe === true) return await probes.send(statements, end, place)
-      const isLong = statements.some((statement) => statement.isLong)
       try {
-        return await (isLong ? alone : shared).send(statements, end, place)
+        return await (place.isLong ? alone : shared).send(statements, end, place)
       } catch (error) {
         if (!isDatabaseError(error) || !mayGoAlone(error)) throw error
         return await alone.send(statements, end, place).catch((second) => {
@@ -141,15 +158,12 @@ export function openPostgres(options: TransportOptions): Transport {
       return new PostgresDialect({ pool: sessions })
     },
     poolLoad() {
-      const [one, other] = [shared.load(), alone.load()]
-      return {
-        inUse: one.inUse + other.inUse,
-        idle: one.idle + other.idle,
-        waiting: one.waiting + other.waiting,
-      }
+      const loads = [shared.load(), alone.load()]
+      const sum = (of: keyof PoolLoad) => loads.reduce((total, load) => total + load[of], 0)
+      return { inUse: sum('inUse'), idle: sum('idle'), waiting: sum('waiting') }
     },
     async close() {
-      await Promise.all(pools.map((pool) => pool.close()))
+      await Promise.all([shared, alone, probes].map((pool) => pool.close()))
     },
   }
 
