@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 
 /**
  * The part of an address that stands for one client. That is an IPv4 address, also if it is written
@@ -8,6 +8,8 @@ import { isIP } from 'node:net'
 export function toNetwork(address: string): string {
   const [bare = ''] = address.split('%', 1)
   if (isIP(bare) !== 6) return address
+  // As Node writes the address of each IPv4 client on a socket for both.
+  if (bare.startsWith('::ffff:') && isIPv4(bare.slice(7))) return bare.slice(7)
   const groups = toGroups(bare)
   const isMapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff
   if (isMapped)

@@ -16,8 +16,8 @@ export interface Task {
   user_id: string
   title: string
   description: string | null
-  completed?: boolean
-  is_completed?: boolean
+  completed?: boolean | undefined
+  is_completed?: boolean | undefined
   created_at: string
   updated_at: string
 }

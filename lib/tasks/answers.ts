@@ -97,8 +97,9 @@ export function toTask(row: TaskRow): Task {
     user_id,
     title,
     description,
-    ...(field !== 'is_completed' && { completed }),
-    ...(field !== 'completed' && { is_completed: completed }),
+    // JSON leaves out what is undefined, which costs half as much as to leave it out here.
+    completed: field === 'is_completed' ? undefined : completed,
+    is_completed: field === 'completed' ? undefined : completed,
     created_at: toTimestamp(Number(created_ms)),
     updated_at: toTimestamp(Number(updated_ms)),
   }
