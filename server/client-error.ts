@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Problem } from '#lib/http/errors'
@@ -12,8 +13,19 @@ interface Exchange {
   readonly response: ServerResponse
 }
 
-/** The latest request of each connection. */
-const exchanges = new WeakMap<Duplex, Exchange>()
+/** The latest request of each connection, until it has arrived as a whole and is answered. */
+const exchanges = new WeakMap<Duplex, Exchange | undefined>()
+
+interface Finished extends Exchange {
+  readonly socket: Duplex
+}
+
+// An idle connection would keep the memory of its last request, with headers of up to 16 KiB.
+subscribe('http.server.response.finish', (message) => {
+  const { request, response, socket } = message as Finished
+  const isLatest = exchanges.get(socket)?.response === response
+  if (isLatest && request.complete) exchanges.set(socket, undefined)
+})
 
 /** Notes a request as the latest of its connection, for `refuseConnection`. */
 export function rememberExchange(request: IncomingMessage, response: ServerResponse): void {

@@ -56,15 +56,17 @@ describe.concurrent('a connection', () => {
       await whileTasksAreLocked(databaseUrl, async (release) => {
         const socket = await openSocket(url)
         const answer = text(socket)
-        socket.write(await headBy(newUser(), 'GET /api/tasks'))
+        // One that is answered while another is the latest.
+        socket.write(headOf('HEAD /health') + (await headBy(newUser(), 'GET /api/tasks')))
         await untilSomebodyWaits(databaseUrl)
         socket.write(bytes)
         // It has been read once a later request on another connection is answered.
         await send(url, 'GET', '/health')
         await release()
         const received = await answer
-        expect(received).toMatch(/^HTTP\/1.1 200 OK\r\n[\s\S]*\r\n\r\n\[\](?:HTTP|$)/)
-        expect(received.match(/HTTP\/1.1 \d{3}/g)?.slice(1)).toEqual(others)
+        expect(received).toMatch(/\r\n\r\n\[\](?:HTTP|$)/)
+        const served = ['HTTP/1.1 200', 'HTTP/1.1 200']
+        expect(received.match(/HTTP\/1.1 \d{3}/g)).toEqual([...served, ...others])
       })
     }
   })

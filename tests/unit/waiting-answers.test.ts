@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { expect, onTestFinished, test } from 'vitest'
+import { rememberExchange } from '#server/client-error'
 import { WatchedResponse } from '#server/waiting-answers'
 import { listen } from '#tests/support/service'
 import { collect } from '#tests/unit/garbage'
@@ -11,7 +12,8 @@ const megabyte = 2 ** 20
 
 /** @returns what sends requests on a connection, and waits until the first answer begins */
 async function serve(listener: RequestListener) {
-  const server = createServer({ ServerResponse: WatchedResponse }, listener)
+  const options = { ServerResponse: WatchedResponse, keepAliveTimeout: 0 }
+  const server = createServer(options, listener)
   const port = await listen(server)
   onTestFinished(() => server.close().closeAllConnections())
   return async (requests = 1, localAddress = '127.0.0.1') => {
@@ -61,10 +63,24 @@ test('what a client leaves behind is freed, also an answer that waits behind ano
   const client = await connectAndAsk(2)
   await expect.poll(() => answers).toHaveLength(2)
   client.destroy()
-  const left = () => {
-    collect()
-    return answers.filter((answer) => answer.deref() !== undefined).length
-  }
   // It must not take until the time to read an answer is over, 30 s.
-  await expect.poll(() => left()).toBe(0)
+  await expect.poll(() => left(answers)).toBe(0)
 })
+
+test('a connection that waits for a next request keeps nothing of the last', async () => {
+  const requests: WeakRef<object>[] = []
+  const connectAndAsk = await serve((request, response) => {
+    rememberExchange(request, response)
+    requests.push(new WeakRef(request))
+    response.end()
+  })
+  const client = await connectAndAsk()
+  await expect.poll(() => left(requests)).toBe(0)
+  expect(client.closed).toBe(false)
+})
+
+/** How many are not freed. */
+function left(objects: readonly WeakRef<object>[]): number {
+  collect()
+  return objects.filter((object) => object.deref() !== undefined).length
+}
