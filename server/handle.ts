@@ -36,14 +36,16 @@ function route(request: Request, url: URL): Promise<Response> {
   if (request.method === 'OPTIONS' && pathname === '/*') {
     return serviceOptions(request, { params: Promise.resolve({}), url })
   }
-  if (!isDecodable(pathname)) return malformedPath(request)
-  const match = findRoute('', pathname)
-  if (match === undefined) return nothingHere(request)
-  const params = Object.entries(match.params ?? {}).map(([name, value]) => [
-    name,
-    decodeURIComponent(value),
-  ])
-  return callMethod(request, url, match.data, Object.fromEntries(params))
+  const isEncoded = pathname.includes('%')
+  if (isEncoded && !isDecodable(pathname)) return malformedPath(request)
+  const { data, params = {} } = findRoute('', pathname) ?? {}
+  if (data === undefined) return nothingHere(request)
+  return callMethod(request, url, data, isEncoded ? decode(params) : params)
+}
+
+function decode(params: Readonly<Record<string, string>>): Params {
+  const decoded = Object.entries(params).map(([name, value]) => [name, decodeURIComponent(value)])
+  return Object.fromEntries(decoded)
 }
 
 function callMethod(

@@ -108,7 +108,7 @@ export class Connection implements Listener {
   }
 
   read(type: string, bytes: Buffer, start: number, end: number): void {
-    const [first] = this.#sent
+    const first = this.#sent[0]
     const error = type === 'E' ? readError(bytes, start, end) : undefined
     if (error?.severity === 'FATAL' || error?.severity === 'PANIC') {
       const isBackendOver = endsBackend(error)

@@ -111,8 +111,8 @@ export class Transaction {
       return true
     }
     // NoData in place of columns, rows before CommandComplete.
-    const isNext = type === expected || ['nT', 'DC'].includes(`${type}${expected}`)
-    if (!isNext || sent === undefined) throw unexpected(type)
+    const isInPlace = (type === 'n' && expected === 'T') || (type === 'D' && expected === 'C')
+    if ((type !== expected && !isInPlace) || sent === undefined) throw unexpected(type)
     if (type === 'D') this.#readRow(sent, bytes, start, end)
     else this.#at += 1
     if (type === 'T') sent.columns = readColumns(bytes, start, end)
