@@ -87,47 +87,26 @@ export async function start(url: string, overrides: Overrides = {}): Promise<Ope
   return database
 }
 
-/** A database of the shared Postgres, or a PGlite, opened as the service opens it. */
+/** A database of the shared Postgres, or a PGlite, opened as the service opens it until `atEnd`. */
 export interface TestDatabase {
   readonly database: OpenDatabase
   /** Runs statements as the administrator, past both walls, and returns the rows of the last. */
   asAdministrator(...statements: string[]): Promise<Record<string, unknown>[]>
   /** Where it is, as the administrator; PGlite is in the process. */
   readonly url?: string
-  close(): Promise<void>
 }
+
+type Asked = readonly [name: TransportName, overrides?: Overrides]
 
 /** Opens a new database by one of the transports. It is not migrated yet. */
-export async function openTestDatabase(
-  name: TransportName,
-  overrides: Overrides = {},
-): Promise<TestDatabase> {
+export async function openEmpty(...[name, overrides]: Asked): Promise<TestDatabase> {
   if (name === 'pglite') return await openOnPglite(overrides)
-  const databaseName = await createDatabase(server)
-  const direct = server.url(databaseName)
-  const administrator = openAdministrator(direct)
-  const standIn = name === 'neon' ? await startNeonStandIn(server.port, password) : undefined
-  const url = standIn?.url(databaseName) ?? direct
-  const database = await openDatabase({ ...options, url, ...overrides })
-  return {
-    database,
-    asAdministrator: administrator.run,
-    url: direct,
-    async close() {
-      await database.close()
-      await standIn?.close()
-      await administrator.close()
-    },
-  }
-}
-
-type Asked = Parameters<typeof openTestDatabase>
-
-/** The same, closed `atEnd`. */
-export async function openEmpty(...asked: Asked): Promise<TestDatabase> {
-  const opened = await openTestDatabase(...asked)
-  atEnd(opened.close)
-  return opened
+  const { name: databaseName, url } = await newDatabase()
+  const administrator = openAdministrator(url)
+  atEnd(administrator.close)
+  const reached = name === 'neon' ? (await startNeon()).url(databaseName) : url
+  const database = await open(reached, overrides)
+  return { database, asAdministrator: administrator.run, url }
 }
 
 /** The same, migrated. */
@@ -143,20 +122,17 @@ export async function makeReady(url: string, overrides: Overrides = {}): Promise
   await database.makeReady().finally(() => database.close())
 }
 
-async function openOnPglite(overrides: Overrides): Promise<TestDatabase> {
+async function openOnPglite(overrides?: Overrides): Promise<TestDatabase> {
   const folder = mkdtempSync(join(inject('runFolder'), 'pglite-'))
+  atEnd(() => rmSync(folder, { recursive: true }))
   cpSync(await shared('pglite folder'), folder, { recursive: true })
-  const database = await openDatabase({ ...options, url: `pglite://${folder}`, ...overrides })
+  const database = await open(`pglite://${folder}`, overrides)
   return {
     database,
     async asAdministrator(...statements) {
       const list = statements.map((sql) => ({ sql, parameters: [] }))
       const results = await database.transport.transaction(list, 8000)
       return results.at(-1) ?? []
-    },
-    async close() {
-      await database.close()
-      rmSync(folder, { recursive: true })
     },
   }
 }

@@ -1,13 +1,11 @@
-import { afterEach, expect, test } from 'vitest'
-import { openTestDatabase, type TestDatabase } from '#tests/support/databases'
+import { expect, test } from 'vitest'
+import { openEmpty, type TestDatabase } from '#tests/support/databases'
 import { adoptIn, parseOptions } from '#tests/tools/adopt'
 import { type ProblemKind, problemKinds, repairableKinds } from '#tools/adopt/problems'
 
 const uuid = '0f5b6f0a-8e0c-4f34-9f6e-2f1c3f0f9a11'
 
 let opened: TestDatabase
-
-afterEach(() => opened.close())
 
 const updated = '2025-01-03'
 const later = `updated_at = '${updated}'`
@@ -31,7 +29,7 @@ const wrong: readonly [id: string, kind: ProblemKind, change: string, mended?: o
 
 /** Those rows, and one without a problem. */
 async function openWithEveryProblem() {
-  opened = await openTestDatabase('postgres')
+  opened = await openEmpty('postgres')
   await opened.asAdministrator(
     'create table users (id uuid primary key, email text, name text)',
     `insert into users (id) values ('${uuid}')`,
@@ -134,7 +132,7 @@ const times: Record<string, Record<string, string | null>> = {
 test.each(Object.entries(times))(
   'times as %s are read, cut to milliseconds, and no other value breaks the adoption',
   async (type, read) => {
-    opened = await openTestDatabase('postgres')
+    opened = await openEmpty('postgres')
     await opened.asAdministrator(
       "set timezone to 'UTC'",
       'create domain instants as timestamptz(3)',
@@ -159,7 +157,7 @@ test.each(Object.entries(times))(
 
 /** Adopts rows of a plain table without those that have problems, and returns the kinds of each. */
 async function problemsOf(idType: string, column: string, values: readonly string[]) {
-  opened = await openTestDatabase('postgres')
+  opened = await openEmpty('postgres')
   await opened.asAdministrator(
     `create table users (id ${idType} primary key, email text, name text)`,
     `create table tasks (id text primary key, user_id text default 'anna', title text default 'Milk',

@@ -1,11 +1,11 @@
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { openDatabase } from '#db/database'
+import { describe, expect, test } from 'vitest'
 import { quoteTableName } from '#db/table-name'
 import { type OldTables, oldTables } from '#tests/fixtures/old-tables'
 import { refusedTables } from '#tests/fixtures/refused-tables'
 import {
-  openTestDatabase,
-  options,
+  atEnd,
+  open,
+  openEmpty,
   server,
   type TestDatabase,
   transports,
@@ -17,29 +17,23 @@ import { adoptIn, everythingIn, parseOptions, tasksOf } from '#tests/tools/adopt
 import { plainName, recognitions } from '#tools/adopt/column-names'
 import { describePlan } from '#tools/adopt/report'
 
-type Opened = Omit<TestDatabase, 'standIn'>
-
 /** Makes the tables in a database of a login that has no more rights than an adoption needs. */
 async function openAsOwner({ sql, after }: OldTables) {
   const { name, owner, url } = await newOwnedDatabase()
   const administrator = openAdministrator(server.url(name))
+  atEnd(administrator.close)
   await administrator.run(`alter role ${owner} nocreaterole`)
   await runSql(url, "set timezone to 'UTC'", ...sql)
   if (after) await administrator.run(...after(owner, name))
-  const database = await openDatabase({ ...options, url })
   return {
-    database,
+    database: await open(url),
     url: server.url(name),
     asAdministrator: administrator.run,
-    async close() {
-      await database.close()
-      await administrator.close()
-    },
   }
 }
 
 /** What adopt says to these options, and whether `--yes` would carry it out or has done so. */
-async function ask({ database }: Opened, how: 'look' | 'yes', given: readonly string[]) {
+async function ask({ database }: TestDatabase, how: 'look' | 'yes', given: readonly string[]) {
   try {
     const { plan, done } = await adoptIn(database, how, parseOptions(given))
     if (plan === undefined) throw new Error('No table was found.')
@@ -51,7 +45,7 @@ async function ask({ database }: Opened, how: 'look' | 'yes', given: readonly st
 }
 
 /** Looks, and takes the decisions that each look has printed, until nothing is in the way. */
-async function decide(opened: Opened, { given = [], decisions = [] }: OldTables) {
+async function decide(opened: TestDatabase, { given = [], decisions = [] }: OldTables) {
   const taken = [...given]
   for (;;) {
     const looked = await ask(opened, 'look', taken)
@@ -74,8 +68,7 @@ describe.each(transports)('on %s', (transport) => {
   test.each(tables)(
     '%s: a look changes nothing, its answers bring all rows over',
     async (_, old) => {
-      const opened = isPostgres ? await openAsOwner(old) : await openTestDatabase(transport)
-      onTestFinished(opened.close)
+      const opened = isPostgres ? await openAsOwner(old) : await openEmpty(transport)
       if (!isPostgres) await opened.asAdministrator(...old.sql)
       const everything = async () => opened.url && (await everythingIn(opened.url))
       const before = await everything()
@@ -112,7 +105,6 @@ describe.each(transports)('on %s', (transport) => {
 
 test.each(refusedTables)('a look says %s, and --yes does nothing', async (says, old) => {
   const opened = await openAsOwner(old)
-  onTestFinished(opened.close)
   const before = await everythingIn(opened.url)
   const looked = await decide(opened, old)
   for (const answer of [looked, await ask(opened, 'yes', looked.taken)]) {
@@ -124,8 +116,7 @@ test.each(refusedTables)('a look says %s, and --yes does nothing', async (says, 
 })
 
 test('--table names a table as SQL does, or as it is spelt', async () => {
-  const opened = await openTestDatabase('postgres')
-  onTestFinished(opened.close)
+  const opened = await openEmpty('postgres')
   const columns = '(id serial primary key, user_id text, title text, completed boolean)'
   const made = ['todos', '"Todos"', '"my todos"'].map((name) => `create table ${name} ${columns}`)
   await opened.asAdministrator(...made)
