@@ -21,9 +21,8 @@ export async function checkAnswers(
 ): Promise<void> {
   const [taskId] = user?.taskIds ?? []
   const [othersId] = other?.taskIds ?? []
-  if (user === undefined || taskId === undefined || othersId === undefined) {
+  if (user === undefined || taskId === undefined || othersId === undefined)
     throw new Error('Two users with tasks are needed.')
-  }
   const send = (method: string, path: string, body?: object, token = user.token) => {
     const authorization = `Bearer ${token}`
     if (body === undefined) return fetch(url + path, { method, headers: { authorization } })

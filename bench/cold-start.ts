@@ -49,7 +49,7 @@ interface Start {
  */
 export async function coldStart(rounds: number): Promise<{ measured: string; versions: string }> {
   const { service, constant } = await buildFunctions()
-  const postgres = await startPostgres(false)
+  const postgres = await startPostgres()
   const cache = mkdtempSync(join(tmpdir(), 'todo-compile-cache-'))
   try {
     const env = { ...environment, DATABASE_URL: postgres.url }

@@ -18,9 +18,11 @@ const users = 1000
 const tasksEach = 200
 
 /** What was done, for the reader of the tables. */
-export function describeRun({ rounds, seconds, connections, networkMs }: Options): string {
+export function describeRun(options: Options): string {
+  const { rounds, seconds, connections, commitMs, networkMs } = options
+  const commits = commitMs === undefined ? '' : `; commits take ${commitMs} ms and more`
   const network = networkMs ? `; round trips to Postgres of ${networkMs.join(' and then ')} ms` : ''
-  return `${users} users with ${tasksEach} tasks each; ${connections.join(', ')} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each${network}`
+  return `${users} users with ${tasksEach} tasks each; ${connections.join(', ')} connections; median of ${rounds} rounds of ${seconds} s, the servers taking turns in each${network}${commits}`
 }
 
 /** Measures every operation on every target, in alternating rounds. */

@@ -9,7 +9,7 @@ import { cpuTable, operationTables } from '#bench/comparison-tables'
 import { load } from '#bench/load'
 import { describeMachine, describePlan, watchOthers } from '#bench/machine'
 import { readOptions } from '#bench/options'
-import { type Rig, withRig } from '#bench/rig'
+import { type Rig, type RigOptions, withRig } from '#bench/rig'
 import { versionsOf } from '#bench/servers'
 import { writeSection } from '#bench/tables'
 
@@ -51,7 +51,7 @@ if (runs('aims')) {
 }
 if (runs('load')) {
   // It counts what is lost, so commits reach the disk.
-  const asInProduction = { durable: true, standard: ['node', 'next'] }
+  const asInProduction = { commitMs: 0, standard: ['node', 'next'] }
   await measureOnRig('load', asInProduction, async (rig) => [await load(rig, options)])
 }
 if (runs('cold-start')) {
@@ -62,7 +62,7 @@ if (runs('cold-start')) {
 
 async function measureOnRig(
   section: string,
-  conditions: { durable?: boolean; standard?: readonly string[] },
+  conditions: Pick<RigOptions, 'standard'> & { commitMs?: number },
   measure: (rig: Rig) => Promise<string[]>,
 ): Promise<void> {
   await withRig({ ...options, ...conditions }, async (rig) => {

@@ -20,6 +20,8 @@ export interface Options {
   readonly settings: Readonly<Record<string, string>>
   /** Another checkout of this repository, to be measured beside this one. */
   readonly base: string | undefined
+  /** How long the disk takes for a commit; undefined: commits do not wait for it. */
+  readonly commitMs: number | undefined
   /** Of a round trip to Postgres; where there are two, the second from half of each measurement on. */
   readonly networkMs: readonly number[] | undefined
 }
@@ -36,6 +38,7 @@ export function readOptions(): Options {
       seconds: { type: 'string' },
       connections: { type: 'string' },
       base: { type: 'string' },
+      'commit-ms': { type: 'string' },
       'network-ms': { type: 'string' },
       set: { type: 'string', multiple: true, default: [] },
     },
@@ -51,6 +54,7 @@ export function readOptions(): Options {
     warmUpSeconds: quick ? 0.4 : 1.5,
     firstWarmUpSeconds: quick ? 1 : 8,
     connections: connections ?? [64],
+    commitMs: values['commit-ms'] ? Number(values['commit-ms']) : undefined,
     networkMs: values['network-ms']?.split('-').map(Number),
     load: {
       users: connections?.[0] ?? 1000,

@@ -17,22 +17,16 @@ export interface BenchPostgres {
 /** Room for the pools of every server, and for the data in memory. */
 const room = { max_connections: '200', shared_buffers: '512MB' }
 
-/**
- * For comparing servers: no disk, whose speed is not theirs, and nothing that runs now and then by
- * itself, because it would hit one server and spare the next.
- */
+/** For comparing servers: no disk, and nothing that runs now and then, and hits one of them. */
 const steady = {
   ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', autovacuum: 'off' },
   ...{ max_wal_size: '8GB', checkpoint_timeout: '1h' },
 }
 
-/**
- * Starts a Postgres of its own in a temporary folder.
- *
- * @param durable whether commits reach the disk, as they do in production
- */
-export async function startPostgres(durable: boolean): Promise<BenchPostgres> {
-  const settings = durable ? room : { ...room, ...steady }
+/** Starts a Postgres of its own in a temporary folder. @param commitMs as `Options` have it */
+export async function startPostgres(commitMs?: number): Promise<BenchPostgres> {
+  const slow = { commit_delay: String(1000 * (commitMs ?? 0)), commit_siblings: '0' }
+  const settings = { ...room, ...(commitMs === undefined ? steady : slow) }
   const databaseDir = await mkdtemp(join(tmpdir(), 'todo-bench-'))
   const port = await freePort()
   const server = new EmbeddedPostgres({

@@ -15,20 +15,18 @@ export interface Rig {
   running(target: Target): Promise<RunningServer>
 }
 
-export interface RigOptions extends Pick<Options, 'only' | 'settings' | 'base' | 'networkMs'> {
+export interface RigOptions extends Options {
   /** The targets where `only` names none; all where this does not either. */
   readonly standard?: readonly string[]
-  /** Whether commits reach the disk. */
-  readonly durable?: boolean
 }
 
 /** Sets a rig up for as long as `use` takes, for the targets that are chosen by their names. */
 export async function withRig(
-  { only, settings, base, networkMs, standard, durable = false }: RigOptions,
+  { only, settings, base, commitMs, networkMs, standard }: RigOptions,
   use: (rig: Rig) => Promise<void>,
 ): Promise<void> {
   const cores = planCores()
-  const postgres = await startPostgres(durable)
+  const postgres = await startPostgres(commitMs)
   const network = networkMs && (await startNetwork(postgres.url, networkMs))
   const servers = new Map<string, Promise<RunningServer>>()
   try {
