@@ -27,6 +27,8 @@ const least = { ms: 1000, share: 1 / 8 }
 const waitShare = 1 / 2
 /** Transactions under way on a connection. */
 const depth = 16
+/** How long writes do with the connections that are there, where another was refused. */
+const pauseMs = 1000
 /** Connections for readiness probes, which must not wait because others do. */
 const probeConnections = 2
 
@@ -41,9 +43,10 @@ class Pool implements Owner {
   readonly #queue: Queue<Connection>
   readonly #most: number
   readonly #leastMs: number
-  /** Whether the last that was to be opened could not be. */
-  #isRefused = false
+  /** Until then writes do with what is there, since another could not be opened. */
+  #enoughUntil = 0
   #isClosed = false
+  readonly opened = () => this.#queue.admit()
 
   constructor(server: Server, most: number, depth: number, share = userShare) {
     const { queueLimit, connectTimeoutMs, requestTimeoutMs } = server.options
@@ -67,11 +70,6 @@ class Pool implements Owner {
     return transaction.outcome.promise
   }
 
-  opened(): void {
-    this.#isRefused = false
-    this.#queue.admit()
-  }
-
   over({ place, isDirect }: Transaction, isAnswered: boolean): void {
     // A pooler that was met once stays.
     if (this.server.isDirect !== false) this.server.isDirect = isDirect ?? this.server.isDirect
@@ -82,7 +80,7 @@ class Pool implements Owner {
 
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
-    this.#isRefused ||= !hasOpened
+    if (!hasOpened) this.#enoughUntil = performance.now() + pauseMs
     if (!hasOpened) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
@@ -110,7 +108,8 @@ class Pool implements Owner {
       if (connection.hasRoom && isEmptier) found = connection
       if (found !== undefined && !isWrite) return found
     }
-    if (found === undefined || (found.underWay > 0 && !this.#isRefused)) this.#open()
+    const isEnough = found?.underWay === 0 || performance.now() < this.#enoughUntil
+    if (found === undefined || !isEnough) this.#open()
     return found
   }
 
