@@ -121,7 +121,7 @@ test.each([
   await Promise.all(answers)
 })
 
-test('where no other connection can be opened, writes share the one that is there, and a second later have another tried', async () => {
+test('where no other connection can be opened, writes share the one that is there, and after a while have another tried', async () => {
   const { server, transport } = await start(3)
   server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
   const flipTwo = () => Promise.all(['one', 'another'].map((user) => flip(transport, user)))

@@ -27,8 +27,6 @@ const least = { ms: 1000, share: 1 / 8 }
 const waitShare = 1 / 2
 /** Transactions under way on a connection. */
 const depth = 16
-/** How long writes do with the connections that are there, where another was refused. */
-const pauseMs = 1000
 /** Connections for readiness probes, which must not wait because others do. */
 const probeConnections = 2
 
@@ -80,7 +78,7 @@ class Pool implements Owner {
 
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
-    if (!hasOpened) this.#enoughUntil = performance.now() + pauseMs
+    if (!hasOpened) this.#enoughUntil = performance.now() + this.server.options.connectTimeoutMs
     if (!hasOpened) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
