@@ -132,6 +132,14 @@ test('where no other connection can be opened, writes share the one that is ther
   expect(performance.now() - startedAt).toBeGreaterThan(1000)
 })
 
+test('where no other connection can be opened, nobody fails who only waits for the user’s own share', async () => {
+  const { server, transport } = await start(2)
+  server.hello = () => [errorMessage('28P01', 'FATAL'), 'end']
+  server.always = (answer) => [{ waitMs: 200 }, ...answer]
+  await Promise.all(Array.from({ length: 6 }, () => flip(transport, 'one')))
+  expect(server.connections).toBeGreaterThan(1)
+})
+
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
   const { server, transport, send } = await start(1)
   server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])

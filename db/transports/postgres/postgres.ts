@@ -79,7 +79,9 @@ class Pool implements Owner {
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
     if (!hasOpened) this.#enoughUntil = performance.now() + this.server.options.connectTimeoutMs
-    if (!hasOpened) this.#queue.failNext(this.depth, toDatabaseError(error, false))
+    // Where another has room, nobody waits for this one, but for the user's own transactions.
+    const isNeeded = !this.#connections.values().some(({ hasRoom }) => hasRoom)
+    if (!hasOpened && isNeeded) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
 
