@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { startLyingPostgres } from '#tests/database/lying-postgres'
 import { newDatabase, open, startNetwork } from '#tests/support/databases'
 
 /** How long a connection stays open without transactions, and until somebody has looked. */
@@ -41,4 +42,17 @@ test('an idle connection whose end does not arrive keeps nobody from opening ano
   await ask()
   // It is cut after the five seconds that a connection may take to open.
   expect(performance.now() - startedAt).toBeLessThan(2500)
+})
+
+test('a connection that was opened beside others, and that nobody needed, stays no longer than they do', async () => {
+  const server = await startLyingPostgres()
+  const ofWrites = server.open({ ...options, poolSize: 2 })
+  const write = (user: string) =>
+    ofWrites.transaction([{ sql: 'select 1', parameters: [] }], 8000, { user, isWrite: true })
+  await write('one')
+  server.hello = (welcome) => [{ waitMs: 3000 }, ...welcome]
+  await Promise.all(['one', 'another'].map(write))
+  await sleep(untilClosedMs)
+  expect(server.connections).toBe(2)
+  expect(ofWrites.poolLoad?.()).toEqual({ inUse: 0, idle: 0, waiting: 0 })
 })

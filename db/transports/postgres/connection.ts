@@ -44,6 +44,7 @@ export class Connection implements Listener {
   readonly #unsent: Transaction[] = []
   #writing: NodeJS.Immediate | undefined
   readonly #clock = startClock(() => this.#look())
+  readonly #startedAt = performance.now()
   #state: 'opening' | 'open' | 'closing' | 'over' = 'opening'
   /** When it is closed, if it is idle then, or closing. */
   #closeAt = Number.POSITIVE_INFINITY
@@ -89,7 +90,8 @@ export class Connection implements Listener {
 
   opened(): void {
     this.#state = 'open'
-    this.#closeAt = performance.now() + idleMs
+    // A host that freezes processes counts from the last answer, which may come before it is open.
+    this.#closeAt = this.#startedAt + idleMs
     this.#owner.opened()
   }
 
