@@ -1,3 +1,4 @@
+import { type EventEmitter, once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
@@ -91,6 +92,19 @@ test('who meets a lock is sent again once, where nobody is put behind', async ()
   expect(isOver).toBe(false)
   await failed
   expect(attempts).toBe(2)
+})
+
+test('a host that freezes processes hears of each connection that becomes idle, also of searches and probes', async () => {
+  const server = await startLyingPostgres()
+  const pools: EventEmitter[] = []
+  const transport = server.open({ onPool: (pool) => pools.push(pool as EventEmitter) })
+  const released = pools.map((pool) => once(pool, 'release'))
+  const user = 'one'
+  for (const place of [{ user }, { user, isLong: true }, { user, isProbe: true }]) {
+    await transport.transaction(look, 8000, place)
+  }
+  expect(server.connections).toBe(3)
+  expect(await Promise.all(released)).toHaveLength(3)
 })
 
 /** Flips a task, or reads it. */

@@ -132,7 +132,8 @@ export function openPostgres(options: TransportOptions): Transport {
   /** For transactions that met a lock, or may take long: nobody is behind them. */
   const alone = new Pool(server, Math.ceil(poolSize / 2), 1, loneUserShare)
   const probes = new Pool(server, probeConnections, 1)
-  options.onPool?.(shared.events)
+  const pools = [shared, alone, probes]
+  for (const { events } of pools) options.onPool?.(events)
 
   return {
     name: 'postgres',
@@ -162,7 +163,7 @@ export function openPostgres(options: TransportOptions): Transport {
       return { inUse: sum('inUse'), idle: sum('idle'), waiting: sum('waiting') }
     },
     async close() {
-      await Promise.all([shared, alone, probes].map((pool) => pool.close()))
+      await Promise.all(pools.map((pool) => pool.close()))
     },
   }
 
