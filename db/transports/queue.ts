@@ -17,8 +17,8 @@ interface QueueOptions<Slot> {
   readonly queueLimit: number
   /** A database that owes an answer for so long is away, and not busy. */
   readonly silentAfterMs: number
-  /** @param underWay how many have a slot. @returns undefined where none is free */
-  readonly findSlot: (place: Place, underWay: number) => Slot | undefined
+  /** @param isFirst whether no other of the user has a slot or is next. @returns undefined for none */
+  readonly findSlot: (place: Place, underWay: number, isFirst: boolean) => Slot | undefined
 }
 
 /** The part of `queueLimit` that may wait in the line of one user. */
@@ -67,8 +67,7 @@ export class Queue<Slot> {
     }
     const { user: name } = transaction.place
     const user = this.#users.get(name) ?? { admitted: 0, line: [] }
-    // The database owes nothing yet.
-    if (this.#underWay === 0 && this.#waiting === 0) this.heard()
+    if (this.#underWay + this.#waiting === 0) this.heard() // It owes nothing yet.
     this.#users.set(name, user)
     const waiting = { transaction, until: performance.now() + waitMs }
     user.line.push(waiting)
@@ -96,12 +95,14 @@ export class Queue<Slot> {
   /** To be called when there is new room: lets go who may. */
   admit(): void {
     for (let waiting = this.#common[0]; waiting !== undefined; waiting = this.#common[0]) {
-      // Where the process was busy, nobody has looked yet.
       if (performance.now() >= waiting.until) {
+        // The process was busy, and nobody has looked yet.
         this.#timeOut(waiting)
         continue
       }
-      const slot = this.#options.findSlot(waiting.transaction.place, this.#underWay)
+      const { place } = waiting.transaction
+      const isFirst = this.#users.get(place.user)?.admitted === 1
+      const slot = this.#options.findSlot(place, this.#underWay, isFirst)
       if (slot === undefined) return
       this.#common.shift()
       this.#waiting -= 1
@@ -124,9 +125,8 @@ export class Queue<Slot> {
     const now = performance.now()
     for (const waiting of this.#everybody()) {
       if (now >= waiting.until) this.#timeOut(waiting)
-      else if (waiting.transaction.place.signal?.().aborted) {
+      else if (waiting.transaction.place.signal?.().aborted)
         this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
-      }
     }
     if (this.#waiting > 0) return
     clearInterval(this.#clock)
@@ -153,7 +153,7 @@ export class Queue<Slot> {
     waiting.transaction.fail(error)
   }
 
-  /** One that was admitted is over, so that another may be. */
+  /** One that was admitted is over. */
   #dismiss(name: string): void {
     const user = this.#users.get(name)
     if (user === undefined) return

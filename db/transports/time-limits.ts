@@ -18,6 +18,12 @@ const noticeMs = 100
 export const goneMs = 1.5 * noticeMs
 /** How long a connection without transactions stays open. */
 export const idleMs = 10_000
+/** How long no further connection is opened beside others that have room. */
+export const stepMs = 100
+/** What has less time left, or less than this part of all that a request has, is not sent. */
+export const least = { ms: 1000, share: 1 / 8 }
+/** Of the time that a request has left, what it may wait to be sent. */
+export const waitShare = 1 / 2
 
 /** Lets Postgres 14 and up look, while it works, whether its connection is still there. */
 export const checkSetting = 'client_connection_check_interval'

@@ -120,8 +120,9 @@ test.each([
   const { server, transport } = await start(3)
   const all = () => users.map((user) => send(transport, user))
   const users = ['one', 'another', 'a third']
-  // Where all are busy, another connection is opened for those that follow.
-  for (let round = 0; round < 20; round += 1) await Promise.all(all())
+  // Where all are busy, another connection is opened for those that follow, ten a second at most.
+  const until = performance.now() + 1000
+  while (performance.now() < until) await Promise.all(all())
   let asked = 0
   server.always = (answer) => {
     asked += 1
@@ -146,11 +147,38 @@ test('where no other connection can be opened, writes share the one that is ther
   expect(performance.now() - startedAt).toBeGreaterThan(1000)
 })
 
+test('what a user sends while another is under way runs behind it', async () => {
+  const { server, transport } = await start(3)
+  const users = ['one', 'another', 'a third']
+  while (server.connections < 3) await Promise.all(users.map((user) => flip(transport, user)))
+  const done: string[] = []
+  const ask = (send: typeof flip | typeof read, what: string) =>
+    send(transport, 'one').then(() => done.push(what))
+  server.lieOnce((answer) => [{ waitMs: 500 }, ...answer])
+  await Promise.all([ask(flip, 'a write'), ask(flip, 'the next')])
+  server.lieOnce((answer) => [{ waitMs: 500 }, ...answer])
+  await Promise.all([ask(flip, 'a write'), ask(read, 'a read')])
+  expect(done).toEqual(['a write', 'the next', 'a write', 'a read'])
+})
+
+test('a server that ends each further connection at once is not asked for one by every write', async () => {
+  const { server, transport } = await start(3)
+  server.hello = (welcome) => [...welcome, 'end']
+  server.always = (answer) => [{ waitMs: 4 }, ...answer]
+  const until = performance.now() + 500
+  const users = ['one', 'another', 'a third']
+  while (performance.now() < until) {
+    await Promise.allSettled(users.map((user) => flip(transport, user)))
+  }
+  expect(server.connections).toBeLessThan(10)
+})
+
 test('where no other connection can be opened, nobody fails who only waits for the user’s own share', async () => {
   const { server, transport } = await start(2)
   server.hello = () => [errorMessage('28P01', 'FATAL'), 'end']
   server.always = (answer) => [{ waitMs: 200 }, ...answer]
-  await Promise.all(Array.from({ length: 6 }, () => flip(transport, 'one')))
+  const users = ['one', 'one', 'one', 'one', 'another']
+  await Promise.all(users.map((user) => flip(transport, user)))
   expect(server.connections).toBeGreaterThan(1)
 })
 

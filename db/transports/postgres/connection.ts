@@ -44,10 +44,9 @@ export class Connection implements Listener {
   readonly #unsent: Transaction[] = []
   #writing: NodeJS.Immediate | undefined
   readonly #clock = startClock(() => this.#look())
-  readonly #startedAt = performance.now()
   #state: 'opening' | 'open' | 'closing' | 'over' = 'opening'
-  /** When it is closed, if it is idle then, or closing. */
-  #closeAt = Number.POSITIVE_INFINITY
+  /** When it is closed, if it is idle then, or closing. Unused, it stays no longer than those beside. */
+  #closeAt = performance.now() + idleMs
   readonly #gone = Promise.withResolvers<void>()
 
   constructor(owner: Owner) {
@@ -66,6 +65,12 @@ export class Connection implements Listener {
 
   get underWay(): number {
     return this.#sent.length + this.#unsent.length
+  }
+
+  /** Whether a transaction of this user is under way on it. */
+  carries(user: string): boolean {
+    const isOwn = ({ place }: Transaction) => place.user === user
+    return this.#sent.some(isOwn) || this.#unsent.some(isOwn)
   }
 
   get hasRoom(): boolean {
@@ -90,8 +95,6 @@ export class Connection implements Listener {
 
   opened(): void {
     this.#state = 'open'
-    // A host that freezes processes counts from the last answer, which may come before it is open.
-    this.#closeAt = this.#startedAt + idleMs
     this.#owner.opened()
   }
 
@@ -170,7 +173,7 @@ export class Connection implements Listener {
   #look(): void {
     const now = performance.now()
     if (this.#sent.some(({ cutAt }) => now >= cutAt)) this.ended(new Error('query read timeout'))
-    if (now < this.#closeAt) return
+    if (now < this.#closeAt || this.isOpening) return
     if (this.#state === 'closing') this.ended(terminated())
     else if (this.underWay === 0) void this.close()
   }

@@ -6,7 +6,7 @@ import { type DatabaseError, isDatabaseError, toDatabaseError, unsent } from '#d
 import { Connection, type Owner, type Server } from '#db/transports/postgres/connection'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { Queue } from '#db/transports/queue'
-import { checkSetting, idleMs } from '#db/transports/time-limits'
+import { checkSetting, idleMs, least, stepMs, waitShare } from '#db/transports/time-limits'
 import {
   nobody,
   type Place,
@@ -21,10 +21,6 @@ import {
 const userShare = 2
 /** On connections of their own, which one or two users would take all. */
 const loneUserShare = 1
-/** What has less time left, or less than this part of all that a request has, is not sent. */
-const least = { ms: 1000, share: 1 / 8 }
-/** Of the time that a request has left, what it may wait to be sent. */
-const waitShare = 1 / 2
 /** Transactions under way on a connection. */
 const depth = 16
 /** Connections for readiness probes, which must not wait because others do. */
@@ -41,7 +37,7 @@ class Pool implements Owner {
   readonly #queue: Queue<Connection>
   readonly #most: number
   readonly #leastMs: number
-  /** Until then writes do with what is there, since another could not be opened. */
+  /** Until then writes do with the connections that are there. */
   #enoughUntil = 0
   #isClosed = false
   readonly opened = () => this.#queue.admit()
@@ -54,7 +50,7 @@ class Pool implements Owner {
     this.#leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
     this.#queue = new Queue({
       ...{ userShare: share, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
-      findSlot: (place) => this.#find(place),
+      findSlot: (place, _, isFirst) => this.#find(place, isFirst),
     })
   }
 
@@ -99,17 +95,22 @@ class Pool implements Owner {
   /**
    * Reads fill the first connection with room: few, large messages do for many. A write goes to the
    * emptiest, the last of equals, and where that is busy, another is opened for those that follow:
-   * commits on one connection wait for the disk one after the other.
+   * commits on one connection wait for the disk one after the other. What a user sends while another
+   * of theirs is under way goes behind that, if there is room.
    */
-  #find({ isWrite }: Place): Connection | undefined {
+  #find({ user, isWrite }: Place, isFirst: boolean): Connection | undefined {
     let found: Connection | undefined
-    for (const connection of this.#connections) {
-      const isEmptier = found === undefined || connection.underWay <= found.underWay
-      if (connection.hasRoom && isEmptier) found = connection
-      if (found !== undefined && !isWrite) return found
+    for (const each of this.#connections) {
+      if (!each.hasRoom) continue
+      if (!isFirst && each.carries(user)) return each
+      if (found === undefined || (isWrite && each.underWay <= found.underWay)) found = each
+      if (isFirst && !isWrite) return found
     }
-    const isEnough = found?.underWay === 0 || performance.now() < this.#enoughUntil
-    if (found === undefined || !isEnough) this.#open()
+    const now = performance.now()
+    const isEnough = found?.underWay === 0 || !isWrite || now < this.#enoughUntil
+    if (found !== undefined && isEnough) return found
+    if (found !== undefined) this.#enoughUntil = now + stepMs
+    this.#open()
     return found
   }
 
@@ -118,8 +119,7 @@ class Pool implements Owner {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
     const opening = staying.filter(({ isOpening }) => isOpening).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
-    if (isEnough || staying.length >= this.#most) return
-    this.#connections.add(new Connection(this))
+    if (!isEnough && staying.length < this.#most) this.#connections.add(new Connection(this))
   }
 }
 
