@@ -173,6 +173,21 @@ test('a server that ends each further connection at once is not asked for one by
   expect(server.connections).toBeLessThan(10)
 })
 
+test('where writes have the last connection that a login may have, probes and searches do with theirs', async () => {
+  const { server, transport } = await start(2)
+  while (server.connections < 2) await Promise.all(['a', 'b'].map((user) => flip(transport, user)))
+  server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
+  const [user, isProbe, isLong] = ['one', true, true]
+  for (const place of [
+    { user, isProbe },
+    { user, isLong },
+  ]) {
+    expect(await transport.transaction(look, 8000, place)).toEqual([[{ value: '1' }]])
+  }
+  const met = transport.transaction([{ sql: 'select $1', parameters: [meetsLock] }], 8000, { user })
+  await expect(met).rejects.toMatchObject({ sqlState: '55P03' })
+})
+
 test('where no other connection can be opened, nobody fails who only waits for the user’s own share', async () => {
   const { server, transport } = await start(2)
   server.hello = () => [errorMessage('28P01', 'FATAL'), 'end']

@@ -19,13 +19,9 @@ import {
 
 /** One is on its way while the other runs. */
 const userShare = 2
-/** On connections of their own, which one or two users would take all. */
-const loneUserShare = 1
 /** Transactions under way on a connection. */
 const depth = 16
-/** Connections for readiness probes, which must not wait because others do. */
-const probeConnections = 2
-
+const full = '53300' // SQLSTATE too_many_connections
 const closed = () => unsent('the connections to the database are closed', 'unavailable')
 
 class Pool implements Owner {
@@ -54,7 +50,6 @@ class Pool implements Owner {
     })
   }
 
-  /** @throws DatabaseError for every failure */
   send(statements: readonly Statement[], end: number, place: Place): Promise<Row[][]> {
     const transaction = new Transaction(statements, end, place)
     const timeLeftMs = end - performance.now()
@@ -94,9 +89,8 @@ class Pool implements Owner {
 
   /**
    * Reads fill the first connection with room: few, large messages do for many. A write goes to the
-   * emptiest, the last of equals, and where that is busy, another is opened for those that follow:
-   * commits on one connection wait for the disk one after the other. What a user sends while another
-   * of theirs is under way goes behind that, if there is room.
+   * emptiest, the last of equals, and if that is busy, another is opened: commits on one wait for the
+   * disk one after the other. What a user sends while another of theirs is under way goes behind it.
    */
   #find({ user, isWrite }: Place, isFirst: boolean): Connection | undefined {
     let found: Connection | undefined
@@ -129,9 +123,10 @@ export function openPostgres(options: TransportOptions): Transport {
   const client = { ...toClientConfig(url), connectionTimeoutMillis, keepAlive: true }
   const server: Server = { options, client, isChecked: true, isDirect: undefined }
   const shared = new Pool(server, poolSize, depth)
-  /** For transactions that met a lock, or may take long: nobody is behind them. */
-  const alone = new Pool(server, Math.ceil(poolSize / 2), 1, loneUserShare)
-  const probes = new Pool(server, probeConnections, 1)
+  /** For transactions that met a lock, or may take long: nobody is behind them. A user has one. */
+  const alone = new Pool(server, Math.ceil(poolSize / 2), 1, 1)
+  /** For readiness probes, which must not wait because others do. */
+  const probes = new Pool(server, 2, 1)
   const pools = [shared, alone, probes]
   for (const { events } of pools) options.onPool?.(events)
 
@@ -139,14 +134,19 @@ export function openPostgres(options: TransportOptions): Transport {
     name: 'postgres',
     async transaction(statements, timeoutMs, place = nobody) {
       const end = performance.now() + timeoutMs
-      if (place.isProbe === true) return await probes.send(statements, end, place)
+      const send = (pool: Pool) => pool.send(statements, end, place)
+      const own = (place.isProbe && probes) || (place.isLong && alone) || shared
       try {
-        return await (place.isLong ? alone : shared).send(statements, end, place)
+        return await send(own)
       } catch (error) {
-        if (!isDatabaseError(error) || !mayGoAlone(error)) throw error
-        return await alone.send(statements, end, place).catch((second) => {
+        if (!isDatabaseError(error)) throw error
+        // The login or the server has no more connections: those that are there do.
+        if (own !== shared && error.sqlState === full) return await send(shared)
+        if (!mayGoAlone(error)) throw error
+        return await send(alone).catch((second) => {
+          const { kind, sqlState } = toDatabaseError(second, false)
           // Where there is no other connection in time, it is the lock that was in the way.
-          throw isDatabaseError(second) && second.kind === 'overloaded' ? error : second
+          throw kind === 'overloaded' || sqlState === full ? error : second
         })
       }
     },
