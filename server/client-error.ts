@@ -23,9 +23,14 @@ interface Finished extends Exchange {
 // An idle connection would keep the memory of its last request, with headers of up to 16 KiB.
 subscribe('http.server.response.finish', (message) => {
   const { request, response, socket } = message as Finished
-  const isLatest = exchanges.get(socket)?.response === response
-  if (isLatest && request.complete) exchanges.set(socket, undefined)
+  if (request.complete) forgetExchange(socket, response)
+  // One that was refused before its body had arrived. What cannot be read there is the rest of it.
+  else request.once('end', () => forgetExchange(socket, response))
 })
+
+function forgetExchange(socket: Duplex, response: ServerResponse): void {
+  if (exchanges.get(socket)?.response === response) exchanges.set(socket, undefined)
+}
 
 /** Notes a request as the latest of its connection, for `refuseConnection`. */
 export function rememberExchange(request: IncomingMessage, response: ServerResponse): void {

@@ -76,6 +76,12 @@ test('a connection that waits for a next request keeps nothing of the last', asy
   })
   const client = await connectAndAsk()
   await expect.poll(() => left(requests)).toBe(0)
+  // One that is answered before it has arrived.
+  client.read()
+  client.write('POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{')
+  await once(client, 'readable')
+  client.write('}')
+  await expect.poll(() => left(requests)).toBe(0)
   expect(client.closed).toBe(false)
 })
 
