@@ -81,7 +81,6 @@ function chosen<Schema extends z.ZodType>(schema: BySettings<Schema>): Schema {
 
 async function readText(request: Request): Promise<string> {
   const bytes = Buffer.concat(await readChunks(request))
-  if (bytes.length > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
   const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
   if (bytes.length > 0 && coding !== '' && coding !== 'identity') throw encodedBody()
   try {
@@ -91,16 +90,17 @@ async function readText(request: Request): Promise<string> {
   }
 }
 
-/** Reads the body, or a little more of it than the limit. */
+/** Reads the body. @throws Problem 413 where it is over the limit, 400 where it breaks off */
 async function readChunks(request: OnNode): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let bytes = 0
-  // The bytes are counted, because Content-Length may be missing. Beyond the limit they are read and
-  // dropped: if reading stopped, a client that still sends would see a reset and no answer.
+  // The bytes are counted, because Content-Length may be missing. Beyond the limit all are dropped, and
+  // the rest is read: if reading stopped, a client that still sends would see a reset and no answer.
   const isEnough = (chunk: Uint8Array) => {
-    if (bytes <= bodyLimitBytes) chunks.push(chunk)
-    if (chunks.length === mostPieces) chunks.splice(0, mostPieces, Buffer.concat(chunks))
     bytes += chunk.byteLength
+    if (bytes > bodyLimitBytes) chunks.length = 0
+    else chunks.push(chunk)
+    if (chunks.length === mostPieces) chunks.splice(0, mostPieces, Buffer.concat(chunks))
     return bytes > droppedLimitBytes
   }
   try {
@@ -110,6 +110,7 @@ async function readChunks(request: OnNode): Promise<Uint8Array[]> {
   } catch (cause) {
     throw new Problem('malformed_request', 'The body broke off before its end.', { cause })
   }
+  if (bytes > bodyLimitBytes) throw new Problem('body_too_large', 'The body exceeds 64 KiB.')
   return chunks
 }
 

@@ -12,13 +12,26 @@ test('a URL that Next cannot have parsed is a 400, and nothing throws over it', 
   expect(await response.json()).toMatchObject({ code: 'malformed_request' })
 })
 
-test('a body that comes byte by byte is kept in few pieces, each of which costs much more than a byte', async () => {
+test.each([
+  [
+    'that comes byte by byte is kept in few pieces, each of which costs much more than a byte',
+    1,
+    1000,
+    100,
+  ],
+  [
+    'that is too large is not kept while its rest arrives, but for the latest piece',
+    60 * 1024,
+    3,
+    2,
+  ],
+])('a body %s', async (_, pieceBytes, count, fewer) => {
   const pieces: WeakRef<Uint8Array>[] = []
   // It never ends: its reader waits for more.
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (pieces.length === 1000) return
-      const piece = new Uint8Array([0x20])
+      if (pieces.length === count) return
+      const piece = new Uint8Array(pieceBytes).fill(0x20)
       pieces.push(new WeakRef(piece))
       controller.enqueue(piece)
     },
@@ -27,11 +40,11 @@ test('a body that comes byte by byte is kept in few pieces, each of which costs 
   const init = { method: 'POST', body, duplex: 'half' }
   const [request, caller] = [new Request(url, init), { userId: 'alice' }]
   const reading = jsonBody('Body', z.object(), {}).read({ request, url, params: {}, caller })
-  await expect.poll(() => pieces).toHaveLength(1000)
+  await expect.poll(() => pieces).toHaveLength(count)
   const left = () => {
     collect()
     return pieces.filter((piece) => piece.deref() !== undefined).length
   }
-  await expect.poll(left).toBeLessThan(100)
+  await expect.poll(left).toBeLessThan(fewer)
   expect(reading).toBeInstanceOf(Promise)
 })
