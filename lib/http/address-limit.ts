@@ -8,6 +8,11 @@ import { peerAddress } from '#lib/http/peer'
 
 /** The most addresses that are remembered. Beyond it the one that was let through longest ago goes. */
 const rememberedAddresses = 10_000
+/**
+ * No address is longer, but a header may be, where a client's own address is one of `TRUSTED_PROXIES`:
+ * remembered as a whole, what it makes up could fill 140 MB.
+ */
+const rememberedLength = 45
 
 /** For each address, the time in milliseconds at which its whole quota will be available again. */
 const fullAt = new Map<string, number>()
@@ -19,7 +24,7 @@ const fullAt = new Map<string, number>()
  * @throws Problem 429
  */
 export function limitAddress(request: Request, quota: Quota): void {
-  const address = clientAddress(request)
+  const address = clientAddress(request)?.slice(0, rememberedLength)
   if (address === undefined) return
   const now = Date.now()
   const window = quota.seconds * 1000

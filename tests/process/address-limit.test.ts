@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import { afterEach, expect, test, vi } from 'vitest'
 import { type Environment, takeEnvironment } from '#tests/support/in-process'
 import { testSecret } from '#tests/support/tokens'
+import { collect } from '#tests/unit/garbage'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -98,6 +99,18 @@ test('ten thousand addresses are remembered, and the one that was quiet longest 
   expect(ask(0)).toBe(3600)
   ask(10_000)
   expect([ask(1), ask(0)]).toEqual([3600, 0])
+})
+
+test('what is no address takes no more memory than one', async () => {
+  const { limitAddress } = await load(trusted)
+  const ask = (sent: string) => {
+    limitAddress(requestFrom('10.1.2.3', { 'x-forwarded-for': sent }), { requests: 1, seconds: 60 })
+  }
+  collect()
+  const before = process.memoryUsage().heapUsed
+  for (let index = 0; index < 1000; index += 1) ask(`${index}${'x'.repeat(14_000)}`)
+  collect()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(4_000_000)
 })
 
 test('a clock that is set back refuses nobody until it is where it was', async () => {
