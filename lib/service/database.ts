@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DatabaseOptions, type OpenDatabase, openDatabase } from '#db/database'
-import { unsent } from '#db/errors'
 import type { Permit } from '#db/rate-limit'
 import type { CallerDatabase } from '#db/scoped'
 import type { Session } from '#db/sessions'
@@ -8,6 +7,7 @@ import type { PoolLoad } from '#db/transports/transport'
 import { env, isBuiltOnVercel } from '#lib/config/env'
 import { log } from '#lib/log'
 import { onceAWhile } from '#lib/service/once-a-while'
+import { within } from '#lib/service/within'
 
 /**
  * Requests that may wait for the database. The deadline bounds how long they wait, and this how much
@@ -150,18 +150,6 @@ async function open(): Promise<OpenDatabase> {
   } catch (error) {
     await opened.close()
     throw error
-  }
-}
-
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  const ended = new AbortController()
-  const late = sleep(timeoutMs, undefined, { signal: ended.signal }).then(() => {
-    throw unsent('the database is not open yet', 'unavailable')
-  })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    ended.abort()
   }
 }
 
