@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type * as z from 'zod'
+import type { Caller } from '#db/caller'
 import { env } from '#lib/config/env'
 import { Problem } from '#lib/http/errors'
 import {
@@ -11,6 +12,7 @@ import {
   type Inputs,
   type ValuesOf,
 } from '#lib/http/operation'
+import { holdBody } from '#lib/http/unfinished-bodies'
 import { parse } from '#lib/http/validation'
 
 /** A request on the Node host, which has the stream of the connection too. */
@@ -48,8 +50,8 @@ export function jsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema>> {
   return {
-    async read({ request }) {
-      const text = await readText(request)
+    async read({ request, caller }) {
+      const text = await readText(request, caller)
       if (text === '') throw malformed('The body is empty, and a JSON object is expected.')
       return parseJson(request, text, chosen(schema))
     },
@@ -65,8 +67,8 @@ export function optionalJsonBody<Schema extends z.ZodType>(
   examples: BySettings<BodyDescription['examples']>,
 ): Input<z.output<Schema> | undefined> {
   return {
-    async read({ request }) {
-      const text = await readText(request)
+    async read({ request, caller }) {
+      const text = await readText(request, caller)
       return text === '' ? undefined : parseJson(request, text, chosen(schema))
     },
     problems,
@@ -79,8 +81,8 @@ function chosen<Schema extends z.ZodType>(schema: BySettings<Schema>): Schema {
   return typeof schema === 'function' ? schema(env()) : schema
 }
 
-async function readText(request: Request): Promise<string> {
-  const bytes = Buffer.concat(await readChunks(request))
+async function readText(request: Request, caller: Caller): Promise<string> {
+  const bytes = Buffer.concat(await readChunks(request, caller))
   const coding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? ''
   if (bytes.length > 0 && coding !== '' && coding !== 'identity') throw encodedBody()
   try {
@@ -91,7 +93,7 @@ async function readText(request: Request): Promise<string> {
 }
 
 /** Reads the body. @throws Problem 413 where it is over the limit, 400 where it breaks off */
-async function readChunks(request: OnNode): Promise<Uint8Array[]> {
+async function readChunks(request: OnNode, { userId }: Caller): Promise<Uint8Array[]> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   // The bytes are counted, because Content-Length may be missing. Beyond the limit all are dropped, and
@@ -106,7 +108,14 @@ async function readChunks(request: OnNode): Promise<Uint8Array[]> {
   try {
     const stream = request.runtime?.node?.req
     if (stream === undefined) await readWebStream(request.body, isEnough)
-    else if (!isEmpty(stream)) await readNodeStream(stream, isEnough)
+    else if (!isEmpty(stream)) {
+      await readNodeStream(stream, (chunk) => {
+        const enough = isEnough(chunk)
+        const isWhole = stream.headers['content-length'] === String(bytes)
+        if (!isWhole) holdBody(stream, userId, bytes > bodyLimitBytes ? 0 : bytes)
+        return enough
+      })
+    }
   } catch (cause) {
     throw new Problem('malformed_request', 'The body broke off before its end.', { cause })
   }
