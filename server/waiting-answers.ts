@@ -1,5 +1,6 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { HeldBytes } from '#lib/http/held-bytes'
 import { toNetwork } from '#lib/http/network'
 
 /** A connection with fewer unread bytes costs about as much memory as an idle one. */
@@ -14,19 +15,10 @@ const waitingLimitBytes = 32 * 1024 * 1024
 const takenWithinMs = 30_000
 const sweepMs = 1000
 
-interface Waiting {
-  readonly sinceMs: number
-  readonly bytes: number
-  readonly client: string
-}
-
-/** Answers that their clients have not read yet, oldest first. */
-const waiting = new Map<ServerResponse, Waiting>()
+/** Answers that their clients have not read yet, by the address of the client. */
+const waiting = new HeldBytes<ServerResponse>(waitingLimitBytes, giveUp)
 /** How many requests of a connection wait behind another. */
 const behind = new WeakMap<Socket, number>()
-let waitingBytes = 0
-/** The bytes that wait for each client, by its address: so nobody can crowd out the answers of others. */
-const heldBy = new Map<string, number>()
 let sweeping: NodeJS.Timeout | undefined
 
 type Callback = (error: Error | null | undefined) => void
@@ -57,8 +49,7 @@ export function watch(response: ServerResponse): void {
   if (isBehind && socket.destroyed) return
   const bytes = response.writableLength + (isBehind ? requestBytes : 0)
   if (bytes <= smallBytes && !isBehind) return
-  const known = waiting.get(response)
-  if (known === undefined) {
+  if (!waiting.has(response)) {
     response.once('finish', () => forget(response))
     response.once('close', () => forget(response))
     if (isBehind) {
@@ -71,33 +62,12 @@ export function watch(response: ServerResponse): void {
       response.once('finish', () => behind.set(socket, (behind.get(socket) ?? 1) - 1))
     }
   }
-  const client = known?.client ?? toNetwork(socket.remoteAddress ?? '')
-  waiting.set(response, { sinceMs: known?.sinceMs ?? performance.now(), bytes, client })
-  count(client, bytes - (known?.bytes ?? 0))
   sweeping ??= setInterval(giveUpLate, sweepMs).unref()
-  if (waitingBytes > waitingLimitBytes) giveUpOldest()
-}
-
-function count(client: string, bytes: number): void {
-  waitingBytes += bytes
-  const held = (heldBy.get(client) ?? 0) + bytes
-  if (held > 0) heldBy.set(client, held)
-  else heldBy.delete(client)
-}
-
-function giveUpOldest(): void {
-  const [holder] = [...heldBy].reduce((most, each) => (each[1] > most[1] ? each : most))
-  for (const [response, { client }] of waiting) {
-    if (waitingBytes <= waitingLimitBytes) return
-    if (client === holder) giveUp(response)
-  }
+  waiting.set(response, toNetwork(socket.remoteAddress ?? ''), bytes)
 }
 
 function giveUpLate(): void {
-  const latestMs = performance.now() - takenWithinMs
-  for (const [response, { sinceMs }] of waiting) {
-    if (sinceMs <= latestMs) giveUp(response)
-  }
+  waiting.giveUpSince(performance.now() - takenWithinMs)
 }
 
 function giveUp(response: ServerResponse): void {
@@ -106,10 +76,8 @@ function giveUp(response: ServerResponse): void {
 }
 
 function forget(response: ServerResponse): void {
-  const known = waiting.get(response)
-  if (known !== undefined) count(known.client, -known.bytes)
   waiting.delete(response)
-  if (waiting.size > 0) return
+  if (!waiting.isEmpty) return
   clearInterval(sweeping)
   sweeping = undefined
 }
