@@ -51,7 +51,7 @@ function readPageRequest({ request, url, caller: { userId } }: InputSource): Pag
  * @throws Problem 412 if the list is in no version that the request asks for
  */
 export function listAnswer(page: TaskPage, asked: PageRequest): Answer {
-  const { ifMatch = '*', ifNoneMatch = [] } = asked
+  const { ifMatch = '*', ifNoneMatch = '' } = asked
   const tag = tagOf(page)
   if (!isAmong(tag, ifMatch)) throw preconditionFailed()
   const next = page.hasMore ? nextPage(asked, page.tasks) : undefined
