@@ -94,6 +94,7 @@ async function readText(request: Request, caller: Caller): Promise<string> {
 
 /** Reads the body. @throws Problem 413 where it is over the limit, 400 where it breaks off */
 async function readChunks(request: OnNode, { userId }: Caller): Promise<Uint8Array[]> {
+  const stream = request.runtime?.node?.req
   const chunks: Uint8Array[] = []
   let bytes = 0
   // The bytes are counted, because Content-Length may be missing. Beyond the limit all are dropped, and
@@ -103,19 +104,14 @@ async function readChunks(request: OnNode, { userId }: Caller): Promise<Uint8Arr
     if (bytes > bodyLimitBytes) chunks.length = 0
     else chunks.push(chunk)
     if (chunks.length === mostPieces) chunks.splice(0, mostPieces, Buffer.concat(chunks))
+    const isWhole = stream?.headers['content-length'] === String(bytes)
+    if (stream !== undefined && !isWhole)
+      holdBody(stream, userId, bytes > bodyLimitBytes ? 0 : bytes)
     return bytes > droppedLimitBytes
   }
   try {
-    const stream = request.runtime?.node?.req
     if (stream === undefined) await readWebStream(request.body, isEnough)
-    else if (!isEmpty(stream)) {
-      await readNodeStream(stream, (chunk) => {
-        const enough = isEnough(chunk)
-        const isWhole = stream.headers['content-length'] === String(bytes)
-        if (!isWhole) holdBody(stream, userId, bytes > bodyLimitBytes ? 0 : bytes)
-        return enough
-      })
-    }
+    else if (!isEmpty(stream)) await readNodeStream(stream, isEnough)
   } catch (cause) {
     throw new Problem('malformed_request', 'The body broke off before its end.', { cause })
   }
