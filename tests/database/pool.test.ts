@@ -2,11 +2,11 @@ import { type EventEmitter, once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
-import { completeTaskRow, findTaskRow } from '#db/tasks/tasks'
 import type { Transport } from '#db/transports/transport'
 import { errorMessage, startLyingPostgres } from '#tests/database/lying-postgres'
+import { options } from '#tests/support/databases'
+import { statementsOf } from '#tests/support/statements'
 
-const limits = { deadlineMs: 8000, attemptMs: 8000 }
 const look = [{ sql: 'select 1', parameters: [] }]
 const meetsLock = 'fails with 55P03'
 
@@ -107,11 +107,11 @@ test('a host that freezes processes hears of each connection that becomes idle, 
   expect(await Promise.all(released)).toHaveLength(3)
 })
 
+const tasksOf = (transport: Transport, user: string) =>
+  statementsOf(openCallerDatabase(transport, user, options.limits), user)
 /** Flips a task, or reads it. */
-const flip = (transport: Transport, user: string) =>
-  completeTaskRow(openCallerDatabase(transport, user, limits), user, 'id', undefined)
-const read = (transport: Transport, user: string) =>
-  findTaskRow(openCallerDatabase(transport, user, limits), user, 'id')
+const flip = (transport: Transport, user: string) => tasksOf(transport, user).complete('id')
+const read = (transport: Transport, user: string) => tasksOf(transport, user).find('id')
 
 test.each([
   ['writes are sent on several connections, whose commits wait for the disk together', flip, 3],

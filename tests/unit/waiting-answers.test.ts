@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { rememberExchange } from '#server/client-error'
 import { WatchedResponse } from '#server/waiting-answers'
 import { listen } from '#tests/support/service'
-import { collect } from '#tests/unit/garbage'
+import { left } from '#tests/unit/garbage'
 
 const megabyte = 2 ** 20
 
@@ -84,9 +84,3 @@ test('a connection that waits for a next request keeps nothing of the last', asy
   await expect.poll(() => left(requests)).toBe(0)
   expect(client.closed).toBe(false)
 })
-
-/** How many are not freed. */
-function left(objects: readonly WeakRef<object>[]): number {
-  collect()
-  return objects.filter((object) => object.deref() !== undefined).length
-}

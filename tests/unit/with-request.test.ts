@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import * as z from 'zod'
 import { jsonBody } from '#lib/http/inputs'
 import { withRequest } from '#lib/http/with-request'
-import { collect } from '#tests/unit/garbage'
+import { left } from '#tests/unit/garbage'
 
 test('a URL that Next cannot have parsed is a 400, and nothing throws over it', async () => {
   const request = new Request('http://service/health')
@@ -41,10 +41,6 @@ test.each([
   const [request, caller] = [new Request(url, init), { userId: 'alice' }]
   const reading = jsonBody('Body', z.object(), {}).read({ request, url, params: {}, caller })
   await expect.poll(() => pieces).toHaveLength(count)
-  const left = () => {
-    collect()
-    return pieces.filter((piece) => piece.deref() !== undefined).length
-  }
-  await expect.poll(left).toBeLessThan(fewer)
+  await expect.poll(() => left(pieces)).toBeLessThan(fewer)
   expect(reading).toBeInstanceOf(Promise)
 })
