@@ -34,6 +34,8 @@ const helloLies: Lie[] = [
   (hello) => [{ waitMs: below(600) }, ...hello],
 ]
 
+const connectTimeoutMs = 400
+
 const kinds = ['unavailable', 'overloaded', 'abandoned']
 
 /** Sends a transaction as one of twelve users, whose client may go before it is answered. */
@@ -60,6 +62,8 @@ async function send(transport: Transport): Promise<void> {
 
 /** A server that is honest serves everybody, however often they have failed before. */
 async function expectServed(transport: Transport): Promise<void> {
+  // By then no connection is being opened that began while it lied.
+  await sleep(connectTimeoutMs)
   const look = [{ sql: 'select 1', parameters: [] }]
   for (let user = 0; user < 12; user += 1) {
     await transport.transaction(look, 5000, { user: `user-${user}` })
@@ -78,7 +82,7 @@ test.each([
       server.hello = (...told) => (below(3) > 0 ? honest : some(helloLies))(...told)
       const transport = server.open({
         ...{ poolSize: 1 + below(3), queueLimit: 60, namedStatements: round % 2 === 0 },
-        ...{ connectTimeoutMs: 400, requestTimeoutMs: 2000 },
+        ...{ connectTimeoutMs, requestTimeoutMs: 2000 },
       })
       const asked: Promise<void>[] = []
       let closing: Promise<void> | undefined
