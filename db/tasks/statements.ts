@@ -65,22 +65,24 @@ export function updateStatements(fields: readonly (keyof TaskContent)[]) {
   return made
 }
 
-export const insertStatement = precompile((db, task: NewTaskRow) =>
-  db
+/** Inserts a task, or finds it, of a user whose row may be missing, and of one whose row is there. */
+export const insertStatements = {
+  anybody: precompile((db, task: NewTaskRow) =>
+    insertTask(db, task, sql`todo_owner(${task.userId}, ${task.email}, ${task.name})`),
+  ),
+  known: precompile((db, task: NewTaskRow) => insertTask(db, task, sql`${task.userId}`)),
+}
+
+function insertTask(db: Kysely<Database>, task: NewTaskRow, owner: RawBuilder<string>) {
+  const { id, title, description, completed, creation } = task
+  return db
     .insertInto('tasks')
-    .values({
-      user_id: sql<string>`todo_owner(${task.userId}, ${task.email}, ${task.name})`,
-      id: task.id,
-      title: task.title,
-      description: task.description,
-      completed: task.completed,
-      creation: task.creation,
-    })
+    .values({ user_id: owner, id, title, description, completed, creation })
     .onConflict((conflict) =>
       conflict.columns(['user_id', 'id']).doUpdateSet({ version: sql.ref('tasks.version') }),
     )
-    .returning([...taskColumns, 'creation']),
-)
+    .returning([...taskColumns, 'creation'])
+}
 
 /** Behind the last that an integer can be comes 1, so that no task is ever at its end. */
 const nextVersion = sql<number>`version % 2147483647 + 1`
@@ -130,9 +132,7 @@ export function toArrays(condition: VersionCondition): VersionArrays | undefined
   return { ifMatch: toArray(ifMatch), ifNoneMatch: toArray(ifNoneMatch) }
 }
 
-function toArray(versions: Versions): string | null {
-  return versions === '*' ? null : `{${versions.join()}}`
-}
+const toArray = (versions: Versions) => (versions === '*' ? null : `{${versions.join()}}`)
 
 /** Builds statements. Only a `CallerDatabase` can run them. */
 const builder = new Kysely<Database>({ dialect })

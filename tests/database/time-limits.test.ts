@@ -23,13 +23,13 @@ describe.each(Object.entries(ways))('%s', async (_, startWay) => {
   const database = await start((await startWay()).url(name))
 
   test.each([
-    ['its permit', `select from rate_limits where user_id = 'alice' for update`],
+    ['its permit', `select from rate_limits where user_id = '${name}' for update`],
     ['a table', 'lock table tasks in access exclusive mode'],
   ])('the wait for %s is given up by Postgres, and what waited never runs', async (_, lock) => {
-    const alice = (deadlineMs: number) => tasksOf(database, 'alice', deadlineMs, rateLimit)
-    const { id, version: before } = await alice(8000).create()
+    const tasks = (deadlineMs: number) => tasksOf(database, name, deadlineMs, rateLimit)
+    const { id, version: before } = await tasks(8000).create()
     const release = await hold(direct, lock)
-    await expect(alice(2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
+    await expect(tasks(2000).complete(id)).rejects.toMatchObject(givenUpByPostgres)
     await release()
     await sleep(300)
     expect(await versionOf(direct, id)).toBe(before)

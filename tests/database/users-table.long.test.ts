@@ -56,6 +56,7 @@ test.each([
   expect(await users()).toEqual([{ id: uuid }])
   await sql(`delete from ${table}`)
   expect(await sql('select * from tasks')).toEqual([])
+  await expect(create(uuid)).rejects.toMatchObject(gone)
 })
 
 const regrouped = uuid.replaceAll('-', '').replace(/(.{4})(?=.)/g, '$1-')
@@ -138,6 +139,14 @@ describe('where the table is ours', () => {
     expect(await sql('select id, email, name from users order by id')).toEqual([
       ...[alice, { id: 'bob', email: null, name: null }],
     ])
+  })
+
+  test('a user whose row was deleted has one again with the next task', async () => {
+    const { sql, create, users } = await openOn('users')
+    await create('carol')
+    await sql('delete from users')
+    await create('carol')
+    expect(await users()).toEqual([{ id: 'carol' }])
   })
 
   test('first tasks of one new user at the same time make one row', async () => {
