@@ -48,9 +48,12 @@ async function send(transport: Transport): Promise<void> {
     parameters: ['x', user],
     onlySets: true,
   }
-  const isLong = below(3) === 0
-  const read = { sql: 'select * from "tasks"', parameters: [], owner: user, isLong }
-  const place = { user, signal: () => client.signal, isProbe: below(40) === 0 }
+  const read = { sql: 'select * from "tasks"', parameters: [], owner: user }
+  const place = {
+    user,
+    signal: () => client.signal,
+    ...{ isProbe: below(40) === 0, isLong: below(3) === 0, isWrite: below(2) === 0 },
+  }
   try {
     const [, rows = []] = await transport.transaction([bind, read], 1500, place)
     expect(rows.filter((row) => row['user_id'] !== user)).toEqual([])
