@@ -23,10 +23,9 @@ const userShare = 8
 export function openNeon(options: TransportOptions): Transport {
   const sql = neon(options.url)
   const queue = new Queue<true>({
+    ...options,
     userShare,
-    queueLimit: options.queueLimit,
     findSlot: (_, underWay) => underWay < options.queueLimit || undefined,
-    silentAfterMs: options.connectTimeoutMs / 3,
   })
 
   return {

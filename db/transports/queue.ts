@@ -1,6 +1,6 @@
 import { type DatabaseError, unsent } from '#db/errors'
 import { startClock } from '#db/transports/time-limits'
-import type { Place, PoolLoad } from '#db/transports/transport'
+import type { Place, PoolLoad, TransportOptions } from '#db/transports/transport'
 
 /** A transaction that needs a slot: room on a connection, or what else a transport has few of. */
 export interface QueuedTransaction<Slot> {
@@ -11,18 +11,17 @@ export interface QueuedTransaction<Slot> {
   fail(error: DatabaseError): void
 }
 
-interface QueueOptions<Slot> {
+interface QueueOptions<Slot> extends Pick<TransportOptions, 'queueLimit' | 'connectTimeoutMs'> {
   /** Of one user, transactions that have a slot or are next for one. */
   readonly userShare: number
-  readonly queueLimit: number
-  /** A database that owes an answer for so long is away, and not busy. */
-  readonly silentAfterMs: number
   /** @param isFirst whether no other of the user has a slot or is next. @returns undefined for none */
   readonly findSlot: (place: Place, underWay: number, isFirst: boolean) => Slot | undefined
 }
 
 /** The part of `queueLimit` that may wait in the line of one user. */
 const lineShare = 1 / 4
+/** A database that owes an answer for this part of `connectTimeoutMs` is away, and not busy. */
+const silentShare = 1 / 3
 
 interface User<Slot> {
   /** Those that have a slot or wait in the common queue. */
@@ -134,8 +133,7 @@ export class Queue<Slot> {
   }
 
   #everybody(): Waiting<Slot>[] {
-    const lines = this.#users.values().map(({ line }) => line)
-    return [this.#common, ...lines].flatMap((queue) => [...queue])
+    return [this.#common, ...this.#users.values().map(({ line }) => line)].flat()
   }
 
   #timeOut(waiting: Waiting<Slot>): void {
@@ -173,7 +171,7 @@ export class Queue<Slot> {
 
   #refusal(message: string, isAway = false): DatabaseError {
     const silentMs = performance.now() - this.#heardAt
-    return isAway || silentMs > this.#options.silentAfterMs
+    return isAway || silentMs > this.#options.connectTimeoutMs * silentShare
       ? unsent('the database does not answer', 'unavailable')
       : unsent(message, 'overloaded')
   }

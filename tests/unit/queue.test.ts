@@ -11,7 +11,7 @@ const slotIn = (room: { left: number }) => () => {
   room.left -= 1
   return true as const
 }
-const options = { userShare: 2, queueLimit: 8, silentAfterMs: 60_000, findSlot: roomFor(4) }
+const options = { userShare: 2, queueLimit: 8, connectTimeoutMs: 180_000, findSlot: roomFor(4) }
 const overloaded = { kind: 'overloaded', mayHaveRun: false }
 const away = { kind: 'unavailable', mayHaveRun: false }
 
@@ -70,7 +70,7 @@ test.each([
   { what: 'that answers nobody is away', quietMs: 90, answers: false, failure: away },
 ])('where a wait is too long, a database $what', async ({ quietMs, answers, failure }) => {
   vi.useFakeTimers()
-  const queue = new Queue({ ...options, userShare: 1, silentAfterMs: 150 })
+  const queue = new Queue({ ...options, userShare: 1, connectTimeoutMs: 450 })
   vi.advanceTimersByTime(1000)
   await enter(queue, 1000, 'a')
   vi.advanceTimersByTime(quietMs)
@@ -93,7 +93,7 @@ test('a database that gives no slot although nothing is under way is away', asyn
 test('a database that kept the first waiting for a slot, and has not answered yet, is away', async () => {
   vi.useFakeTimers()
   const room = { left: 0 }
-  const queue = new Queue({ ...options, silentAfterMs: 150, findSlot: slotIn(room) })
+  const queue = new Queue({ ...options, connectTimeoutMs: 450, findSlot: slotIn(room) })
   const given = enter(queue, 5000, 'a')
   vi.advanceTimersByTime(90)
   const refused = expect(enter(queue, 80, 'b')).rejects.toMatchObject(away)

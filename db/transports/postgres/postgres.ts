@@ -10,15 +10,12 @@ import { checkSetting, idleMs, least, stepMs, waitShare } from '#db/transports/t
 import {
   nobody,
   type Place,
-  type PoolLoad,
   type Row,
   type Statement,
   type Transport,
   type TransportOptions,
 } from '#db/transports/transport'
 
-/** One is on its way while the other runs. */
-const userShare = 2
 /** Transactions under way on a connection. */
 const depth = 16
 const full = '53300' // SQLSTATE too_many_connections
@@ -32,28 +29,25 @@ class Pool implements Owner {
   readonly #connections = new Set<Connection>()
   readonly #queue: Queue<Connection>
   readonly #most: number
-  readonly #leastMs: number
   /** Until then writes do with the connections that are there. */
   #enoughUntil = 0
   #isClosed = false
   readonly opened = () => this.#queue.admit()
 
-  constructor(server: Server, most: number, depth: number, share = userShare) {
-    const { queueLimit, connectTimeoutMs, requestTimeoutMs } = server.options
+  /** @param userShare one transaction is on its way while the other runs */
+  constructor(server: Server, most: number, depth: number, userShare = 2) {
     this.server = server
     this.depth = depth
     this.#most = most
-    this.#leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
-    this.#queue = new Queue({
-      ...{ userShare: share, queueLimit, silentAfterMs: connectTimeoutMs / 3 },
-      findSlot: (place, _, isFirst) => this.#find(place, isFirst),
-    })
+    const findSlot = (place: Place, _: number, isFirst: boolean) => this.#find(place, isFirst)
+    this.#queue = new Queue({ ...server.options, userShare, findSlot })
   }
 
   send(statements: readonly Statement[], end: number, place: Place): Promise<Row[][]> {
     const transaction = new Transaction(statements, end, place)
     const timeLeftMs = end - performance.now()
-    const waitMs = Math.min(timeLeftMs - this.#leastMs, timeLeftMs * waitShare)
+    const leastMs = Math.min(least.ms, this.server.options.requestTimeoutMs * least.share)
+    const waitMs = Math.min(timeLeftMs - leastMs, timeLeftMs * waitShare)
     if (this.#isClosed) transaction.fail(closed())
     else this.#queue.enter(transaction, waitMs)
     return transaction.outcome.promise
@@ -158,9 +152,9 @@ export function openPostgres(options: TransportOptions): Transport {
       return new PostgresDialect({ pool: sessions })
     },
     poolLoad() {
-      const loads = [shared.load(), alone.load()]
-      const sum = (of: keyof PoolLoad) => loads.reduce((total, load) => total + load[of], 0)
-      return { inUse: sum('inUse'), idle: sum('idle'), waiting: sum('waiting') }
+      const [one, other] = [shared.load(), alone.load()]
+      const waiting = one.waiting + other.waiting
+      return { inUse: one.inUse + other.inUse, idle: one.idle + other.idle, waiting }
     },
     async close() {
       await Promise.all(pools.map((pool) => pool.close()))
