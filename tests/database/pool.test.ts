@@ -197,6 +197,18 @@ test('where no other connection can be opened, nobody fails who only waits for t
   expect(server.connections).toBeGreaterThan(1)
 })
 
+test('where no other connection can be opened, everybody waits for room on the one that is there', async () => {
+  const { server, transport } = await start(3)
+  server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
+  server.always = (answer) => [{ waitMs: 4 }, ...answer]
+  const users = Array.from({ length: 40 }, (_, index) => `user-${index}`)
+  for (let round = 0; round < 3; round += 1) {
+    await Promise.all(users.map((user) => transport.transaction(look, 8000, { user })))
+  }
+  // Each further one would be refused as well.
+  expect(server.connections).toBeLessThan(4)
+})
+
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
   const { server, transport, send } = await start(1)
   server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])

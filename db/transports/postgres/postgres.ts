@@ -10,7 +10,6 @@ import { checkSetting, idleMs, least, stepMs, waitShare } from '#db/transports/t
 import {
   nobody,
   type Place,
-  type Row,
   type Statement,
   type Transport,
   type TransportOptions,
@@ -29,8 +28,9 @@ class Pool implements Owner {
   readonly #connections = new Set<Connection>()
   readonly #queue: Queue<Connection>
   readonly #most: number
-  /** Until then writes do with the connections that are there. */
+  /** Until then writes do with the connections that have room, and all with those that are there. */
   #enoughUntil = 0
+  #refusedUntil = 0
   #isClosed = false
   readonly opened = () => this.#queue.admit()
 
@@ -43,7 +43,7 @@ class Pool implements Owner {
     this.#queue = new Queue({ ...server.options, userShare, findSlot })
   }
 
-  send(statements: readonly Statement[], end: number, place: Place): Promise<Row[][]> {
+  send(statements: readonly Statement[], end: number, place: Place) {
     const transaction = new Transaction(statements, end, place)
     const timeLeftMs = end - performance.now()
     const leastMs = Math.min(least.ms, this.server.options.requestTimeoutMs * least.share)
@@ -63,10 +63,9 @@ class Pool implements Owner {
 
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
     this.#connections.delete(connection)
-    if (!hasOpened) this.#enoughUntil = performance.now() + this.server.options.connectTimeoutMs
-    // Where another has room, nobody waits for this one, but for the user's own transactions.
-    const isNeeded = !this.#connections.values().some(({ hasRoom }) => hasRoom)
-    if (!hasOpened && isNeeded) this.#queue.failNext(this.depth, toDatabaseError(error, false))
+    if (!hasOpened) this.#refusedUntil = performance.now() + this.server.options.connectTimeoutMs
+    const isNeeded = !hasOpened && !this.#hasOther()
+    if (isNeeded) this.#queue.failNext(this.depth, toDatabaseError(error, false))
     this.#queue.admit()
   }
 
@@ -107,7 +106,14 @@ class Pool implements Owner {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
     const opening = staying.filter(({ isOpening }) => isOpening).length
     const isEnough = opening * this.depth >= this.#queue.load().waiting
-    if (!isEnough && staying.length < this.#most) this.#connections.add(new Connection(this))
+    const isRefused = performance.now() < this.#refusedUntil && this.#hasOther()
+    if (isEnough || isRefused || staying.length >= this.#most) return
+    this.#connections.add(new Connection(this))
+  }
+
+  /** Whether one has room, or soon will: not if it carries one at a time, which may take seconds. */
+  #hasOther(): boolean {
+    return this.#connections.values().some(({ hasRoom, underWay }) => hasRoom || underWay > 1)
   }
 }
 
