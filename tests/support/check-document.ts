@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { standingHeaders } from '#lib/http/answer'
 import type { ResponseObject } from '#tests/support/document'
 import { compile, document, faultsOf, resolve, templateOf } from '#tests/support/document'
+import type { Answer } from '#tests/support/send'
 
 /** What hosts and CORS add to an answer, and what every answer has; `api.ts` checks the latter. */
 const undocumented = new Set<string>([
@@ -12,11 +13,7 @@ const undocumented = new Set<string>([
   ...['access-control-expose-headers', 'strict-transport-security'],
 ])
 
-interface Answered {
-  readonly status: number
-  readonly headers: Headers
-  readonly text: string
-}
+type Answered = Pick<Answer, 'status' | 'headers' | 'text'>
 
 /** Fails where an answer is not as the document says: status, headers or body. */
 export function checkAgainstDocument(method: string, path: string, answer: Answered): void {

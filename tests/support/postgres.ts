@@ -57,11 +57,7 @@ export async function startPostgres({ isDurable = false } = {}) {
 /** Runs statements on a connection of their own and returns the rows of the last. */
 export async function runSql(url: string, ...statements: string[]) {
   const administrator = openAdministrator(url)
-  try {
-    return await administrator.run(...statements)
-  } finally {
-    await administrator.close()
-  }
+  return await administrator.run(...statements).finally(administrator.close)
 }
 
 /** A connection that stays open: to open one takes Postgres longer than most statements do. */

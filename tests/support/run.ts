@@ -104,10 +104,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   // New databases are copies, and so have what the first connection to one writes for the next.
   await runSql(postgres.url('template1'), 'select')
   project.provide('sharedUrl', `http://127.0.0.1:${await listen(server)}`)
-  ends.defer(() => {
-    server.close()
-    server.closeAllConnections()
-  })
+  ends.defer(() => server.close().closeAllConnections())
   project.provide('postgresPort', postgres.port)
   project.provide('runFolder', folder)
   return () => ends.disposeAsync()

@@ -129,12 +129,9 @@ export function launch(
 
 /** A port that nothing listens on. */
 export async function freePort(wanted = 0): Promise<number> {
-  const server = createServer().listen(wanted)
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
+  await using server = createServer()
+  // At all addresses of the machine.
+  return await listen(server, wanted, '')
 }
 
 /** Has a server listen, on a free port unless one is wanted. @returns the port */
