@@ -28,7 +28,7 @@ export interface TransportOptions {
    * Undefined: where no pooler stands between.
    */
   readonly namedStatements?: boolean | undefined
-  /** Called with each pool, so that a host which freezes processes can close idle connections. */
+  /** Called with the pool, so that a host which freezes processes can close idle connections. */
   readonly onPool?: ((pool: object) => void) | undefined
   /** Called for a fault that belongs to no request, such as an idle connection that broke. */
   readonly onFault: (error: unknown) => void

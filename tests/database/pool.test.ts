@@ -1,4 +1,5 @@
-import { type EventEmitter, once } from 'node:events'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
@@ -94,17 +95,20 @@ test('who meets a lock is sent again once, where nobody is put behind', async ()
   expect(attempts).toBe(2)
 })
 
-test('a host that freezes processes hears of each connection that becomes idle, also of searches and probes', async () => {
+test('a host that freezes processes hears from each request, also a search or a probe, when its connection may be idle', async () => {
   const server = await startLyingPostgres()
-  const pools: EventEmitter[] = []
-  const transport = server.open({ onPool: (pool) => pools.push(pool as EventEmitter) })
-  const released = pools.map((pool) => once(pool, 'release'))
-  const user = 'one'
-  for (const place of [{ user }, { user, isLong: true }, { user, isProbe: true }]) {
-    await transport.transaction(look, 8000, place)
+  const requests = new AsyncLocalStorage<string>()
+  const heard: unknown[] = []
+  const onPool = (pool: object) =>
+    (pool as EventEmitter).on('release', () => heard.push(requests.getStore()))
+  const transport = server.open({ onPool })
+  const places = { first: {}, next: {}, search: { isLong: true }, probe: { isProbe: true } }
+  for (const [name, place] of Object.entries(places)) {
+    await requests.run(name, () => transport.transaction(look, 8000, { user: 'one', ...place }))
   }
   expect(server.connections).toBe(3)
-  expect(await Promise.all(released)).toHaveLength(3)
+  // Otherwise it would be the request that had opened the connection, and may be over.
+  expect(heard).toEqual(Object.keys(places))
 })
 
 const tasksOf = (transport: Transport, user: string) =>

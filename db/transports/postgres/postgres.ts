@@ -15,16 +15,13 @@ import {
   type TransportOptions,
 } from '#db/transports/transport'
 
-/** Transactions under way on a connection. */
-const depth = 16
+const depth = 16 // transactions under way on a connection
 const full = '53300' // SQLSTATE too_many_connections
 const closed = () => unsent('the connections to the database are closed', 'unavailable')
 
 class Pool implements Owner {
   readonly server: Server
   readonly depth: number
-  /** What a host that freezes processes knows of a pool: when a connection became idle. */
-  readonly events = Object.assign(new EventEmitter(), { options: { idleTimeoutMillis: idleMs } })
   readonly #connections = new Set<Connection>()
   readonly #queue: Queue<Connection>
   readonly #most: number
@@ -58,7 +55,6 @@ class Pool implements Owner {
     if (this.server.isDirect !== false) this.server.isDirect = isDirect ?? this.server.isDirect
     if (isAnswered) this.#queue.heard()
     this.#queue.leave(place)
-    this.events.emit('release')
   }
 
   gone(connection: Connection, error: unknown, hasOpened: boolean): void {
@@ -127,8 +123,9 @@ export function openPostgres(options: TransportOptions): Transport {
   const alone = new Pool(server, Math.ceil(poolSize / 2), 1, 1)
   /** For readiness probes, which must not wait because others do. */
   const probes = new Pool(server, 2, 1)
-  const pools = [shared, alone, probes]
-  for (const { events } of pools) options.onPool?.(events)
+  /** What a host that freezes processes knows of a pool: when connections may have become idle. */
+  const events = Object.assign(new EventEmitter(), { options: { idleTimeoutMillis: idleMs } })
+  options.onPool?.(events)
 
   return {
     name: 'postgres',
@@ -148,6 +145,9 @@ export function openPostgres(options: TransportOptions): Transport {
           // Where there is no other connection in time, it is the lock that was in the way.
           throw kind === 'overloaded' || sqlState === full ? error : second
         })
+      } finally {
+        // Not where a connection reads: the host would believe it of the request that opened that.
+        events.emit('release')
       }
     },
     sessions() {
@@ -163,7 +163,7 @@ export function openPostgres(options: TransportOptions): Transport {
       return { inUse: one.inUse + other.inUse, idle: one.idle + other.idle, waiting }
     },
     async close() {
-      await Promise.all(pools.map((pool) => pool.close()))
+      await Promise.all([shared, alone, probes].map((pool) => pool.close()))
     },
   }
 
