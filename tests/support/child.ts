@@ -52,8 +52,10 @@ export function killGroup({ pid }: ChildProcess): void {
   }
 }
 
+const { PATH = '', HOME = '' } = process.env
 /**
- * Where the processes that tests start keep the code that Node has compiled, which is almost half of
- * the work of a start. Node compares the source, and only a process that ends by itself adds to it.
+ * What processes have in their environment that tests start: little of ours, and where they keep the
+ * code that Node has compiled, which is almost half of the work of a start. Node compares the source,
+ * and only a process that ends by itself adds to it.
  */
-export const compileCache = { NODE_COMPILE_CACHE: resolve('.data/compile-cache') }
+export const usual = { PATH, HOME, NODE_COMPILE_CACHE: resolve('.data/compile-cache') }

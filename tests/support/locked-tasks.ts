@@ -20,11 +20,7 @@ export async function whileTasksAreLocked(
   work: (release: () => Promise<unknown>) => Promise<void>,
 ): Promise<void> {
   const release = await holdTasks(databaseUrl)
-  try {
-    await work(release)
-  } finally {
-    await release()
-  }
+  await work(release).finally(release)
 }
 
 /** Asks for each session that waits for the lock, until there is one. */

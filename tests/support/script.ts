@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { compileCache } from '#tests/support/child'
+import { usual } from '#tests/support/child'
 import type { Environment } from '#tests/support/in-process'
 import packageJson from '../../package.json' with { type: 'json' }
 
@@ -17,10 +17,9 @@ export function startScript(
   folder = '.',
 ) {
   const script = packageJson.scripts[name].split(' ').at(-1) ?? ''
-  const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [resolve(script), ...parameters], {
     cwd: folder,
-    env: { PATH, HOME, ...compileCache, NODE_ENV: 'production', ...env },
+    env: { ...usual, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const all = [once(child, 'close'), text(child.stdout), text(child.stderr)] as const

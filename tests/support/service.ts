@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { compileCache, killGroup, outputOf, startChild } from '#tests/support/child'
+import { killGroup, outputOf, startChild, usual } from '#tests/support/child'
 import { testSecret } from '#tests/support/tokens'
 import { deployment } from '#tests/support/vercel-build'
 
@@ -90,16 +90,13 @@ export function launch(
   env: Record<string, string | undefined>,
   folder = '.',
 ): Omit<Service, 'url'> {
-  const { PATH = '', HOME = '' } = process.env
   const [script = '', ...parameters] = commands[host]
   const copy = join(folder, script)
   const program = existsSync(copy) ? resolve(copy) : resolve(script)
   const child = startChild(process.execPath, [program, ...parameters], {
     cwd: folder,
     env: {
-      PATH,
-      HOME,
-      ...compileCache,
+      ...usual,
       NODE_ENV: 'production',
       LOG_LEVEL: 'warn',
       RATE_LIMIT: '100000/60',
