@@ -21,9 +21,15 @@ export const idleMs = 10_000
 /** How long no further connection is opened beside others that have room. */
 export const stepMs = 100
 /** What has less time left, or less than this part of all that a request has, is not sent. */
-export const least = { ms: 1000, share: 1 / 8 }
+const least = { ms: 1000, share: 1 / 8 }
 /** Of the time that a request has left, what it may wait to be sent. */
-export const waitShare = 1 / 2
+const waitShare = 1 / 2
+
+/** How long what has so much time left may wait to be sent; with 0 or less, it is not sent. */
+export function longestWaitMs(timeLeftMs: number, requestTimeoutMs: number): number {
+  const leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
+  return Math.min(timeLeftMs - leastMs, timeLeftMs * waitShare)
+}
 
 /** Lets Postgres 14 and up look, while it works, whether its connection is still there. */
 export const checkSetting = 'client_connection_check_interval'

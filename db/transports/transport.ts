@@ -32,6 +32,8 @@ export interface TransportOptions {
   readonly onPool?: ((pool: object) => void) | undefined
   /** Called for a fault that belongs to no request, such as an idle connection that broke. */
   readonly onFault: (error: unknown) => void
+  /** Called where no further connection could be opened, so that those that are there do (`pg` only). */
+  readonly onRefused?: ((error: unknown) => void) | undefined
   /** Called where a server sent what cannot be believed: the connection is closed (`pg` only). */
   readonly onMismatch?: ((error: unknown) => void) | undefined
   /** Called where a server cannot look after its connections; see ADR 0063 (`pg` only). */

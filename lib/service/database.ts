@@ -21,6 +21,7 @@ const preparationMs = 90_000
 /** What the log says of a database that serves, but not as somebody may think. */
 const warnings = {
   onFault: (err) => log().warn({ event: 'idle_connection_lost', err }),
+  onRefused: (err) => log().warn({ event: 'connection_refused', err }),
   onMismatch: (err) => log().error({ event: 'fault', code: 'database_unavailable', err }),
   onUnchecked: (err) => log().warn({ event: 'connections_unchecked', err }),
   onOtherLogins: (logins) =>

@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { openCallerDatabase } from '#db/scoped'
-import type { Transport } from '#db/transports/transport'
+import type { Transport, TransportOptions } from '#db/transports/transport'
 import { errorMessage, startLyingPostgres } from '#tests/database/lying-postgres'
 import { options } from '#tests/support/databases'
 import { statementsOf } from '#tests/support/statements'
@@ -12,9 +12,9 @@ const look = [{ sql: 'select 1', parameters: [] }]
 const meetsLock = 'fails with 55P03'
 
 /** A server, and connections to it, of which one is open. */
-async function start(poolSize: number) {
+async function start(poolSize: number, options: Partial<TransportOptions> = {}) {
   const server = await startLyingPostgres()
-  const transport = server.open({ poolSize, connectTimeoutMs: 1000 })
+  const transport = server.open({ poolSize, connectTimeoutMs: 1000, ...options })
   await transport.transaction(look, 8000)
   const send = (user: string, parameter: string, timeoutMs = 8000) =>
     transport.transaction([{ sql: 'select $1', parameters: [parameter] }], timeoutMs, { user })
@@ -202,7 +202,8 @@ test('where no other connection can be opened, nobody fails who only waits for t
 })
 
 test('where no other connection can be opened, everybody waits for room on the one that is there', async () => {
-  const { server, transport } = await start(3)
+  const refused: unknown[] = []
+  const { server, transport } = await start(3, { onRefused: (error) => refused.push(error) })
   server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
   server.always = (answer) => [{ waitMs: 4 }, ...answer]
   const users = Array.from({ length: 40 }, (_, index) => `user-${index}`)
@@ -211,6 +212,7 @@ test('where no other connection can be opened, everybody waits for room on the o
   }
   // Each further one would be refused as well.
   expect(server.connections).toBeLessThan(4)
+  expect(refused[0]).toMatchObject({ code: '53300' })
 })
 
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {

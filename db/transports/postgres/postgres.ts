@@ -6,7 +6,7 @@ import { type DatabaseError, isDatabaseError, toDatabaseError, unsent } from '#d
 import { Connection, type Owner, type Server } from '#db/transports/postgres/connection'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { Queue } from '#db/transports/queue'
-import { checkSetting, idleMs, least, stepMs, waitShare } from '#db/transports/time-limits'
+import { checkSetting, idleMs, longestWaitMs, stepMs } from '#db/transports/time-limits'
 import {
   nobody,
   type Place,
@@ -42,11 +42,9 @@ class Pool implements Owner {
 
   send(statements: readonly Statement[], end: number, place: Place) {
     const transaction = new Transaction(statements, end, place)
-    const timeLeftMs = end - performance.now()
-    const leastMs = Math.min(least.ms, this.server.options.requestTimeoutMs * least.share)
-    const waitMs = Math.min(timeLeftMs - leastMs, timeLeftMs * waitShare)
+    const { requestTimeoutMs } = this.server.options
     if (this.#isClosed) transaction.fail(closed())
-    else this.#queue.enter(transaction, waitMs)
+    else this.#queue.enter(transaction, longestWaitMs(end - performance.now(), requestTimeoutMs))
     return transaction.outcome.promise
   }
 
@@ -62,6 +60,7 @@ class Pool implements Owner {
     if (!hasOpened) this.#refusedUntil = performance.now() + this.server.options.connectTimeoutMs
     const isNeeded = !hasOpened && !this.#hasOther()
     if (isNeeded) this.#queue.failNext(this.depth, toDatabaseError(error, false))
+    else if (!hasOpened && !this.#isClosed) this.server.options.onRefused?.(error)
     this.#queue.admit()
   }
 
