@@ -140,6 +140,19 @@ test.each([
   await Promise.all(answers)
 })
 
+test('a read does not wait for the commits of others, while writes have connections of their own', async () => {
+  const { server, transport } = await start(3)
+  const users = Array.from({ length: 8 }, (_, index) => `user-${index}`)
+  while (server.connections < 3) await Promise.all(users.map((user) => flip(transport, user)))
+  server.always = (answer) => [{ waitMs: 100 }, ...answer]
+  let done = 0
+  const flips = users.map((user) => flip(transport, user).then(() => (done += 1)))
+  await read(transport, 'a reader')
+  // Spread over all three, six would be.
+  expect(done).toBeLessThan(5)
+  await Promise.all(flips)
+})
+
 test('where no other connection can be opened, writes share the one that is there, and after a while have another tried', async () => {
   const { server, transport } = await start(3)
   server.hello = () => [errorMessage('53300', 'FATAL'), 'end']

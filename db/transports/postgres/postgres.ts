@@ -76,22 +76,23 @@ class Pool implements Owner {
   }
 
   /**
-   * Reads fill the first connection with room: few, large messages do for many. A write goes to the
-   * emptiest, the last of equals, and if that is busy, another is opened: commits on one wait for the
-   * disk one after the other. What a user sends while another of theirs is under way goes behind it.
+   * Reads fill the first connection with room: few, large messages do for many. Commits wait for the
+   * disk one after the other, so a write goes to the emptiest, the first counted as half full, and has
+   * another opened. What a user sends while another of theirs is under way goes behind it.
    */
   #find({ user, isWrite }: Place, isFirst: boolean): Connection | undefined {
     let found: Connection | undefined
+    let more = this.depth / 2
     for (const each of this.#connections) {
       if (!each.hasRoom) continue
       if (!isFirst && each.carries(user)) return each
-      if (found === undefined || (isWrite && each.underWay <= found.underWay)) found = each
+      if (found === undefined) found = each
+      else if (isWrite && each.underWay <= found.underWay + more) [found, more] = [each, 0]
       if (isFirst && !isWrite) return found
     }
-    const now = performance.now()
-    const isEnough = found?.underWay === 0 || !isWrite || now < this.#enoughUntil
+    const isEnough = found?.underWay === 0 || !isWrite || performance.now() < this.#enoughUntil
     if (found !== undefined && isEnough) return found
-    if (found !== undefined) this.#enoughUntil = now + stepMs
+    if (found !== undefined) this.#enoughUntil = performance.now() + stepMs
     this.#open()
     return found
   }
