@@ -186,6 +186,23 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
     await expect.poll(() => titles(late)).toEqual(['Buy tea'])
   })
 
+  test('a task that is edited right after it was completed has been changed by nobody else', async () => {
+    const page = await signedUpByHand()
+    await add(page, 'Buy milk')
+    // The completion is under way until the edit has been asked for.
+    const edited = Promise.withResolvers<void>()
+    await page.route('**/complete', async (route) => {
+      await edited.promise
+      await route.continue()
+    })
+    await page.getByRole('checkbox', { name: 'Buy milk' }).click()
+    await page.getByRole('button', { name: 'Edit Buy milk' }).click()
+    edited.resolve()
+    await page.getByLabel('Title').fill('Buy oat milk')
+    await page.keyboard.press('Enter')
+    await page.getByText('“Buy oat milk” is saved.').waitFor()
+  })
+
   test('whoever is signed out is told so, and not asked again and again', async () => {
     const page = await (await browser.newContext()).newPage()
     await page.goto(origin)

@@ -14,8 +14,11 @@ export function TaskItem({ task, isBusy, show, attempt, remove }: Props) {
   // The version that is being edited, and null while none is.
   const [etag, setEtag] = useState<string | null>(null)
   const editButton = useRef<HTMLButtonElement>(null)
+  const toggled = useRef<Promise<boolean>>(undefined)
 
   async function read() {
+    // Otherwise the version is the one before it, and the edit is refused as if somebody else had been faster.
+    await toggled.current
     const latest = await readTask(task.id)
     show(latest.task)
     setEtag(latest.etag)
@@ -82,7 +85,9 @@ export function TaskItem({ task, isBusy, show, attempt, remove }: Props) {
         <input
           type="checkbox"
           checked={task.completed}
-          onChange={() => attempt(() => toggleTask(task, show))}
+          onChange={() => {
+            toggled.current = attempt(() => toggleTask(task, show))
+          }}
         />
         <span>
           {task.title}
