@@ -27,6 +27,15 @@ export function rewritingExample(apiUrl: string, name = 'example'): string {
   return copyExample(name, { 'next.config.ts': rewritingConfig(apiUrl) })
 }
 
+/** The example with the settings that `create-next-app` writes into a new app. */
+export function createdExample(name: string): string {
+  const config = read('next.config.ts')
+  const settings = '  cacheComponents: true,\n  partialPrefetching: true,\n'
+  return copyExample(name, {
+    'next.config.ts': config.replace('  agentRules: false,\n', `$&${settings}`),
+  })
+}
+
 /** The example as the guide changes it for a database that it shares with the service. */
 export function sharedExample(way: number, name = `example-${way}`): string {
   return copyExample(name, {

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
-import { matchesGlob } from 'node:path'
+import { matchesGlob, resolve } from 'node:path'
 import { expect, test } from 'vitest'
-import { rewritingExample, sharedExample } from '#tests/frontend/frontend'
+import { createdExample, rewritingExample, sharedExample } from '#tests/frontend/frontend'
 import { openReady } from '#tests/support/databases'
 
 test.each([
@@ -17,6 +17,21 @@ test.each([
   for (const path of ['app/page.tsx', 'lib/auth.ts', 'lib/token.ts', 'next.config.ts']) {
     expect(stdout).toContain(`${folder}/${path}`)
   }
+})
+
+test('the example can be built in an app that create-next-app made', () => {
+  const { PATH = '', HOME = '' } = process.env
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [resolve('node_modules/next/dist/bin/next'), 'build'],
+    {
+      cwd: createdExample('created'),
+      env: { PATH, HOME, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' },
+      encoding: 'utf8',
+    },
+  )
+  expect(status, stdout + stderr).toBe(0)
+  expect(stdout).toContain('Cache Components enabled')
 })
 
 test('the example and the guide import nothing that better-auth 1.4 and 1.7 keep in different places', () => {
