@@ -1,7 +1,13 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { hasChromium, launchChromium } from '#tests/frontend/chromium'
-import { rewritingExample, serveShared, startExample, tokenWays } from '#tests/frontend/frontend'
+import {
+  rewritingExample,
+  rewrittenUrl,
+  serveShared,
+  startExample,
+  tokenWays,
+} from '#tests/frontend/frontend'
 import { newDatabase } from '#tests/support/databases'
 import { freePort, startService } from '#tests/support/service'
 import { testSecret, tokenFor } from '#tests/support/tokens'
@@ -267,10 +273,10 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
       async ([verb, target, json]) => {
         const headers = { 'content-type': 'application/json' }
         const init = { method: verb, headers, ...(json !== undefined && { body: json }) }
-        const response = await fetch(`/api/proxy${target}`, init)
+        const response = await fetch(target, init)
         return { status: response.status, body: await response.json() }
       },
-      [method, path, body && JSON.stringify(body)] as const,
+      [method, `${rewrittenUrl}/api${path}`, body && JSON.stringify(body)] as const,
     )
   }
 
@@ -317,7 +323,7 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
         },
         [url, `Bearer ${token}`] as const,
       )
-    for (const url of [`${apiUrl}/api/tasks`, `${exampleOrigin}/api/proxy/tasks`]) {
+    for (const url of [`${apiUrl}/api/tasks`, `${exampleOrigin}${rewrittenUrl}/api/tasks`]) {
       expect(await outcomes(url)).toEqual([...Array(4).fill('TypeError'), 'opaque '])
     }
     await page.goto(`${exampleOrigin}/api/auth/ok`)

@@ -14,6 +14,10 @@ const read = (path: string) => readFileSync(join(example, path), 'utf8')
 /** The guide's ways to get a token beside the one of the example. */
 export const tokenWays = ['with a route of your own', 'with the session cookie']
 
+/** What the guide gives to `lib/api.ts` as the address of the service, where there is a rewrite. */
+export const [, rewrittenUrl = ''] =
+  /NEXT_PUBLIC_API_URL=(\/\w+)/.exec(readFileSync('docs/frontend.md', 'utf8')) ?? []
+
 /** Next's configuration of the example, with the guide's rewrite to a service. */
 function rewritingConfig(apiUrl: string): string {
   const [, rewrites = ''] =
