@@ -97,24 +97,41 @@ describe('a user whose picture is a data URL', () => {
   })
 })
 
-test('sessions in a secondary storage stop the start and are named by the doctor, until they are stored too', async () => {
+function storageInMemory(): NonNullable<IssuerOptions['secondaryStorage']> {
   const stored = new Map<string, string>()
-  const secondaryStorage = {
-    get: (key: string) => stored.get(key) ?? null,
-    set: (key: string, value: string) => void stored.set(key, value),
-    delete: (key: string) => void stored.delete(key),
+  return {
+    get: (key) => stored.get(key) ?? null,
+    set: (key, value) => void stored.set(key, value),
+    delete: (key) => void stored.delete(key),
     getAndDelete: () => null,
     increment: () => 1,
   }
-  const { settings, anna } = await configured({ secondaryStorage })
+}
+
+test('sessions in a secondary storage stop the start and are named by the doctor, until they are stored too', async () => {
+  const { settings, anna } = await configured({ secondaryStorage: storageInMemory() })
   const fault = await faultIn({ ...settings, ...withSessions }, anna.sessionToken)
   expect(fault.name).toBe('sessions')
   expect(fault.remedy).toContain('storeSessionInDatabase: true')
   const start = startHere({ ...settings, ...withSessions })
   await expect(start).rejects.toThrow(/no table "session".*storeSessionInDatabase: true/)
 
-  const both = await configured({ secondaryStorage, session: { storeSessionInDatabase: true } })
+  const session = { storeSessionInDatabase: true }
+  const both = await configured({ secondaryStorage: storageInMemory(), session })
   await expectServed({ ...both.settings, ...withSessions }, both.anna.sessionToken)
+})
+
+test('a session whose row Better Auth preserves after sign-out is over', async () => {
+  const session = { storeSessionInDatabase: true, preserveSessionInDatabase: true }
+  const { anna, issuer, settings } = await configured({
+    secondaryStorage: storageInMemory(),
+    session,
+  })
+  const service = await startHere({ ...settings, ...withSessions })
+  await anna.signOut()
+  const { rows } = await issuer.pool.query('select "userId" from session')
+  expect(rows).toEqual([{ userId: anna.id }])
+  expect((await list(service, bearer(anna.sessionToken))).status).toBe(401)
 })
 
 test('renamed columns of sessions are served by the view that the doctor prints', async () => {
