@@ -145,7 +145,7 @@ export class Permits {
       onPermit({ remaining, resetSeconds })
       return results
     } catch (error) {
-      if (known !== undefined && most > 0) this.#users.set(user, known)
+      if (known !== undefined && most > 0) setLatest(this.#users, user, known, rememberedUsers)
       this.#remember(user, error)
       throw error
     }

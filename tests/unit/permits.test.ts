@@ -224,3 +224,13 @@ test('ten thousand users are remembered, those who were quiet longest are forgot
   expect(await take('user 1')).toBe(101)
   expect(await take('user 0')).toBe(1)
 })
+
+test('ten thousand are remembered at most, also where one was forgotten while their request failed', async () => {
+  await take('alice')
+  const failing = count('alice', async () => {
+    for (let user = 1; user <= 10_000; user += 1) await take(`user ${user}`)
+    throw lost
+  })
+  await expect(failing).rejects.toBe(lost)
+  expect(await take('user 1')).toBe(1)
+})
