@@ -50,6 +50,9 @@ export function refuseConnection(error: Error & { code?: string }, socket: Duple
   const latest = exchanges.get(socket)
   if (latest === undefined || isExpected(latest, socket)) {
     answerAndClose(toProblem(error.code), socket)
+  } else if (latest.response.socket === null && !latest.response.writableFinished) {
+    // It waits behind another answer, and for a rest that never comes. Its turn comes with the socket.
+    latest.response.once('socket', () => refuseConnection(error, socket))
   } else afterAnswer(latest.response, () => closeSoon(socket))
 }
 

@@ -29,16 +29,19 @@ afterAll(() => service.stop('SIGKILL'))
 describe.concurrent('a connection', () => {
   test('is refused within 3 s of 15 s for its headers and 30 s for its body, and kept when idle', async () => {
     const open = () => openSocket(service.url)
-    const [headers, body, idle] = await Promise.all([open(), open(), open()])
+    const [headers, body, refused, idle] = await Promise.all([open(), open(), open(), open()])
     headers.write('GET /health HTTP/1.1\r\nHost: localhost\r\n')
     body.write(`${await headBy(newUser(), 'POST /api/tasks', 'Content-Length: 100')}{`)
+    refused.write(`${headOf('POST /api/tasks', 'Content-Length: 100')}{`)
     idle.write(headOf('GET /health'))
-    const [ofHeaders, ofBody] = await Promise.all([timed(headers), timed(body)])
+    const [ofHeaders, ofBody, ofRefused] = await Promise.all([headers, body, refused].map(timed))
     const late = /^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"request_timeout"/
-    expect(ofHeaders.answer).toMatch(late)
-    expect(ofHeaders.afterMs).toBeLessThan(18_000 + slackMs)
-    expect(ofBody.answer).toMatch(late)
-    expect(ofBody.afterMs).toBeLessThan(33_000 + slackMs)
+    expect(ofHeaders?.answer).toMatch(late)
+    expect(ofHeaders?.afterMs).toBeLessThan(18_000 + slackMs)
+    expect(ofBody?.answer).toMatch(late)
+    expect(ofBody?.afterMs).toBeLessThan(33_000 + slackMs)
+    expect(ofRefused?.answer).toMatch(/^HTTP\/1.1 401 [\s\S]*\}$/)
+    expect(ofRefused?.afterMs).toBeLessThan(33_000 + slackMs)
     // Meanwhile this one was idle for longer than Node's own 5 s, or a minute's share of it.
     const [first] = await once(idle.setEncoding('latin1'), 'data')
     expect(first).toMatch(/\r\nKeep-Alive: timeout=620\r\n/)
@@ -48,10 +51,12 @@ describe.concurrent('a connection', () => {
 
   test('with what nobody can read behind a request under way has the answer to that first, whole', async () => {
     const { url, databaseUrl } = service
+    const brokenBody = ['POST /api/tasks', 'Transfer-Encoding: chunked'] as const
     for (const { bytes, others } of [
       { bytes: 'BLAH\r\n\r\n', others: [] },
       { bytes: 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n', others: ['HTTP/1.1 405'] },
       { bytes: `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, others: [] },
+      { bytes: `${await headBy(newUser(), ...brokenBody)}BLAH\r\n`, others: ['HTTP/1.1 400'] },
     ]) {
       await whileTasksAreLocked(databaseUrl, async (release) => {
         const socket = await openSocket(url)
