@@ -1,5 +1,6 @@
 import { subscribe } from 'node:diagnostics_channel'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Problem } from '#lib/http/errors'
 import { answerToAll } from '#lib/http/last-resort'
@@ -17,15 +18,25 @@ interface Exchange {
 const exchanges = new WeakMap<Duplex, Exchange | undefined>()
 
 interface Finished extends Exchange {
-  readonly socket: Duplex
+  readonly socket: Socket
 }
 
 // An idle connection would keep the memory of its last request, with headers of up to 16 KiB.
 subscribe('http.server.response.finish', (message) => {
   const { request, response, socket } = message as Finished
-  if (request.complete) forgetExchange(socket, response)
+  if (request.complete) {
+    forgetExchange(socket, response)
+    return
+  }
   // One that was refused before its body had arrived. What cannot be read there is the rest of it.
-  else request.once('end', () => forgetExchange(socket, response))
+  request.once('end', () => forgetExchange(socket, response))
+  if (response.shouldKeepAlive) return
+  // Node is about to close the connection. At once, that would be a reset to a client that still sends,
+  // such as nginx, and would take the answer away.
+  socket.destroySoon = () => {
+    socket.end()
+    request.once('end', () => closeSoon(socket))
+  }
 })
 
 function forgetExchange(socket: Duplex, response: ServerResponse): void {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { whileTasksAreLocked } from '#tests/support/locked-tasks'
 import { linesAbout } from '#tests/support/log-lines'
-import { headBy, openSocket, send, sendRaw } from '#tests/support/send'
+import { headBy, headOf, openSocket, send, sendRaw } from '#tests/support/send'
 import { serve } from '#tests/support/serve'
 import { endOf, launch } from '#tests/support/service'
 import { newUser } from '#tests/support/tokens'
@@ -103,6 +103,17 @@ test.each([
     expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json\r\n/)
     if (!line.startsWith('HEAD')) expect(answer).toContain('"code":"malformed_request"')
   }
+})
+
+test('does not reset the connection that it closes behind a refusal while its client still sends', async () => {
+  const socket = await openSocket(service.url)
+  // More than what may be on its way. A client such as Python's reads when it has sent everything.
+  const body = Buffer.alloc(16 * 2 ** 20, ' ')
+  socket.write(headOf('POST /api/tasks', 'Connection: close', `Content-Length: ${body.length}`))
+  await new Promise<void>((resolve, reject) => {
+    socket.write(body, (error) => (error ? reject(error) : resolve()))
+  })
+  expect(await text(socket)).toMatch(/^HTTP\/1.1 401 [\s\S]*\r\nConnection: close\r\n[\s\S]*\}$/)
 })
 
 test('reads 32 MiB of a body without an end, and closes its connection', async () => {
