@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { env } from '#lib/config/env'
 import { log } from '#lib/log'
 import { isDraining, startDraining } from '#lib/service/draining'
@@ -101,15 +101,38 @@ async function listen(server: Server): Promise<void> {
   console.log(`Todo API on http://${HOST ?? 'localhost'}:${port}`)
 }
 
+/**
+ * Waits for a turn of the event loop in which nobody is accepted. Whoever waits for that is reset where
+ * the server closes, after the request was sent: no proxy tries a write again then.
+ */
+export async function acceptWaiting(server: Server): Promise<void> {
+  const end = performance.now() + noticeMs
+  let isAccepted: boolean
+  const note = () => {
+    isAccepted = true
+  }
+  server.on('connection', note)
+  // The turn under way may have accepted already.
+  await nextTurn()
+  do {
+    isAccepted = false
+    await nextTurn()
+  } while (isAccepted && performance.now() < end)
+  server.off('connection', note)
+}
+
 /** @param unused the connections without a request, which browsers open in advance */
 async function shutDown(server: Server, unused: ReadonlySet<Socket>): Promise<void> {
   startDraining()
   await sleep(noticeMs)
+  await acceptWaiting(server)
   const closed = new Promise((resolve) => server.close(resolve))
-  // Node does not count them as idle, and would wait for them.
-  for (const socket of unused) socket.destroy()
-  // A connection that was busy when the server closed stays open after its answer.
-  const sweep = setInterval(() => server.closeIdleConnections(), 100)
+  const sweep = setInterval(() => {
+    // Node does not count them as idle, and would wait for them.
+    for (const socket of unused) socket.destroy()
+    // A connection that was busy when the server closed stays open after its answer.
+    server.closeIdleConnections()
+  }, 100)
   await Promise.race([closed, sleep(drainLimitMs)])
   clearInterval(sweep)
   server.closeAllConnections()
