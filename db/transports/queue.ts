@@ -47,7 +47,9 @@ export class Queue<Slot> {
   #clock: NodeJS.Timeout | undefined
   #underWay = 0
   #waiting = 0
-  #heardAt = 0
+  #silentFrom = 0
+  /** Whether the database is away, and not busy. */
+  readonly isSilent = () => performance.now() > this.#silentFrom
 
   constructor(options: QueueOptions<Slot>) {
     this.#options = options
@@ -88,7 +90,7 @@ export class Queue<Slot> {
 
   /** The database has answered. */
   heard(): void {
-    this.#heardAt = performance.now()
+    this.#silentFrom = performance.now() + this.#options.connectTimeoutMs * silentShare
   }
 
   /** To be called when there is new room: lets go who may. */
@@ -127,6 +129,7 @@ export class Queue<Slot> {
       else if (waiting.transaction.place.signal?.().aborted)
         this.#giveUp(waiting, unsent('the client has gone', 'abandoned'))
     }
+    this.admit() // Another connection may be tried by now, and nobody else may come.
     if (this.#waiting > 0) return
     clearInterval(this.#clock)
     this.#clock = undefined
@@ -170,8 +173,7 @@ export class Queue<Slot> {
   }
 
   #refusal(message: string, isAway = false): DatabaseError {
-    const silentMs = performance.now() - this.#heardAt
-    return isAway || silentMs > this.#options.connectTimeoutMs * silentShare
+    return isAway || this.isSilent()
       ? unsent('the database does not answer', 'unavailable')
       : unsent(message, 'overloaded')
   }

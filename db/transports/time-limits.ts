@@ -1,4 +1,4 @@
-import type { Statement } from '#db/transports/transport'
+import type { Statement, TransportOptions } from '#db/transports/transport'
 
 /** Of the time that the service waits for an answer: what all statements together may use. */
 const statementsShare = 0.8
@@ -25,8 +25,12 @@ const least = { ms: 1000, share: 1 / 8 }
 /** Of the time that a request has left, what it may wait to be sent. */
 const waitShare = 1 / 2
 
-/** How long what has so much time left may wait to be sent; with 0 or less, it is not sent. */
-export function longestWaitMs(timeLeftMs: number, requestTimeoutMs: number): number {
+/** How long what has time until `end` may wait to be sent; with 0 or less, it is not sent. */
+export function longestWaitMs(
+  end: number,
+  { requestTimeoutMs }: Pick<TransportOptions, 'requestTimeoutMs'>,
+): number {
+  const timeLeftMs = end - performance.now()
   const leastMs = Math.min(least.ms, requestTimeoutMs * least.share)
   return Math.min(timeLeftMs - leastMs, timeLeftMs * waitShare)
 }

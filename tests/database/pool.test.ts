@@ -228,6 +228,21 @@ test('where no other connection can be opened, everybody waits for room on the o
   expect(refused[0]).toMatchObject({ code: '53300' })
 })
 
+test('where a connection was refused and those that are there are stuck, another is tried for who waits', async () => {
+  const { server, transport } = await start(2)
+  server.lieOnce((answer) => [{ waitMs: 20_000 }, ...answer])
+  const users = Array.from({ length: 16 }, (_, index) => `user-${index}`)
+  const stuck = Promise.allSettled(users.map((user) => read(transport, user)))
+  server.hello = () => {
+    server.beHonest()
+    return [errorMessage('57P03', 'FATAL'), 'end']
+  }
+  await transport.transaction(look, 8000, { user: 'another' })
+  expect(server.connections).toBe(3)
+  server.reset()
+  await stuck
+})
+
 test('once it is closed, nobody waits for a turn: not who waits already, nor who met a lock, nor who comes', async () => {
   const { server, transport, send } = await start(1)
   server.lieOnce((answer) => [{ waitMs: 300 }, ...answer])

@@ -42,9 +42,8 @@ class Pool implements Owner {
 
   send(statements: readonly Statement[], end: number, place: Place) {
     const transaction = new Transaction(statements, end, place)
-    const { requestTimeoutMs } = this.server.options
     if (this.#isClosed) transaction.fail(closed())
-    else this.#queue.enter(transaction, longestWaitMs(end - performance.now(), requestTimeoutMs))
+    else this.#queue.enter(transaction, longestWaitMs(end, this.server.options))
     return transaction.outcome.promise
   }
 
@@ -107,9 +106,10 @@ class Pool implements Owner {
     this.#connections.add(new Connection(this))
   }
 
-  /** Whether one has room, or soon will: not if it carries one at a time, which may take seconds. */
+  /** Whether one has room, or soon will: not if it is stuck, or carries one that may take seconds. */
   #hasOther(): boolean {
-    return this.#connections.values().some(({ hasRoom, underWay }) => hasRoom || underWay > 1)
+    const least = this.#queue.isSilent() ? this.depth : 1
+    return this.#connections.values().some(({ hasRoom, underWay }) => hasRoom || underWay > least)
   }
 }
 
