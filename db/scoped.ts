@@ -1,5 +1,5 @@
 import { type CompiledQuery, DefaultQueryExecutor, Kysely, type QueryResult, RawNode } from 'kysely'
-import { refuseRow } from '#db/errors'
+import { isDatabaseError, refuseRow } from '#db/errors'
 import type { Permits, Quota, RateLimit } from '#db/rate-limit'
 import { effectOf, sendWithRetries } from '#db/retry'
 import { type Database, dialect } from '#db/schema'
@@ -11,6 +11,8 @@ export type CallerDatabase = Kysely<Database>
 /** What Kysely has built, and whether its work grows with the user's tasks: see `Place`. */
 export interface CallerQuery<Row = unknown> extends CompiledQuery<Row> {
   readonly isLong?: boolean
+  /** What is sent in its place, by the same deadline and permit, where the user's row is gone. */
+  readonly ifUserIsGone?: CompiledQuery<Row>
 }
 
 /** How long one request's work in the database may take, all attempts together. */
@@ -115,14 +117,22 @@ class CallerExecutor extends DefaultQueryExecutor {
     const bound = bindCaller(user)
     const statement = ownedBy(user, query)
     const counting = this.#counting
-    const send = (taking: readonly Statement[], isEmpty = false) => {
-      const statements = isEmpty ? [bound, ...taking] : [bound, ...taking, statement]
-      return sendWithRetries(this.#transport, statements, {
+    const sendAll = (statements: readonly Statement[], isEmpty: boolean) =>
+      sendWithRetries(this.#transport, statements, {
         effect: isEmpty ? 'none' : effect,
         place: isEmpty ? this.#place : place,
         deadlineMs: end - performance.now(),
         attemptMs: this.#limits.attemptMs,
       })
+    const send = async (taking: readonly Statement[], isEmpty = false) => {
+      if (isEmpty) return await sendAll([bound, ...taking], true)
+      try {
+        return await sendAll([bound, ...taking, statement], false)
+      } catch (error) {
+        const other = isDatabaseError(error) && error.sqlState === '23503' && query.ifUserIsGone
+        if (!other) throw error
+        return await sendAll([bound, ...taking, ownedBy(user, other)], false)
+      }
     }
     const results =
       counting === undefined

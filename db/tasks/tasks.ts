@@ -1,7 +1,6 @@
 import type { Caller } from '#db/caller'
-import { isDatabaseError } from '#db/errors'
 import { setLatest } from '#db/remembered'
-import type { CallerDatabase } from '#db/scoped'
+import type { CallerDatabase, CallerQuery } from '#db/scoped'
 import {
   deleteStatements,
   findStatements,
@@ -54,21 +53,19 @@ export async function insertTaskRow(
 ): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
   const values = { userId, email, name, id, creation, ...content }
+  const anybody = insertStatements.anybody(values)
   const isKnown = known.has(userId)
-  try {
-    const insert = isKnown ? insertStatements.known : insertStatements.anybody
-    const [task] = (await db.executeQuery(insert(values))).rows
-    if (task === undefined)
-      throw new Error('An insert gives back the task that it stored or found.')
-    if (!isKnown) setLatest(known, userId, true, knownUsers)
-    return task
-  } catch (error) {
-    // The row was deleted since.
-    const isGone = isKnown && isDatabaseError(error) && error.sqlState === '23503'
-    if (!isGone) throw error
+  const query = isKnown
+    ? ({ ...insertStatements.known(values), ifUserIsGone: anybody } satisfies CallerQuery)
+    : anybody
+  const { rows } = await db.executeQuery(query).catch((error: unknown) => {
     known.delete(userId)
-    return await insertTaskRow(db, owner, { id, creation }, content)
-  }
+    throw error
+  })
+  const [task] = rows
+  if (task === undefined) throw new Error('An insert gives back the task that it stored or found.')
+  if (!isKnown) setLatest(known, userId, true, knownUsers)
+  return task
 }
 
 /** Changes the fields that are given. Without any, it reads the task. */

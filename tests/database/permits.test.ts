@@ -35,6 +35,18 @@ describe.each(transports)('on %s', async (name) => {
     expect(kinds).toEqual([kind, kind, kind, 'rate_limited', 'rate_limited'])
   })
 
+  test('a create after the user’s row was deleted costs one permit, and fails where there is no account', async () => {
+    const { db, permits } = limited('dave', { requests: 3, seconds: 86_400 })
+    const { create } = statementsOf(db, 'dave')
+    await asAdministrator(`insert into users (id) values ('dave')`)
+    await create()
+    await asAdministrator(`delete from users where id = 'dave'`)
+    const refused = { kind: 'unknown_user' }
+    await expect(create()).rejects.toMatchObject(refused)
+    await expect(create()).rejects.toMatchObject(refused)
+    expect(permits.map(({ remaining }) => remaining)).toEqual([2, 1, 0])
+  })
+
   test('users who have their whole quota again are forgotten, others are not', async () => {
     await asAdministrator(
       `insert into rate_limits select 'old ' || n, now() - interval '1 s' from generate_series(1, 3000) as n`,
