@@ -20,6 +20,8 @@ export const goneMs = 1.5 * noticeMs
 export const idleMs = 10_000
 /** How long no further connection is opened beside others that have room. */
 export const stepMs = 100
+/** How long after a read writes leave the first connection to those that may follow. */
+export const readsMs = 1000
 /** What has less time left, or less than this part of all that a request has, is not sent. */
 const least = { ms: 1000, share: 1 / 8 }
 /** Of the time that a request has left, what it may wait to be sent. */

@@ -145,12 +145,25 @@ test('a read does not wait for the commits of others, while writes have connecti
   const users = Array.from({ length: 8 }, (_, index) => `user-${index}`)
   while (server.connections < 3) await Promise.all(users.map((user) => flip(transport, user)))
   server.always = (answer) => [{ waitMs: 100 }, ...answer]
+  await read(transport, 'a reader')
   let done = 0
   const flips = users.map((user) => flip(transport, user).then(() => (done += 1)))
   await read(transport, 'a reader')
   // Spread over all three, six would be.
   expect(done).toBeLessThan(5)
   await Promise.all(flips)
+})
+
+test('where nobody reads, no connection is idle while writes wait for each other', async () => {
+  const { server, transport } = await start(2)
+  const flipAll = () => Promise.all(['a', 'b', 'c', 'd'].map((user) => flip(transport, user)))
+  // Beside reads, the first connection would be left to them.
+  const until = performance.now() + 1000
+  while (performance.now() < until || server.connections < 2) await flipAll()
+  const flips = flipAll()
+  await turn()
+  expect(transport.poolLoad?.().inUse).toBe(2)
+  await flips
 })
 
 test('where no other connection can be opened, writes share the one that is there, and after a while have another tried', async () => {

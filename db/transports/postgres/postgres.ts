@@ -6,7 +6,7 @@ import { type DatabaseError, isDatabaseError, toDatabaseError, unsent } from '#d
 import { Connection, type Owner, type Server } from '#db/transports/postgres/connection'
 import { Transaction } from '#db/transports/postgres/transaction'
 import { Queue } from '#db/transports/queue'
-import { checkSetting, idleMs, longestWaitMs, stepMs } from '#db/transports/time-limits'
+import { checkSetting, idleMs, longestWaitMs, readsMs, stepMs } from '#db/transports/time-limits'
 import {
   nobody,
   type Place,
@@ -28,6 +28,7 @@ class Pool implements Owner {
   /** Until then writes do with the connections that have room, and all with those that are there. */
   #enoughUntil = 0
   #refusedUntil = 0
+  #readsUntil = 0
   #isClosed = false
   readonly opened = () => this.#queue.admit()
 
@@ -76,12 +77,14 @@ class Pool implements Owner {
 
   /**
    * Reads fill the first connection with room: few, large messages do for many. Commits wait for the
-   * disk one after the other, so a write goes to the emptiest, the first counted as half full, and has
-   * another opened. What a user sends while another of theirs is under way goes behind it.
+   * disk one after the other, so a write goes to the emptiest, the first counted as half full beside
+   * reads, or has another opened. What a user sends while another of theirs is under way goes behind.
    */
   #find({ user, isWrite }: Place, isFirst: boolean): Connection | undefined {
+    const now = performance.now()
+    if (!isWrite) this.#readsUntil = now + readsMs
     let found: Connection | undefined
-    let more = this.depth / 2
+    let more = now < this.#readsUntil ? this.depth / 2 : 0
     for (const each of this.#connections) {
       if (!each.hasRoom) continue
       if (!isFirst && each.carries(user)) return each
@@ -89,21 +92,19 @@ class Pool implements Owner {
       else if (isWrite && each.underWay <= found.underWay + more) [found, more] = [each, 0]
       if (isFirst && !isWrite) return found
     }
-    const isEnough = found?.underWay === 0 || !isWrite || performance.now() < this.#enoughUntil
-    if (found !== undefined && isEnough) return found
-    if (found !== undefined) this.#enoughUntil = performance.now() + stepMs
-    this.#open()
+    const isEnough = found?.underWay === 0 || !isWrite || now < this.#enoughUntil
+    if (found !== undefined && !isEnough) this.#enoughUntil = now + stepMs
+    if (found === undefined || !isEnough) this.#open()
     return found
   }
 
   /** Opens a connection, unless those that are being opened have room for all who wait. */
   #open(): void {
     const staying = [...this.#connections].filter(({ isLeaving }) => !isLeaving)
-    const opening = staying.filter(({ isOpening }) => isOpening).length
-    const isEnough = opening * this.depth >= this.#queue.load().waiting
+    const coming = staying.filter(({ isOpening }) => isOpening).length * this.depth
+    const isEnough = coming >= this.#queue.load().waiting || staying.length >= this.#most
     const isRefused = performance.now() < this.#refusedUntil && this.#hasOther()
-    if (isEnough || isRefused || staying.length >= this.#most) return
-    this.#connections.add(new Connection(this))
+    if (!isEnough && !isRefused) this.#connections.add(new Connection(this))
   }
 
   /** Whether one has room, or soon will: not if it is stuck, or carries one that may take seconds. */
@@ -126,7 +127,6 @@ export function openPostgres(options: TransportOptions): Transport {
   /** What a host that freezes processes knows of a pool: when connections may have become idle. */
   const events = Object.assign(new EventEmitter(), { options: { idleTimeoutMillis: idleMs } })
   options.onPool?.(events)
-
   return {
     name: 'postgres',
     async transaction(statements, timeoutMs, place = nobody) {
