@@ -117,21 +117,21 @@ class CallerExecutor extends DefaultQueryExecutor {
     const bound = bindCaller(user)
     const statement = ownedBy(user, query)
     const counting = this.#counting
-    const sendAll = (statements: readonly Statement[], isEmpty: boolean) =>
-      sendWithRetries(this.#transport, statements, {
-        effect: isEmpty ? 'none' : effect,
-        place: isEmpty ? this.#place : place,
+    const sendBehind = (taking: readonly Statement[], last?: Statement) =>
+      sendWithRetries(this.#transport, [bound, ...taking, ...(last === undefined ? [] : [last])], {
+        effect: last === undefined ? 'none' : effect,
+        place: last === undefined ? this.#place : place,
         deadlineMs: end - performance.now(),
         attemptMs: this.#limits.attemptMs,
       })
     const send = async (taking: readonly Statement[], isEmpty = false) => {
-      if (isEmpty) return await sendAll([bound, ...taking], true)
+      if (isEmpty) return await sendBehind(taking)
       try {
-        return await sendAll([bound, ...taking, statement], false)
+        return await sendBehind(taking, statement)
       } catch (error) {
         const other = isDatabaseError(error) && error.sqlState === '23503' && query.ifUserIsGone
         if (!other) throw error
-        return await sendAll([bound, ...taking, ownedBy(user, other)], false)
+        return await sendBehind(taking, ownedBy(user, other))
       }
     }
     const results =

@@ -25,10 +25,10 @@ class Pool implements Owner {
   readonly #connections = new Set<Connection>()
   readonly #queue: Queue<Connection>
   readonly #most: number
-  /** Until then writes do with the connections that have room, and all with those that are there. */
-  #enoughUntil = 0
-  #refusedUntil = 0
-  #readsUntil = 0
+  // Until then, by `performance.now()`:
+  #enoughUntil = 0 // writes do with the connections that have room
+  #refusedUntil = 0 // everybody does with those that are there, unless they are stuck
+  #readsUntil = 0 // the first is left to reads
   #isClosed = false
   readonly opened = () => this.#queue.admit()
 
