@@ -12,7 +12,7 @@ export type CallerDatabase = Kysely<Database>
 export interface CallerQuery<Row = unknown> extends CompiledQuery<Row> {
   readonly isLong?: boolean
   /** What is sent in its place, by the same deadline and permit, where the user's row is gone. */
-  readonly ifUserIsGone?: CompiledQuery<Row>
+  readonly ifUserIsGone?: () => CompiledQuery<Row>
 }
 
 /** How long one request's work in the database may take, all attempts together. */
@@ -131,7 +131,7 @@ class CallerExecutor extends DefaultQueryExecutor {
       } catch (error) {
         const other = isDatabaseError(error) && error.sqlState === '23503' && query.ifUserIsGone
         if (!other) throw error
-        return await sendBehind(taking, ownedBy(user, other))
+        return await sendBehind(taking, ownedBy(user, other()))
       }
     }
     const results =

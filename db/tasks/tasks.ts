@@ -53,12 +53,13 @@ export async function insertTaskRow(
 ): Promise<CreatedTask> {
   const { userId, email = null, name = null } = owner
   const values = { userId, email, name, id, creation, ...content }
-  const anybody = insertStatements.anybody(values)
+  const ifUserIsGone = () => insertStatements.anybody(values)
   const isKnown = known.has(userId)
   const query = isKnown
-    ? ({ ...insertStatements.known(values), ifUserIsGone: anybody } satisfies CallerQuery)
-    : anybody
+    ? ({ ...insertStatements.known(values), ifUserIsGone } satisfies CallerQuery)
+    : ifUserIsGone()
   const { rows } = await db.executeQuery(query).catch((error: unknown) => {
+    // Perhaps because the row is gone: then a next create would be sent twice as well.
     known.delete(userId)
     throw error
   })
