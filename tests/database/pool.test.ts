@@ -117,6 +117,16 @@ const tasksOf = (transport: Transport, user: string) =>
 const flip = (transport: Transport, user: string) => tasksOf(transport, user).complete('id')
 const read = (transport: Transport, user: string) => tasksOf(transport, user).find('id')
 
+/** A server, and connections to it, which writes have opened: ten a second at most. */
+async function startAll(poolSize: number) {
+  const { server, transport } = await start(poolSize)
+  const users = ['one', 'another', 'a third']
+  while (server.connections < poolSize) {
+    await Promise.all(users.map((user) => flip(transport, user)))
+  }
+  return { server, transport }
+}
+
 test.each([
   ['writes are sent on several connections, whose commits wait for the disk together', flip, 3],
   ['reads are sent on one', read, 1],
@@ -141,9 +151,8 @@ test.each([
 })
 
 test('a read does not wait for the commits of others, while writes have connections of their own', async () => {
-  const { server, transport } = await start(3)
+  const { server, transport } = await startAll(3)
   const users = Array.from({ length: 8 }, (_, index) => `user-${index}`)
-  while (server.connections < 3) await Promise.all(users.map((user) => flip(transport, user)))
   server.always = (answer) => [{ waitMs: 100 }, ...answer]
   await read(transport, 'a reader')
   let done = 0
@@ -178,9 +187,7 @@ test('where no other connection can be opened, writes share the one that is ther
 })
 
 test('what a user sends while another is under way runs behind it', async () => {
-  const { server, transport } = await start(3)
-  const users = ['one', 'another', 'a third']
-  while (server.connections < 3) await Promise.all(users.map((user) => flip(transport, user)))
+  const { server, transport } = await startAll(3)
   const done: string[] = []
   const ask = (send: typeof flip | typeof read, what: string) =>
     send(transport, 'one').then(() => done.push(what))
@@ -204,8 +211,7 @@ test('a server that ends each further connection at once is not asked for one by
 })
 
 test('where writes have the last connection that a login may have, probes and searches do with theirs', async () => {
-  const { server, transport } = await start(2)
-  while (server.connections < 2) await Promise.all(['a', 'b'].map((user) => flip(transport, user)))
+  const { server, transport } = await startAll(2)
   server.hello = () => [errorMessage('53300', 'FATAL'), 'end']
   const [user, isProbe, isLong] = ['one', true, true]
   for (const place of [

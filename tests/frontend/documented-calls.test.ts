@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { usual } from '#tests/support/child'
 import { serve } from '#tests/support/serve'
 import { newUser, testSecret, tokenFor } from '#tests/support/tokens'
 
@@ -13,10 +14,9 @@ test('the calls of the README work as they stand there', () => {
   const [, calls = ''] = /## A call\n+```sh\n([\s\S]*?)```/.exec(readme) ?? []
   expect(calls).toContain('curl')
   const script = calls.replaceAll('http://localhost:8000', service.url)
-  const { PATH = '', HOME = '' } = process.env
   const printed = execFileSync('bash', ['-ceu', script], {
     encoding: 'utf8',
-    env: { PATH, HOME, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' },
+    env: { ...usual, BETTER_AUTH_SECRET: testSecret, NODE_ENV: 'test' },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   expect(printed.split('"title":"Buy milk"')).toHaveLength(3)

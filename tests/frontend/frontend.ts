@@ -4,7 +4,7 @@ import { stripTypeScriptTypes } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { toNodeHandler } from 'srvx/node'
-import { killGroup, outputOf, startChild } from '#tests/support/child'
+import { killGroup, outputOf, startChild, usual } from '#tests/support/child'
 import { guideBlock, patched } from '#tests/support/guide'
 import { listen } from '#tests/support/service'
 
@@ -18,12 +18,15 @@ export const tokenWays = ['with a route of your own', 'with the session cookie']
 export const [, rewrittenUrl = ''] =
   /NEXT_PUBLIC_API_URL=(\/\w+)/.exec(readFileSync('docs/frontend.md', 'utf8')) ?? []
 
+/** Next's configuration of the example, with more settings. */
+const configWith = (settings: string) =>
+  read('next.config.ts').replace('  agentRules: false,\n', `$&${settings}`)
+
 /** Next's configuration of the example, with the guide's rewrite to a service. */
 function rewritingConfig(apiUrl: string): string {
   const [, rewrites = ''] =
     /^export default \{\n(.*)^\}$/ms.exec(guideBlock('next.config.ts')) ?? []
-  const config = read('next.config.ts').replace('  agentRules: false,\n', `$&${rewrites}`)
-  return config.replace('http://localhost:8000', apiUrl)
+  return configWith(rewrites).replace('http://localhost:8000', apiUrl)
 }
 
 /** The example, which also has the guide's rewrite to a service. */
@@ -33,11 +36,8 @@ export function rewritingExample(apiUrl: string, name = 'example'): string {
 
 /** The example with the settings that `create-next-app` writes into a new app. */
 export function createdExample(name: string): string {
-  const config = read('next.config.ts')
   const settings = '  cacheComponents: true,\n  partialPrefetching: true,\n'
-  return copyExample(name, {
-    'next.config.ts': config.replace('  agentRules: false,\n', `$&${settings}`),
-  })
+  return copyExample(name, { 'next.config.ts': configWith(settings) })
 }
 
 /** The example as the guide changes it for a database that it shares with the service. */
@@ -76,11 +76,10 @@ function copyExample(name: string, changed: Record<string, string>): string {
 
 /** Starts `next dev` in a copy of the example. @returns what stops it */
 export async function startExample(folder: string, port: number, env: Record<string, string>) {
-  const { PATH = '', HOME = '' } = process.env
   const next = resolve('node_modules/next/dist/bin/next')
   const child = startChild(process.execPath, [next, 'dev', '-p', String(port)], {
     cwd: folder,
-    env: { PATH, HOME, NODE_ENV: 'development', NEXT_TELEMETRY_DISABLED: '1', ...env },
+    env: { ...usual, NODE_ENV: 'development', NEXT_TELEMETRY_DISABLED: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = outputOf(child)

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { matchesGlob, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { createdExample, rewritingExample, sharedExample } from '#tests/frontend/frontend'
+import { usual } from '#tests/support/child'
 import { openReady } from '#tests/support/databases'
 
 test.each([
@@ -20,13 +21,12 @@ test.each([
 })
 
 test('the example can be built in an app that create-next-app made', () => {
-  const { PATH = '', HOME = '' } = process.env
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [resolve('node_modules/next/dist/bin/next'), 'build'],
     {
       cwd: createdExample('created'),
-      env: { PATH, HOME, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' },
+      env: { ...usual, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1' },
       encoding: 'utf8',
     },
   )

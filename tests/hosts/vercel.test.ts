@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
+import { usual } from '#tests/support/child'
 import { serve } from '#tests/support/serve'
 import { testSecret } from '#tests/support/tokens'
 
@@ -23,10 +24,9 @@ test.each([
   ],
   ['Production has no database', {}, 'DATABASE_URL is not set for Production'],
 ])('a build on Vercel ends before it replaces what runs, and says where %s', (_, env, says) => {
-  const { PATH = '', HOME = '' } = process.env
   const own = { NODE_ENV: 'production' as const, VERCEL: '1', VERCEL_ENV: 'production' }
   const { status, stdout, stderr } = spawnSync('node', ['scripts/build-on-vercel.ts'], {
-    env: { ...own, PATH, HOME, BETTER_AUTH_SECRET: testSecret, ...env },
+    env: { ...own, ...usual, BETTER_AUTH_SECRET: testSecret, ...env },
     encoding: 'utf8',
   })
   expect(status).toBe(1)
